@@ -1,0 +1,1 @@
+"""The KooGallery platform: settings, kernel, identity, notifications."""

@@ -1,0 +1,98 @@
+"""What a running engine tells others: `engine.json` in the data folder, true while its lock is held."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import IO, Any
+
+NOT_RUNNING = {
+    "database_url": "postgresql://koogallery@127.0.0.1:1/koogallery",
+    "redis_url": "redis://127.0.0.1:1/0",
+}
+"""Addresses at which nothing answers: settings load without an engine, a connection fails at once."""
+
+
+def data_folder() -> Path:
+    """The folder of this installation's data: the variable DATA, else `.local` beside manage.py."""
+    root = Path(__file__).resolve().parents[2]
+    return (root / (os.environ.get("DATA", "").strip() or ".local")).resolve()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def acquire(data: Path) -> IO[str] | None:
+    """Take the lock of the data folder's engine, to be held while it runs; None when another holds it."""
+    data.mkdir(parents=True, exist_ok=True)
+    file = open(data / "engine.lock", "a")  # noqa: SIM115  held open as long as the engine runs
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def is_running(data: Path) -> bool:
+    """Whether an engine holds the data folder's lock."""
+    if not (data / "engine.lock").exists():
+        return False
+    lock = acquire(data)
+    if lock is None:
+        return True
+    lock.close()
+    return False
+
+
+def write(data: Path, state: dict[str, Any]) -> None:
+    """Publish the addresses and process numbers of the engine that holds the lock."""
+    write_private(data / "engine.json", json.dumps(state, indent=2) + "\n")
+
+
+def read(data: Path) -> dict[str, Any] | None:
+    """What the running engine has published; None when none runs or it is still starting."""
+    if not is_running(data):
+        return None
+    try:
+        return dict(json.loads((data / "engine.json").read_text()))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def forget(data: Path) -> None:
+    """Take back what was published."""
+    (data / "engine.json").unlink(missing_ok=True)
+
+
+def addresses(data: Path) -> dict[str, str]:
+    """The running engine's `database_url` and `redis_url`, or addresses at which nothing answers."""
+    return {**NOT_RUNNING, **(read(data) or {})}
+
+
+def local_keys(data: Path) -> dict[str, str]:
+    """This installation's own keys (secret, field encryption, signature), made at the first start and kept."""
+    path = data / "keys.json"
+    if not path.exists():
+        made = {
+            "secret_key": secrets.token_urlsafe(48),
+            "field_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "signing_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                json.dump(made, file, indent=2)
+        except FileExistsError:
+            pass
+    return dict(json.loads(path.read_text()))

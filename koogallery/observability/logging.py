@@ -1,0 +1,54 @@
+"""Structured logs: JSON lines in production, readable lines on a laptop; each carries the request's id."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import structlog
+
+SHARED_STEPS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.stdlib.ExtraAdder(),
+]
+
+
+def logging_settings(*, style: Literal["json", "console"], level: str) -> dict[str, Any]:
+    """Django's LOGGING for one style; standard library records and structlog events look the same."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED_STEPS[:-1],
+            structlog.processors.StackInfoRenderer(),
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    last_steps: list[Any]
+    if style == "json":
+        last_steps = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        last_steps = [structlog.dev.ConsoleRenderer(colors=False, sort_keys=True)]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": SHARED_STEPS,
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last_steps],
+            },
+        },
+        "handlers": {"output": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["output"], "level": level},
+        "loggers": {
+            "django": {"handlers": [], "level": level, "propagate": True},
+            "django.server": {"handlers": [], "level": level, "propagate": True},
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
+        },
+    }

@@ -1,0 +1,192 @@
+"""What every installation shares. `local`, `test` and `production` say where they differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from csp.constants import SELF
+from django.utils.translation import gettext_lazy as _
+
+from koogallery.settings import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = (ROOT / environment.text("DATA", ".local")).resolve()
+
+# --- What the project consists of -------------------------------------------------------------------------
+
+# Lowest floor first; each may import what stands before it. See docs/architecture.md.
+ROOMS = [
+    "koogallery.kernel",
+    "koogallery.identity",
+    "audit",
+    "koogallery.notifications",
+    "billing",
+    "catalog",
+    "orders",
+]
+ROOMS = [room for room in ROOMS if (ROOT / room.replace(".", "/") / "apps.py").exists()]
+
+INSTALLED_APPS = [
+    "koogallery.engine",
+    *ROOMS,
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "django_htmx",
+    "template_partials",
+    "lucide",
+    "csp",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+]
+
+MIDDLEWARE = [
+    "koogallery.observability.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "koogallery.urls"
+WSGI_APPLICATION = "koogallery.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Who signs in -----------------------------------------------------------------------------------------
+
+if "koogallery.identity" in ROOMS:
+    AUTH_USER_MODEL = "identity.User"
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+
+# Kept in Redis for speed and in PostgreSQL for good: an emptied Redis signs nobody out.
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- Time and language ------------------------------------------------------------------------------------
+
+# Every deadline is computed in this zone, which has no daylight saving (R1). POSIX names count the other way.
+PLATFORM_ZONE = environment.text("KOOGALLERY_ZONE", "Etc/GMT-8")
+USE_TZ = True
+TIME_ZONE = PLATFORM_ZONE
+
+# A rehearsal's clock stands still and is advanced by hand; refused in production.
+REHEARSAL = environment.flag("KOOGALLERY_REHEARSAL")
+REHEARSAL_START = environment.text("KOOGALLERY_REHEARSAL_START")
+
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [ROOT / "locale"]
+
+# --- Content security -------------------------------------------------------------------------------------
+
+# No inline script or style anywhere, so that cached pages hold no nonce.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "style-src": [SELF],
+        "script-src": [SELF],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": [SELF],
+        "frame-ancestors": ["'none'"],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+
+# Keys of this installation, each a URL-safe base64 text: Fernet keys for what is stored encrypted (the first
+# encrypts, all decrypt), and one Ed25519 seed that signs exports.
+FIELD_KEYS = environment.items("KOOGALLERY_FIELD_KEYS")
+SIGNING_KEY = environment.text("KOOGALLERY_SIGNING_KEY")
+
+# --- Files ------------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA / "static"
+STATICFILES_DIRS = [ROOT / "static"] if (ROOT / "static").exists() else []
+MEDIA_URL = "/files/"
+MEDIA_ROOT = DATA / "media"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+FILE_UPLOAD_PERMISSIONS = 0o640
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# --- Celery -----------------------------------------------------------------------------------------------
+
+# A task is a hint; the due column and the outbox are the truth (R19). So losing or repeating one is harmless.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {
+    "tick": {"task": "kernel.tick", "schedule": 5.0, "options": {"expires": 10}},
+}
+
+# --- Watching it ------------------------------------------------------------------------------------------
+
+# /metrics answers whoever sends `Authorization: Bearer <token>`; without a token, only this machine.
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
+LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
