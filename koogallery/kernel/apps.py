@@ -1,0 +1,20 @@
+"""The kernel's place in Django: guard on connections and migrations, rehearsal clock, outbox sweep, checks."""
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.db.backends.signals import connection_created
+
+
+class KernelConfig(AppConfig):
+    name = "koogallery.kernel"
+    label = "kernel"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from koogallery import clock
+        from koogallery.kernel import checks, guard, outbox, policies, rehearsal, sweeps  # noqa: F401
+
+        connection_created.connect(guard.install, dispatch_uid="guard-install")
+        guard.listen_to_migrations()
+        clock.use_rehearsal(rehearsal.stands_at if settings.REHEARSAL else None)
+        sweeps.register(sweeps.JobSweep(name="outbox", due=outbox.next_due, work=outbox.deliver_due))

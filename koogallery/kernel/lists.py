@@ -1,0 +1,967 @@
+"""Every list page of the consoles, declared once: columns, tabs, filters, search, sorting, pages, export.
+
+A list is a module-level value; a view binds it to a request and a query set and answers::
+
+    ORDERS = ListPage(
+        name="orders",
+        caption=_("My Orders"),
+        columns=(
+            Column("number", _("Order No."), link=lambda order: order.get_absolute_url(), mono=True, hideable=False),
+            Column("product", _("Product"), value="product.name", sort="product__name"),
+            Column("state", _("Status"), value=lambda order: order.state_enum),       # an enum with a tone is a badge
+            Column("created", _("Created"), value="created_at", sort="created_at"),   # a datetime is a moment
+            Column("total", _("Amount"), value="total", sort="total_amount", numeric=True),  # Money
+            actions(lambda order, request: [Action(_("Details"), order.get_absolute_url())]),
+        ),
+        tabs=(Tab("all", _("All")), Tab("unpaid", _("Unpaid"), Q(state="unpaid"))),
+        filters=(
+            ChoiceFilter("method", _("Delivery method"), field="method", choices=Method.choices),
+            DateRangeFilter("created", _("Created"), field="created_at"),
+        ),
+        search=Search(("number", "product__name"), placeholder=_("Order No., product")),
+        default_sort="-created",
+        empty=Empty(_("No orders yet"), _("What you buy appears here."), _("Browse products"), "/products/"),
+    )
+
+    def order_list(request):
+        return ORDERS.respond(request, orders_of(request.account), "orders/order_list.html", {"page": page})
+
+The page template extends a frame and says `{% include "components/list.html" %}`; `respond` passes the bound
+list as `list`, answers HTMX with the list alone, and `?export=csv` with a CSV file. Two queries serve any list:
+one counts all tabs (exact to 1,000), one reads the rows; select what cells show with `select_related`.
+
+All state is in the URL (`tab`, `q`, `sort`, `page`, `size` and one or two names per filter); page size and hidden
+columns are also kept in the user's session. Several lists on one page get a `prefix` each.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from django.core.exceptions import EmptyResultSet
+from django.db import OperationalError, connections
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from koogallery.kernel import display
+from koogallery.kernel.reasons import Refused
+
+PAGE_SIZES = (10, 20, 50, 100)
+EXACT_TO = 1_000
+DEEPEST_ROW = 10_000
+EXPORT_LIMIT = 10_000
+SESSION_KEY = "lists"
+DANGEROUS_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+Getter = str | Callable[[Any], Any]
+
+
+# What a list is made of
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do with a row.
+
+    `refused` (what `operations.may` answers) or a `reason` disables it and says why; `post` sends a form with
+    `fields`; `confirm` is the sentence that a dialog asks first, naming the object and what happens.
+    """
+
+    label: Any
+    url: str = ""
+    post: bool = False
+    confirm: Any = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    danger: bool = False
+    refused: Refused | None = None
+    reason: Any = ""
+
+    @property
+    def why_not(self) -> str:
+        """Why it cannot be done, or nothing."""
+        return self.refused.sentence if self.refused is not None else str(self.reason)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    `value` is an attribute path or a function of the row (default: the attribute named like the key); what it
+    returns is shown by its type (`display.value_html`). `html` is a function of the row returning safe markup and
+    is the fastest way to a special cell; `template` names a template or `file.html#partial` given `row`, `value`,
+    `request` and `list`. `link` gives the address that the cell leads to, `note` a small second line.
+    `sort` names the fields to order by. `csv` is what an export holds: a getter, or False to leave the column out.
+    """
+
+    key: str
+    label: Any
+    value: Getter | None = None
+    html: Callable[[Any], Any] | None = None
+    template: str = ""
+    link: Callable[[Any], str] | None = None
+    note: Callable[[Any], Any] | None = None
+    sort: str | tuple[str, ...] = ()
+    numeric: bool = False
+    mono: bool = False
+    strong: bool = False
+    hideable: bool = True
+    shown: bool = True
+    csv: Getter | bool = True
+    actions: Callable[[Any, HttpRequest], Iterable[Action]] | None = None
+
+    @property
+    def sort_fields(self) -> tuple[str, ...]:
+        """The fields to order by, ascending."""
+        return (self.sort,) if isinstance(self.sort, str) else self.sort
+
+    @property
+    def css(self) -> str:
+        """The classes of the column's cells."""
+        names = ("num" if self.numeric else "", "mono" if self.mono else "", "ops" if self.actions else "")
+        return " ".join(name for name in names if name)
+
+    def get(self, row: Any) -> Any:
+        """The column's value of a row."""
+        return get(row, self.value if self.value is not None else self.key)
+
+    def exported(self, row: Any) -> Any:
+        """The column's value of a row as an export holds it."""
+        if self.csv is True:
+            return self.get(row)
+        return get(row, self.csv)  # type: ignore[arg-type]
+
+
+def actions(getter: Callable[[Any, HttpRequest], Iterable[Action]]) -> Column:
+    """The Operation column, to be put last: the first two actions as links, the others under **More**."""
+    return Column("operation", gettext_lazy("Operation"), actions=getter, hideable=False, csv=False)
+
+
+def get(row: Any, getter: Getter) -> Any:
+    """Follow `a.b.c` through attributes, keys and calls without arguments, or call `getter` with the row."""
+    if callable(getter):
+        return getter(row)
+    value = row
+    for part in getter.split("."):
+        value = value[part] if isinstance(value, Mapping) else getattr(value, part, None)
+        if callable(value):
+            value = value()
+        if value is None:
+            return None
+    return value
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A status tab: the rows that match `where` (a Q, or a function of the request giving one)."""
+
+    key: str
+    label: Any
+    where: Q | Callable[[HttpRequest], Q] | None = None
+    empty: Empty | None = None
+
+    def narrow(self, queryset: QuerySet, request: HttpRequest) -> QuerySet:
+        """The rows of this tab."""
+        where = self.where(request) if callable(self.where) else self.where
+        return queryset if where is None else queryset.filter(where)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search field: every word must occur in one of `fields`, or `apply(queryset, text)` decides."""
+
+    fields: Sequence[str] = ()
+    placeholder: Any = ""
+    apply: Callable[[QuerySet, str], QuerySet] | None = None
+    label: Any = ""
+
+    def narrow(self, queryset: QuerySet, text: str) -> QuerySet:
+        """The rows that match `text`."""
+        if self.apply is not None:
+            return self.apply(queryset, text)
+        for word in text.split()[:8]:
+            either = Q()
+            for name in self.fields:
+                either |= Q(**{f"{name}__icontains": word})
+            queryset = queryset.filter(either)
+        return queryset
+
+
+@dataclass(frozen=True)
+class Empty:
+    """What stands where there is nothing yet: one sentence and the next step."""
+
+    title: Any
+    text: Any = ""
+    action: Any = ""
+    url: str = ""
+
+
+class Filter(Protocol):
+    """What the toolbar needs of a filter."""
+
+    key: str
+    label: Any
+
+    def names(self) -> tuple[str, ...]:
+        """The names it uses in the URL."""
+
+    def bind(self, request: HttpRequest, values: Mapping[str, str]) -> BoundFilter:
+        """Read the URL; anything that is not valid counts as not given."""
+
+
+@dataclass(frozen=True)
+class BoundFilter:
+    """A filter with what the URL says: its control, its chip, and how it narrows."""
+
+    key: str
+    label: Any
+    kind: str
+    values: dict[str, str]
+    chip: str = ""
+    choices: Sequence[tuple[str, Any]] = ()
+    narrow: Callable[[QuerySet], QuerySet] = field(default=lambda queryset: queryset)
+
+    @property
+    def active(self) -> bool:
+        """Whether it leaves rows out."""
+        return bool(self.chip)
+
+    @property
+    def value(self) -> str:
+        """The value of a filter with one name."""
+        return self.values.get(self.key, "")
+
+    @property
+    def first(self) -> str:
+        """The first day of a date range, as the control wants it."""
+        return self.values.get(f"{self.key}_from", "")
+
+    @property
+    def last(self) -> str:
+        """The last day of a date range, as the control wants it."""
+        return self.values.get(f"{self.key}_to", "")
+
+
+@dataclass(frozen=True)
+class ChoiceFilter:
+    """One of several values: `field` equals it, or `apply(queryset, value)` decides."""
+
+    key: str
+    label: Any
+    choices: Sequence[tuple[str, Any]] | Callable[[HttpRequest], Sequence[tuple[str, Any]]]
+    field: str = ""
+    apply: Callable[[QuerySet, str], QuerySet] | None = None
+
+    def names(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def bind(self, request: HttpRequest, values: Mapping[str, str]) -> BoundFilter:
+        choices = self.choices(request) if callable(self.choices) else self.choices
+        options = [(str(value), label) for value, label in choices]
+        chosen = values.get(self.key, "")
+        label = dict(options).get(chosen)
+        if not chosen or label is None:
+            return BoundFilter(self.key, self.label, "choice", {}, choices=options)
+
+        def narrow(queryset: QuerySet) -> QuerySet:
+            if self.apply is not None:
+                return self.apply(queryset, chosen)
+            return queryset.filter(**{self.field or self.key: chosen})
+
+        return BoundFilter(
+            self.key,
+            self.label,
+            "choice",
+            {self.key: chosen},
+            chip=str(label),
+            choices=options,
+            narrow=narrow,
+        )
+
+
+@dataclass(frozen=True)
+class TextFilter:
+    """A text that `field` contains, or that `apply(queryset, text)` looks for; `exact` compares whole values."""
+
+    key: str
+    label: Any
+    field: str = ""
+    apply: Callable[[QuerySet, str], QuerySet] | None = None
+    exact: bool = False
+
+    def names(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def bind(self, request: HttpRequest, values: Mapping[str, str]) -> BoundFilter:
+        text = values.get(self.key, "").strip()[:200]
+        if not text:
+            return BoundFilter(self.key, self.label, "text", {})
+
+        def narrow(queryset: QuerySet) -> QuerySet:
+            if self.apply is not None:
+                return self.apply(queryset, text)
+            name = self.field or self.key
+            return queryset.filter(**{name if self.exact else f"{name}__icontains": text})
+
+        return BoundFilter(self.key, self.label, "text", {self.key: text}, chip=text, narrow=narrow)
+
+
+@dataclass(frozen=True)
+class DateRangeFilter:
+    """From one day through another, both included, as days of the shown zone (R1)."""
+
+    key: str
+    label: Any
+    field: str
+    is_date: bool = False
+
+    def names(self) -> tuple[str, ...]:
+        return (f"{self.key}_from", f"{self.key}_to")
+
+    def bind(self, request: HttpRequest, values: Mapping[str, str]) -> BoundFilter:
+        first = read_day(values.get(f"{self.key}_from", ""))
+        last = read_day(values.get(f"{self.key}_to", ""))
+        kept: dict[str, str] = {}
+        if first:
+            kept[f"{self.key}_from"] = first.isoformat()
+        if last:
+            kept[f"{self.key}_to"] = last.isoformat()
+        chip = ""
+        if first and last:
+            chip = f"{display.date_text(first)} – {display.date_text(last)}"
+        elif first:
+            chip = _("from %(day)s") % {"day": display.date_text(first)}
+        elif last:
+            chip = _("until %(day)s") % {"day": display.date_text(last)}
+
+        def narrow(queryset: QuerySet) -> QuerySet:
+            where = {}
+            if first:
+                where[f"{self.field}__gte"] = first if self.is_date else zone_day_start(first)
+            if last:
+                following = last + timedelta(days=1)
+                where[f"{self.field}__lt"] = following if self.is_date else zone_day_start(following)
+            return queryset.filter(**where)
+
+        return BoundFilter(self.key, self.label, "dates", kept, chip=chip, narrow=narrow)
+
+
+def read_day(text: str) -> date | None:
+    """A calendar date in ISO form between the years 1990 and 2200, else None."""
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return day if 1990 <= day.year <= 2200 else None
+
+
+def zone_day_start(day: date) -> datetime:
+    """00:00:00 of a day in the shown zone."""
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.get_current_timezone())
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Something to do with all selected rows: a POST to `url` with their values under the name `selected`."""
+
+    label: Any
+    url: str
+    danger: bool = False
+
+
+# The list itself
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """The declaration of a list; see the module's text. Raises `ValueError` when it contradicts itself."""
+
+    name: str
+    caption: Any
+    columns: Sequence[Column]
+    tabs: Sequence[Tab] = ()
+    filters: Sequence[Filter] = ()
+    search: Search | None = None
+    default_sort: str = ""
+    default_tab: str = ""
+    tie: str = "pk"
+    empty: Empty = field(default_factory=lambda: Empty(gettext_lazy("Nothing here yet")))
+    page_size: int = 20
+    prefix: str = ""
+    selectable: Callable[[Any], str] | None = None
+    bulk: Sequence[Bulk] = ()
+    row_class: Callable[[Any], str] | None = None
+    exportable: bool = True
+    on_large_export: Callable[[BoundList], HttpResponse] | None = None
+    ordering: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        keys = [column.key for column in self.columns]
+        if len(keys) != len(set(keys)):
+            raise ValueError(f"List {self.name!r} names a column twice.")
+        sort = self.default_sort.removeprefix("-")
+        if sort and not self.column(sort).sort_fields:
+            raise ValueError(f"List {self.name!r} cannot sort by {sort!r}.")
+        if self.page_size not in PAGE_SIZES:
+            raise ValueError(f"List {self.name!r}: a page has {PAGE_SIZES} rows.")
+
+    def column(self, key: str) -> Column:
+        """The column with a key. Raises `ValueError` if there is none."""
+        for column in self.columns:
+            if column.key == key:
+                return column
+        raise ValueError(f"List {self.name!r} has no column {key!r}.")
+
+    def bind(self, request: HttpRequest, queryset: QuerySet) -> BoundList:
+        """The list for what this request asks and this user may know."""
+        return BoundList(self, request, queryset)
+
+    def respond(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet,
+        template: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        context_name: str = "list",
+    ) -> HttpResponseBase:
+        """The page, or for HTMX the list alone, or the CSV file that `?export=csv` asks for."""
+        bound = self.bind(request, queryset)
+        if bound.wants_csv:
+            return bound.csv_response()
+        response: HttpResponse
+        if bound.wants_fragment:
+            response = render(request, "components/list.html", {"list": bound})
+            response["HX-Push-Url"] = bound.url()
+        else:
+            response = render(request, template, {**(context or {}), context_name: bound})
+        patch_vary_headers(response, ["HX-Request", "HX-Target"])
+        return response
+
+
+@dataclass(frozen=True)
+class TabLink:
+    """A tab as shown."""
+
+    key: str
+    label: Any
+    url: str
+    count: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Chip:
+    """An active filter as shown, with the address that removes it."""
+
+    label: Any
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column head as shown: where a click leads and how the list is sorted by it now."""
+
+    column: Column
+    url: str
+    sorted: str
+
+    @property
+    def label(self) -> Any:
+        return self.column.label
+
+    @property
+    def css(self) -> str:
+        return self.column.css
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as shown; `cells` is markup."""
+
+    object: Any
+    css: str
+    cells: SafeString
+    select: str
+    select_label: str
+
+
+class BoundList:
+    """A list bound to a request: everything that `components/list.html` shows."""
+
+    def __init__(self, declared: ListPage, request: HttpRequest, queryset: QuerySet) -> None:
+        self.declared = declared
+        self.request = request
+        self.name = declared.name
+        self.caption = declared.caption
+        self.search = declared.search
+        self.error = False
+        self._base = queryset
+        self._read_url()
+
+    # Reading the URL
+
+    def _param(self, name: str) -> str:
+        return f"{self.declared.prefix}{name}"
+
+    def _value(self, name: str) -> str:
+        return self.request.GET.get(self._param(name), "")
+
+    def _read_url(self) -> None:
+        declared = self.declared
+        kept = self._kept()
+        keys = [tab.key for tab in declared.tabs]
+        wanted = self._value("tab")
+        first = declared.default_tab or (keys[0] if keys else "")
+        self.tab = wanted if wanted in keys else first
+        self._first_tab = first
+        self.query = self._value("q").strip()[:200] if declared.search else ""
+        self.filters = [
+            item.bind(self.request, {name: self._value(name) for name in item.names()}) for item in declared.filters
+        ]
+        sort = self._value("sort")
+        sortable = {column.key for column in declared.columns if column.sort_fields}
+        self.sort = sort if sort.removeprefix("-") in sortable else declared.default_sort
+        size = self._value("size")
+        if size.isdecimal() and int(size) in PAGE_SIZES:
+            self.size = int(size)
+            if kept.get("size", declared.page_size) != self.size:
+                self._keep("size", self.size)
+        else:
+            self.size = kept.get("size", declared.page_size)
+        page = self._value("page")
+        self.page = min(int(page), DEEPEST_ROW // self.size) if page.isdecimal() and int(page) > 0 else 1
+        hideable = [column.key for column in declared.columns if column.hideable]
+        if self._value("columns_set"):
+            chosen = set(self.request.GET.getlist(self._param("columns")))
+            hidden = [key for key in hideable if key not in chosen]
+            self._keep("hidden", hidden)
+        else:
+            default = [column.key for column in declared.columns if not column.shown]
+            hidden = [key for key in kept.get("hidden", default) if key in hideable]
+        self.hidden = frozenset(hidden)
+
+    def _session(self) -> Any:
+        user = getattr(self.request, "user", None)
+        if user is None or not user.is_authenticated:
+            return None
+        return getattr(self.request, "session", None)
+
+    def _kept(self) -> dict[str, Any]:
+        session = self._session()
+        return {} if session is None else session.get(SESSION_KEY, {}).get(self.name, {})
+
+    def _keep(self, key: str, value: Any) -> None:
+        session = self._session()
+        if session is not None:
+            lists = session.get(SESSION_KEY, {})
+            lists.setdefault(self.name, {})[key] = value
+            session[SESSION_KEY] = lists
+
+    @property
+    def wants_csv(self) -> bool:
+        """Whether the request asks for the CSV file."""
+        return self.declared.exportable and self._value("export") == "csv"
+
+    @property
+    def wants_fragment(self) -> bool:
+        """Whether HTMX asks for this list alone; a restored history entry gets the whole page."""
+        headers = self.request.headers
+        return (
+            headers.get("HX-Request") == "true"
+            and headers.get("HX-Target") == self.id
+            and headers.get("HX-History-Restore-Request") != "true"
+        )
+
+    @property
+    def id(self) -> str:
+        """The element that HTMX replaces."""
+        return f"list-{self.declared.prefix}{self.name}"
+
+    # Addresses
+
+    def _state(self) -> dict[str, str]:
+        state: dict[str, str] = {}
+        if self.tab and self.tab != self._first_tab:
+            state["tab"] = self.tab
+        if self.query:
+            state["q"] = self.query
+        for bound in self.filters:
+            state.update(bound.values)
+        if self.sort != self.declared.default_sort:
+            state["sort"] = self.sort
+        if self._value("size"):
+            state["size"] = str(self.size)
+        if self.page > 1:
+            state["page"] = str(self.page)
+        return state
+
+    def url(self, **changes: str | None) -> str:
+        """The address of this list with some of its state changed; None takes a name out. Other lists stay."""
+        state: dict[str, str | None] = {**self._state(), **changes}
+        if "page" not in changes and changes:
+            state.pop("page", None)
+        own = {self._param(name) for name in self._names()}
+        pairs = [
+            (name, value)
+            for name, values in self.request.GET.lists()
+            if name not in own and name != "confirm"
+            for value in values
+        ]
+        pairs += [(self._param(name), value) for name, value in state.items() if value]
+        return f"{self.request.path}?{urlencode(pairs)}" if pairs else self.request.path
+
+    def _names(self) -> list[str]:
+        names = ["tab", "q", "sort", "size", "page", "columns", "columns_set", "export"]
+        return names + [name for item in self.declared.filters for name in item.names()]
+
+    @property
+    def csv_url(self) -> str:
+        """Where the filtered rows are exported."""
+        return self.url(export="csv")
+
+    @property
+    def clear_url(self) -> str:
+        """This list without search and filters."""
+        names: dict[str, str | None] = {"q": None}
+        for item in self.declared.filters:
+            names.update(dict.fromkeys(item.names()))
+        return self.url(**names)
+
+    @property
+    def hidden_fields(self) -> list[tuple[str, str]]:
+        """What the toolbar's form carries besides its controls."""
+        state = self._state()
+        controls = {"q", "page", *(name for item in self.declared.filters for name in item.names())}
+        own = {self._param(name) for name in self._names()}
+        others = [(n, v) for n, vs in self.request.GET.lists() if n not in own and n != "confirm" for v in vs]
+        return others + [(self._param(name), value) for name, value in state.items() if name not in controls]
+
+    @property
+    def all_fields(self) -> list[tuple[str, str]]:
+        """The whole state but the page and its size, for the forms of columns and page size."""
+        state = {name: value for name, value in self._state().items() if name not in {"page", "size"}}
+        own = {self._param(name) for name in self._names()}
+        others = [(n, v) for n, vs in self.request.GET.lists() if n not in own and n != "confirm" for v in vs]
+        return others + [(self._param(name), value) for name, value in state.items()]
+
+    # Rows
+
+    @cached_property
+    def _filtered(self) -> QuerySet:
+        queryset = self._base
+        if self.query and self.declared.search:
+            queryset = self.declared.search.narrow(queryset, self.query)
+        for bound in self.filters:
+            if bound.active:
+                queryset = bound.narrow(queryset)
+        return queryset
+
+    def _in_tab(self, queryset: QuerySet) -> QuerySet:
+        for tab in self.declared.tabs:
+            if tab.key == self.tab:
+                return tab.narrow(queryset, self.request)
+        return queryset
+
+    @property
+    def ordering(self) -> list[str]:
+        """The fields to order by, the tie-breaker last, so that equal rows never change places."""
+        fields: list[str] = []
+        if self.sort:
+            down = self.sort.startswith("-")
+            for name in self.declared.column(self.sort.removeprefix("-")).sort_fields:
+                bare = name.removeprefix("-")
+                fields.append(bare if down == name.startswith("-") else f"-{bare}")
+        fields += [name for name in self.declared.ordering if name not in fields]
+        tie = self.declared.tie
+        if fields and fields[0].startswith("-"):
+            tie = f"-{tie}"
+        return [*fields, tie]
+
+    @property
+    def queryset(self) -> QuerySet:
+        """All rows that match, in order, without pages."""
+        return self._in_tab(self._filtered).order_by(*self.ordering)
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        tabs: Sequence[Tab] = self.declared.tabs
+        querysets = {tab.key: tab.narrow(self._filtered, self.request) for tab in tabs} or {"": self._filtered}
+        try:
+            return count_many(querysets)
+        except OperationalError:
+            self.error = True
+            return dict.fromkeys(querysets, 0)
+
+    @cached_property
+    def _objects(self) -> list[Any]:
+        if self._counts.get(self.tab, 0) == 0:
+            return []
+        start = (self.page - 1) * self.size
+        try:
+            return list(self.queryset[start : start + self.size + 1])
+        except OperationalError:
+            self.error = True
+            return []
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The rows of this page as shown."""
+        declared = self.declared
+        label = _("Select")
+        rows = []
+        for item in self._objects[: self.size]:
+            css = declared.row_class(item) if declared.row_class else ""
+            select = declared.selectable(item) if declared.selectable else ""
+            cells = mark_safe("".join(self._cell(column, item) for column in self.columns))
+            rows.append(Row(item, css, cells, select, f"{label} {select}"))
+        return rows
+
+    def _cell(self, column: Column, item: Any) -> SafeString:
+        if column.actions is not None:
+            inner: Any = self._actions_html(column.actions(item, self.request))
+        elif column.template:
+            value = column.get(item) if column.value is not None else None
+            context = {"row": item, "value": value, "list": self}
+            inner = render_to_string(column.template, context, request=self.request)
+        else:
+            inner = display.value_html(column.html(item) if column.html else column.get(item))
+            if column.link and inner != display.NOTHING and (url := column.link(item)):
+                inner = format_html('<a href="{}">{}</a>', url, inner)
+            if column.strong:
+                inner = format_html("<strong>{}</strong>", inner)
+            if column.note and (note := column.note(item)):
+                inner = format_html('{} <small class="note">{}</small>', inner, display.value_html(note))
+        return format_html('<td data-label="{}" class="{}">{}</td>', column.label, column.css, inner)
+
+    def _actions_html(self, found: Iterable[Action]) -> SafeString:
+        items = list(found)
+        if not items:
+            return SafeString(display.NOTHING)
+        context = {"actions": items[:2], "more": items[2:], "list": self}
+        return SafeString(render_to_string("components/actions.html", context, request=self.request))
+
+    # What the template shows
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The columns that are not hidden."""
+        return [column for column in self.declared.columns if column.key not in self.hidden]
+
+    @property
+    def settings(self) -> list[tuple[Column, bool]]:
+        """The columns that may be hidden, and whether each is shown."""
+        return [(c, c.key not in self.hidden) for c in self.declared.columns if c.hideable]
+
+    @property
+    def headings(self) -> list[Heading]:
+        """The column heads; a click on the sorted one turns the order round."""
+        headings = []
+        for column in self.columns:
+            if not column.sort_fields:
+                headings.append(Heading(column, "", ""))
+                continue
+            now = {column.key: "ascending", f"-{column.key}": "descending"}.get(self.sort, "none")
+            following = f"-{column.key}" if now == "ascending" else column.key
+            headings.append(Heading(column, self.url(sort=following), now))
+        return headings
+
+    @property
+    def tabs(self) -> list[TabLink]:
+        """The tabs with their counts."""
+        return [
+            TabLink(
+                tab.key,
+                tab.label,
+                self.url(tab=None if tab.key == self._first_tab else tab.key),
+                shown_count(self._counts[tab.key]),
+                tab.key == self.tab,
+            )
+            for tab in self.declared.tabs
+        ]
+
+    @property
+    def chips(self) -> list[Chip]:
+        """The active search and filters, each with the address that removes it."""
+        chips = []
+        if self.query:
+            chips.append(Chip(_("Search"), self.query, self.url(q=None)))
+        for bound in self.filters:
+            if bound.active:
+                without: dict[str, str | None] = dict.fromkeys(bound.values)
+                chips.append(Chip(bound.label, bound.chip, self.url(**without)))
+        return chips
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether search or filters leave rows out."""
+        return bool(self.query) or any(bound.active for bound in self.filters)
+
+    @property
+    def total(self) -> int:
+        """How many rows match, at most one more than `EXACT_TO`."""
+        return self._counts.get(self.tab, 0)
+
+    @property
+    def total_text(self) -> str:
+        """How many rows match, exact to 1,000, then `1,000+`."""
+        return shown_count(self.total)
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row of this page, from 1; 0 on an empty page."""
+        return (self.page - 1) * self.size + 1 if self.rows else 0
+
+    @property
+    def last_row(self) -> int:
+        """The number of the last row of this page."""
+        return (self.page - 1) * self.size + len(self.rows)
+
+    @property
+    def previous_url(self) -> str:
+        """The page before, or nothing."""
+        if self.page <= 1:
+            return ""
+        return self.url(page=str(self.page - 1) if self.page > 2 else None)
+
+    @property
+    def next_url(self) -> str:
+        """The page after, or nothing."""
+        if len(self._objects) <= self.size or (self.page + 1) * self.size > DEEPEST_ROW:
+            return ""
+        return self.url(page=str(self.page + 1))
+
+    @property
+    def too_deep(self) -> bool:
+        """Whether more rows exist than may be paged through."""
+        return len(self._objects) > self.size and not self.next_url
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The page sizes to choose from."""
+        return PAGE_SIZES
+
+    @property
+    def empty(self) -> Empty:
+        """What stands where there is nothing yet."""
+        for tab in self.declared.tabs:
+            if tab.key == self.tab and tab.empty is not None:
+                return tab.empty
+        return self.declared.empty
+
+    def param(self, name: str) -> str:
+        """The name of a piece of state in the URL."""
+        return self._param(name)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names of the list's own controls in the URL."""
+        return {name: self._param(name) for name in ("q", "sort", "size", "page", "columns", "columns_set")}
+
+    @property
+    def prefix(self) -> str:
+        """What stands before each name in the URL."""
+        return self.declared.prefix
+
+    # Export
+
+    def csv_response(self) -> HttpResponseBase:
+        """The filtered rows as CSV, streamed; more than `EXPORT_LIMIT` rows go to `on_large_export` if declared."""
+        large = self.declared.on_large_export
+        if large is not None and self.queryset.order_by()[: EXPORT_LIMIT + 1].count() > EXPORT_LIMIT:
+            return large(self)
+        response = StreamingHttpResponse(self.csv_lines(), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{self.name}.csv"'
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def csv_lines(self, *, limit: int = EXPORT_LIMIT) -> Iterator[str]:
+        """The lines of the export: a byte order mark, the translated heads, the rows."""
+        columns = [column for column in self.declared.columns if column.csv is not False]
+        yield "\ufeff"
+        yield csv_line([column.label for column in columns])
+        queryset = self.queryset[:limit]
+        if limit <= EXPORT_LIMIT:
+            rows: Iterable[Any] = queryset
+        else:
+            rows = queryset.iterator(chunk_size=2_000)
+        for item in rows:
+            yield csv_line([column.exported(item) for column in columns])
+
+
+# Counting and writing
+
+
+def count_many(querysets: Mapping[str, QuerySet]) -> dict[str, int]:
+    """How many rows each query set has, exact to `EXACT_TO` and one more beyond, in one statement."""
+    counts = dict.fromkeys(querysets, 0)
+    parts, params, counted = [], [], []
+    using = "default"
+    for key, queryset in querysets.items():
+        using = queryset.db
+        limited = queryset.order_by().values("pk")[: EXACT_TO + 1]
+        try:
+            sql, values = limited.query.get_compiler(using=using).as_sql()
+        except EmptyResultSet:
+            continue
+        parts.append(f"(SELECT COUNT(*) FROM ({sql}) counted)")  # noqa: S608 - compiled by the ORM
+        params.extend(values)
+        counted.append(key)
+    if not parts:
+        return counts
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(parts)}", params)
+        row = cursor.fetchone()
+    counts.update(zip(counted, row, strict=True))
+    return counts
+
+
+def shown_count(count: int) -> str:
+    """A count as shown: exact to 1,000, then `1,000+`."""
+    return f"{EXACT_TO:,}+" if count > EXACT_TO else f"{count:,}"
+
+
+class _Echo:
+    def write(self, text: str) -> str:
+        return text
+
+
+_writer = csv.writer(_Echo())  # type: ignore[arg-type]
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """One CSV line, with text cells that a spreadsheet would run made harmless by a leading apostrophe."""
+    return _writer.writerow([neutral(value) for value in values])  # type: ignore[return-value]
+
+
+def neutral(value: Any) -> str:
+    """A value as a CSV cell; text that starts with `= + - @`, tab or return gets an apostrophe, numbers stay."""
+    text = display.value_text(value)
+    if text.startswith(DANGEROUS_STARTS) and not _is_number(value):
+        return f"'{text}"
+    return text
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def hidden_inputs(pairs: Iterable[tuple[str, str]]) -> SafeString:
+    """Hidden inputs for a form that keeps a list's state."""
+    return format_html_join("", '<input type="hidden" name="{}" value="{}">', pairs)

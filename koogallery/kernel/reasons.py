@@ -1,0 +1,153 @@
+"""Every refusal of the program: code, sentence in English and Chinese, who can help (R15).
+
+The page, the API and the trace carry the code; `docs/reason-codes.md` is generated from this list.
+Sentences may name parameters in braces; a refusal passes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.utils import translation
+
+
+class Help(StrEnum):
+    """Who can change what was refused."""
+
+    YOURSELF = "yourself"
+    ADMINISTRATOR = "administrator"
+    SELLER = "seller"
+    RESELLER = "reseller"
+    OPERATIONS = "operations"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One kind of refusal. `status` is the HTTP status of an API answer."""
+
+    code: str
+    english: str
+    chinese: str
+    help: Help = Help.YOURSELF
+    status: int = 409
+
+
+class Refused(Exception):
+    """An operation changes nothing, for a reason that has a code (R15).
+
+    `field` names the form field at fault, if one is. Raises `KeyError` for a code that is not listed.
+    """
+
+    def __init__(self, code: str, *, field: str = "", **params: Any) -> None:
+        self.reason = REASONS[code]
+        self.code = code
+        self.field = field
+        self.params = params
+        super().__init__(code)
+
+    @property
+    def sentence(self) -> str:
+        """The sentence in the language in force."""
+        return sentence(self.code, **self.params)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.reason.english.format(**self.params)}"
+
+
+class Missing(Exception):
+    """There is no such object within what the caller can know: the answer is 404 (R20)."""
+
+
+def sentence(code: str, **params: Any) -> str:
+    """The sentence of a code in the language in force."""
+    reason = REASONS[code]
+    chinese = (translation.get_language() or "en").startswith("zh")
+    return (reason.chinese if chinese else reason.english).format(**params)
+
+
+_LIST = [
+    # Anything
+    Reason(
+        "state_move",
+        "This is not possible: {source} cannot become {target}.",
+        "无法操作：“{source}”不能变为“{target}”。",
+    ),
+    Reason("invalid_input", "Check the marked fields.", "请检查标出的字段。", status=400),
+    Reason(
+        "replayed_with_other_content",
+        "This form was already sent with other content. Open it again.",
+        "该表单已以其他内容提交过，请重新打开。",
+    ),
+    Reason(
+        "in_progress",
+        "The same request is being worked on. Try again in a moment.",
+        "同一请求正在处理，请稍后再试。",
+    ),
+    Reason(
+        "too_many_requests",
+        "Too many requests. Try again in a minute.",
+        "请求过于频繁，请一分钟后再试。",
+        status=429,
+    ),
+    Reason(
+        "conflict",
+        "Someone else changed this at the same moment. Look at it again.",
+        "内容刚被他人修改，请重新查看。",
+    ),
+    # Identity
+    Reason("sign_in_required", "Sign in first.", "请先登录。", status=401),
+    Reason(
+        "iam_denied",
+        "The policy “{policy}” denies {action}. Ask your account's administrator.",
+        "策略“{policy}”拒绝了 {action}，请联系您账号的管理员。",
+        Help.ADMINISTRATOR,
+        403,
+    ),
+    Reason(
+        "iam_not_allowed",
+        "No policy allows {action}. Ask your account's administrator.",
+        "没有策略允许 {action}，请联系您账号的管理员。",
+        Help.ADMINISTRATOR,
+        403,
+    ),
+    Reason(
+        "role_not_allowed",
+        "Your role does not include this. Ask the owner of the account.",
+        "您的角色不包含此操作，请联系账号所有者。",
+        Help.ADMINISTRATOR,
+        403,
+    ),
+    Reason(
+        "account_frozen",
+        "The account is frozen: it may read, top up and repay, but not order.",
+        "账号已冻结：可以查看、充值和还款，但不能下单。",
+        Help.OPERATIONS,
+    ),
+    # Rehearsal and operations
+    Reason(
+        "clock_backwards",
+        "Time never goes back: the clock already stands at {now}.",
+        "时间不能倒退：时钟已为 {now}。",
+    ),
+    Reason(
+        "not_a_rehearsal",
+        "Only a rehearsal installation has a clock that can be advanced.",
+        "只有演练环境的时钟可以拨快。",
+        Help.OPERATIONS,
+    ),
+]
+
+REASONS: dict[str, Reason] = {}
+
+
+def declare(*reasons: Reason) -> None:
+    """Add reasons to the list; a code stands once."""
+    for reason in reasons:
+        if reason.code in REASONS:
+            raise ValueError(f"Reason {reason.code!r} is listed twice.")
+        REASONS[reason.code] = reason
+
+
+declare(*_LIST)
