@@ -1,0 +1,1 @@
+"""What is owed and paid: price arithmetic, ledger, bills, invoices, settlement."""

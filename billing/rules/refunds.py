@@ -1,0 +1,153 @@
+"""Refund of yearly/monthly images (`pricing.md`, Refund of yearly/monthly images)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from django.utils.translation import gettext_noop
+
+from billing.rules.explanation import Explanation, exact, rule, shown, step, to_decimal
+from billing.rules.terms import TermLength, TermUnit, add_months
+from koogallery import clock
+from koogallery.kernel.money import Money
+
+HOUR = timedelta(hours=1)
+FEES_BY_YEARS = {
+    1: (Decimal("0.10"),),
+    2: (Decimal("0.15"), Decimal("0.10")),
+    3: (Decimal("0.15"), Decimal("0.10"), Decimal("0.05")),
+}
+
+PAID = gettext_noop("Paid")
+ORDERED_HOURS = gettext_noop("Ordered hours")
+USED_HOURS = gettext_noop("Used hours")
+CONSUMED = gettext_noop("Consumed: paid × used hours ÷ ordered hours")
+FEE = gettext_noop("Handling fee: %(percent)s%% of the amount paid, in year %(year)s of the term")
+LEFT = gettext_noop("Paid less consumed less fee")
+FLOOR = gettext_noop("A refund is at least nothing")
+NOT_STARTED = gettext_noop("The term has not started: everything is refunded, no fee")
+FREE = gettext_noop("Within %(days)s days of provisioning, time %(time)s of %(allowed)s this year: everything, no fee")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundPrice:
+    """What is paid back. `consumed` and `fee` are rounded for display; the refund was rounded once, by itself."""
+
+    amount: Money
+    consumed: Money
+    fee: Money
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ImageRefund:
+    paid: Decimal
+    currency: str
+    effective_at: datetime
+    expires_at: datetime
+    unsubscribed_at: datetime
+    length: TermLength
+    provisioned_at: datetime | None
+    free_used: int
+    free_days: int
+    free_per_year: int
+
+
+def price_image_refund(
+    *,
+    paid: Money,
+    effective_at: datetime,
+    expires_at: datetime,
+    unsubscribed_at: datetime,
+    length: TermLength,
+    provisioned_at: datetime | None = None,
+    free_used: int = 0,
+    free_days: int = 5,
+    free_per_year: int = 10,
+) -> RefundPrice:
+    """paid − consumed − fee, at least 0; all of it before the term starts and within the free days of provisioning.
+
+    `paid` is the actual payment (R13); `provisioned_at` is given for a first term only; `free_used` counts the free
+    unsubscriptions the account has had this calendar year. Raises `ValueError` for a term that does not end after it
+    starts, one in days, or a negative payment.
+    """
+    if expires_at <= effective_at or length.unit is TermUnit.DAY or paid.amount < 0:
+        raise ValueError("A refund needs a paid term in months or years.")
+    return _image_refund(
+        _ImageRefund(
+            paid=paid.amount,
+            currency=paid.currency,
+            effective_at=effective_at,
+            expires_at=expires_at,
+            unsubscribed_at=unsubscribed_at,
+            length=length,
+            provisioned_at=provisioned_at,
+            free_used=free_used,
+            free_days=free_days,
+            free_per_year=free_per_year,
+        )
+    )
+
+
+@rule(name="image_refund", version="1", inputs=_ImageRefund)
+def _image_refund(inputs: _ImageRefund) -> RefundPrice:
+    paid = exact(inputs.paid)
+    facts = [step(PAID, inputs.paid)]
+    consumed, fee = Fraction(0), Fraction(0)
+    if inputs.unsubscribed_at < inputs.effective_at:
+        steps = [step(NOT_STARTED, paid)]
+    elif _is_free(inputs):
+        time = inputs.free_used + 1
+        steps = [step(FREE, paid, days=inputs.free_days, time=time, allowed=inputs.free_per_year)]
+    else:
+        ordered = _hours(inputs.effective_at, inputs.expires_at + timedelta(seconds=1))
+        used = min(_hours(inputs.effective_at, inputs.unsubscribed_at), ordered)
+        year, share = _fee_share(inputs)
+        consumed, fee = paid * used / ordered, paid * exact(share)
+        facts += [step(ORDERED_HOURS, ordered), step(USED_HOURS, used)]
+        left = paid - consumed - fee
+        steps = [
+            step(CONSUMED, consumed, formula=f"{shown(paid)} × {used} ÷ {ordered}"),
+            step(FEE, fee, formula=f"{shown(paid)} × {share}", percent=shown(exact(share) * 100), year=year),
+            step(LEFT, left, formula=f"{shown(paid)} − {shown(consumed)} − {shown(fee)}"),
+        ]
+        if left < 0:
+            steps.append(step(FLOOR, Fraction(0), formula=f"max({shown(left)}, 0)"))
+    total = max(paid - consumed - fee, Fraction(0))
+    explanation = _image_refund.explain(inputs, total=total, currency=inputs.currency, facts=facts, steps=steps)
+    return RefundPrice(
+        amount=explanation.amount,
+        consumed=Money(to_decimal(consumed), inputs.currency).rounded(),
+        fee=Money(to_decimal(fee), inputs.currency).rounded(),
+        explanation=explanation,
+    )
+
+
+def _is_free(inputs: _ImageRefund) -> bool:
+    if inputs.provisioned_at is None or inputs.free_used >= inputs.free_per_year:
+        return False
+    return inputs.unsubscribed_at <= inputs.provisioned_at + timedelta(hours=24 * inputs.free_days)
+
+
+def _hours(start: datetime, end: datetime) -> int:
+    """Whole hours between two moments, each floored to its hour in the platform zone."""
+    return (_floor(end) - _floor(start)) // HOUR
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.astimezone(clock.platform_zone()).replace(minute=0, second=0, microsecond=0)
+
+
+def _fee_share(inputs: _ImageRefund) -> tuple[int, Decimal]:
+    """The year of the term in which it is given back (from 1) and the fee's share of the payment in that year."""
+    years = min(max(1, -(-inputs.length.months // 12)), max(FEES_BY_YEARS))
+    fees = FEES_BY_YEARS[years]
+    start = clock.platform_date(inputs.effective_at)
+    today = clock.platform_date(inputs.unsubscribed_at)
+    year = 1
+    while year < len(fees) and today > add_months(day=start, months=12 * year):
+        year += 1
+    return year, fees[year - 1]

@@ -1,0 +1,1 @@
+"""What was bought: quotes, orders, resources, renewal, change, provisioning."""
