@@ -14,6 +14,11 @@ SHARED_STEPS: list[Any] = [
     structlog.stdlib.ExtraAdder(),
 ]
 
+# Local variables hold passwords and keys, so no traceback shows them.
+WITHOUT_LOCALS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 
 def logging_settings(*, style: Literal["json", "console"], level: str) -> dict[str, Any]:
     """Django's LOGGING for one style; standard library records and structlog events look the same."""
@@ -31,9 +36,11 @@ def logging_settings(*, style: Literal["json", "console"], level: str) -> dict[s
     )
     last_steps: list[Any]
     if style == "json":
-        last_steps = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        last_steps = [WITHOUT_LOCALS, structlog.processors.JSONRenderer()]
     else:
-        last_steps = [structlog.dev.ConsoleRenderer(colors=False, sort_keys=True)]
+        last_steps = [
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+        ]
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -190,3 +190,9 @@ CELERY_BEAT_SCHEDULE = {
 # /metrics answers whoever sends `Authorization: Bearer <token>`; without a token, only this machine.
 METRICS_TOKEN = environment.text("METRICS_TOKEN")
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
+
+# --- The world outside ------------------------------------------------------------------------------------
+
+# Seller servers must be public HTTPS addresses; a rehearsal, and a laptop's example seller, may be neither.
+ALLOW_LOOPBACK_SELLERS = REHEARSAL
+EXAMPLE_SELLER_PORT = environment.number("EXAMPLE_SELLER_PORT", environment.number("PORT", 8000) + 1)

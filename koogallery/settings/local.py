@@ -11,6 +11,7 @@ from koogallery.settings.base import DATA, LOG_LEVEL
 DEBUG = environment.flag("DEBUG")
 ALLOWED_HOSTS = environment.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],.localhost")
 INTERNAL_IPS = ["127.0.0.1", "::1"]
+ALLOW_LOOPBACK_SELLERS = True
 SITE_ADDRESS = environment.text("SITE_ADDRESS", f"http://127.0.0.1:{environment.number('PORT', 8000)}")
 
 _keys = state.local_keys(DATA)
