@@ -163,7 +163,7 @@ def _upgrade(inputs: _Upgrade) -> ChangePrice:
     steps: list[Step] = []
     parts: list[Fraction] = []
     for span in _spans(changed_at=inputs.changed_at, terms=inputs.terms):
-        facts += [span.fact(), step(DAYS_OF_TERM, span.paid.plain_days), step(OLD_PRICE, span.paid.list_price)]
+        facts += [span.fact(), step(DAYS_OF_TERM, span.paid.plain_days), step(OLD_PRICE, exact(span.paid.list_price))]
         new, new_steps = _new_price(inputs, span)
         old, old_step = span.portion(OLD_PRICE_REMAINING, exact(span.paid.list_price))
         parts.append(_difference(new=new, old=old, share=span.paid.share))
@@ -213,19 +213,19 @@ def _scale_out(inputs: _ScaleOut) -> ChangePrice:
         plan = _plan_of_cycle(inputs.monthly, inputs.yearly, length=span.paid.length)
         if not plan.model.counts_quantity:
             raise NotPriced("A flat price does not follow the quantity.")
-        facts += [span.fact(), step(DAYS_OF_TERM, span.paid.plain_days), step(OLD_PRICE, span.paid.list_price)]
+        facts += [span.fact(), step(DAYS_OF_TERM, span.paid.plain_days), step(OLD_PRICE, exact(span.paid.list_price))]
         unit = plan.term_unit_price(months=span.paid.length.months, quantity=inputs.new_quantity)
         if plan.model is PriceModel.VOLUME and is_from(inputs.changed_at, day=VOLUME_RULE_FROM):
             added = (inputs.new_quantity - inputs.old_quantity) * inputs.items
             price = unit * exact(added)
-            steps.append(step(ADDED_UNITS, price, formula=f"{shown(unit)} × {added:f}"))
+            steps.append(step(ADDED_UNITS, price, formula=f"{shown(unit)} × {shown(added)}"))
             new, new_step = span.portion(NEW_PRICE_REMAINING, price)
             old = Fraction(0)
             steps.append(new_step)
         else:
             total = inputs.new_quantity * inputs.items
             price = unit * exact(total)
-            steps.append(step(NEW_PRICE, price, formula=f"{shown(unit)} × {total:f}"))
+            steps.append(step(NEW_PRICE, price, formula=f"{shown(unit)} × {shown(total)}"))
             new, new_step = span.portion(NEW_PRICE_REMAINING, price)
             old, old_step = span.portion(OLD_PRICE_REMAINING, exact(span.paid.list_price))
             steps += [new_step, old_step]
@@ -315,7 +315,7 @@ def _difference(*, new: Fraction, old: Fraction, share: Decimal) -> Fraction:
 
 
 def _difference_step(*, new: Fraction, old: Fraction, share: Decimal) -> Step:
-    formula = f"({shown(new)} − {shown(old)}) × {share:f}" if old else f"{shown(new)} × {share:f}"
+    formula = f"({shown(new)} − {shown(old)}) × {shown(share)}" if old else f"{shown(new)} × {shown(share)}"
     return step(DIFFERENCE, _difference(new=new, old=old, share=share), formula=formula)
 
 

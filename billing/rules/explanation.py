@@ -46,17 +46,21 @@ def to_decimal(value: Fraction) -> Decimal:
 
 
 def shown(value: Fraction | Decimal | int) -> str:
-    """A number as a step shows it: in full when it ends, else cut off with an ellipsis."""
+    """A number as a step shows it.
+
+    Decimals (quantities, shares) lose their trailing zeros. Fractions (amounts) keep at least two decimal places when
+    they have any, and are cut off with an ellipsis when they do not end within six.
+    """
     if isinstance(value, int):
         return str(value)
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return format(value.normalize() + 0, "f")
     scaled = value * 10**SHOWN_DIGITS
     text = format(to_decimal(Fraction(int(scaled), 10**SHOWN_DIGITS)), "f")
+    whole, _, digits = text.partition(".")
     if scaled.denominator != 1:
-        whole, _, digits = text.partition(".")
-        return f"{whole}.{digits.ljust(SHOWN_DIGITS, '0')}…"
-    return text
+        return f"{'-' if value < 0 and whole[0] != '-' else ''}{whole}.{digits.ljust(SHOWN_DIGITS, '0')}…"
+    return f"{whole}.{digits.ljust(2, '0')}" if digits else whole
 
 
 @dataclass(frozen=True, slots=True)

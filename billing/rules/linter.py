@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from django.utils.translation import gettext, gettext_noop
 
-from billing.rules.explanation import exact, shown
+from billing.rules.explanation import exact, shown, to_decimal
 from billing.rules.plans import NotPriced, PricePlan
 from billing.rules.terms import TermUnit
+from koogallery.kernel.money import Money
 
 LARGER_IS_CHEAPER = gettext_noop(
     "%(larger)s units cost %(larger_price)s in total, less than %(smaller)s units at %(smaller_price)s."
@@ -58,7 +59,11 @@ def lint_cycles(*, monthly: PricePlan, yearly: PricePlan) -> list[PlanWarning]:
         except NotPriced:
             continue
         if by_year > exact(by_month) * 12:
-            params = {"yearly": shown(by_year), "monthly": shown(by_month), "quantity": shown(quantity)}
+            params = {
+                "yearly": Money(to_decimal(by_year), yearly.currency),
+                "monthly": Money(by_month, monthly.currency),
+                "quantity": shown(quantity),
+            }
             warnings.append(_warning("year_exceeds_months", YEAR_EXCEEDS_MONTHS, **params))
     return warnings
 
@@ -74,9 +79,9 @@ def _bands(plan: PricePlan, *, step: Decimal) -> list[PlanWarning]:
                     "larger_is_cheaper",
                     LARGER_IS_CHEAPER,
                     larger=shown(band.first),
-                    larger_price=shown(larger_price),
+                    larger_price=Money(larger_price, plan.currency),
                     smaller=shown(smaller),
-                    smaller_price=shown(smaller_price),
+                    smaller_price=Money(smaller_price, plan.currency),
                 )
             )
     return warnings
@@ -95,8 +100,8 @@ def _lengths(plan: PricePlan) -> list[PlanWarning]:
             "length_exceeds_units",
             LENGTH_EXCEEDS_UNITS,
             count=count,
-            price=shown(price),
-            single=shown(single * count),
+            price=Money(to_decimal(price), plan.currency),
+            single=Money(to_decimal(single * count), plan.currency),
         )
         for count, price in prices.items()
         if price > single * count

@@ -27,7 +27,7 @@ class PriceModel(StrEnum):
     LINEAR = "linear"
     TIERED = "tiered"
     VOLUME = "volume"
-    PER_SKU = "per_sku"
+    PER_SKU = "sku"
 
     @property
     def counts_quantity(self) -> bool:

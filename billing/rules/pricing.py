@@ -139,18 +139,18 @@ def _share(*, total: Fraction, list_price: Fraction, discount: Discount | None) 
 
 def _discounted(*, list_price: Fraction, discount: Discount) -> tuple[Fraction, list[Step]]:
     if discount.fixed_price is not None:
-        return exact(discount.fixed_price), [step(FIXED_SENTENCE, discount.fixed_price)]
+        return exact(discount.fixed_price), [step(FIXED_SENTENCE, exact(discount.fixed_price))]
     share = discount.share if discount.share is not None else FULL_PRICE
     basis, steps = list_price, []
     if discount.list_price is not None:
         basis = exact(discount.list_price)
-        steps.append(step(LIST_PRICE_OF_OFFER, discount.list_price))
+        steps.append(step(LIST_PRICE_OF_OFFER, basis))
     return basis * exact(share), [*steps, _share_step(SOURCE_SENTENCES[discount.source], basis=basis, share=share)]
 
 
 def _share_step(label: str, *, basis: Fraction, share: Decimal) -> Step:
-    percent = shown(exact(share) * 100)
-    return step(label, basis * exact(share), formula=f"{shown(basis)} × {share:f}", percent=percent)
+    percent = shown(share * 100)
+    return step(label, basis * exact(share), formula=f"{shown(basis)} × {shown(share)}", percent=percent)
 
 
 def _facts(inputs: _Purchase) -> list[Step]:
@@ -195,10 +195,12 @@ def configuration_price(
             if own is not None:
                 steps.append(step(CHARGED_TERMS, own.charged_terms or 0, terms=shown(own.charged_terms or 0)))
             if unit != single:
-                steps.append(step(PRICE_PER_TERM, unit, formula=f"{shown(single)} × {shown(unit / single)}"))
+                steps.append(
+                    step(PRICE_PER_TERM, unit, formula=f"{shown(single)} × {shown(to_decimal(unit / single))}")
+                )
     total = unit * exact(counted)
     if counted != 1:
-        steps.append(step(TIMES_QUANTITY, total, formula=f"{shown(unit)} × {counted:f}"))
+        steps.append(step(TIMES_QUANTITY, total, formula=f"{shown(unit)} × {shown(counted)}"))
     return total, [*steps, step(LIST_PRICE, total)]
 
 
@@ -272,7 +274,7 @@ def _usage(inputs: _Usage) -> UsagePrice:
     total = basis * exact(inputs.share)
     steps = [
         _unit_step(inputs.plan, unit=unit, quantity=inputs.used),
-        step(TIMES_QUANTITY, basis, formula=f"{shown(unit)} × {inputs.used:f}"),
+        step(TIMES_QUANTITY, basis, formula=f"{shown(unit)} × {shown(inputs.used)}"),
         *_kept_discount(basis=basis, share=inputs.share),
     ]
     explanation = _usage.explain(

@@ -95,7 +95,7 @@ def price_image_refund(
 @rule(name="image_refund", version="1", inputs=_ImageRefund)
 def _image_refund(inputs: _ImageRefund) -> RefundPrice:
     paid = exact(inputs.paid)
-    facts = [step(PAID, inputs.paid)]
+    facts = [step(PAID, paid)]
     consumed, fee = Fraction(0), Fraction(0)
     if inputs.unsubscribed_at < inputs.effective_at:
         steps = [step(NOT_STARTED, paid)]
@@ -111,7 +111,7 @@ def _image_refund(inputs: _ImageRefund) -> RefundPrice:
         left = paid - consumed - fee
         steps = [
             step(CONSUMED, consumed, formula=f"{shown(paid)} × {used} ÷ {ordered}"),
-            step(FEE, fee, formula=f"{shown(paid)} × {share}", percent=shown(exact(share) * 100), year=year),
+            step(FEE, fee, formula=f"{shown(paid)} × {shown(share)}", percent=shown(share * 100), year=year),
             step(LEFT, left, formula=f"{shown(paid)} − {shown(consumed)} − {shown(fee)}"),
         ]
         if left < 0:

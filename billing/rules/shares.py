@@ -55,15 +55,15 @@ def split_by_shares(*, whole: Money, shares: Sequence[Decimal]) -> tuple[SharePr
 @rule(name="share", version="1", inputs=_Share)
 def _share(inputs: _Share) -> SharePrice:
     sign = -1 if inputs.whole < 0 else 1
-    whole, weights = abs(exact(inputs.whole)), sum(map(exact, inputs.shares))
+    whole, weights = abs(exact(inputs.whole)), sum(inputs.shares, Decimal(0))
     left = whole
     part, steps = Fraction(0), []
     for index, share in enumerate(inputs.shares[: inputs.index + 1]):
         last = index == len(inputs.shares) - 1
-        fair = whole * exact(share) / weights
+        fair = whole * exact(share) / exact(weights)
         rounded = exact(Money(to_decimal(fair), inputs.currency).rounded().amount)
         part = left if last else min(rounded, left)
-        formula = f"{shown(whole * sign)} × {share:f} ÷ {shown(Fraction(weights))}"
+        formula = f"{shown(whole * sign)} × {shown(share)} ÷ {shown(weights)}"
         steps = [step(PART, fair * sign, formula=formula)]
         if last:
             steps = [step(REMAINDER, part * sign)]
@@ -75,7 +75,7 @@ def _share(inputs: _Share) -> SharePrice:
         total=part * sign,
         currency=inputs.currency,
         facts=[
-            step(WHOLE, inputs.whole),
+            step(WHOLE, exact(inputs.whole)),
             step(SHARE, inputs.shares[inputs.index], number=inputs.index + 1, count=len(inputs.shares)),
         ],
         steps=steps,

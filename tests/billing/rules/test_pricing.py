@@ -288,7 +288,7 @@ def test_the_linter_warns_where_fifty_cost_less_than_forty_nine():
     tiered = plan(PriceModel.TIERED, bands=(Band(D(1), D("10.00")), Band(D(50), D("8.00"))))
     (warning,) = linter.lint_plan(plan=tiered)
     assert warning.code == "larger_is_cheaper"
-    assert warning.sentence == "50 units cost 400.00 in total, less than 49 units at 490.00."
+    assert warning.sentence == "50 units cost USD 400.00 in total, less than 49 units at USD 490.00."
 
 
 def test_the_linter_warns_where_a_year_exceeds_twelve_months():
@@ -322,3 +322,28 @@ def test_the_linter_warns_about_lengths_that_cost_more_or_less_than_expected():
 def test_an_impossible_plan_or_discount_cannot_be_made(wrong):
     with pytest.raises(ValueError):
         wrong()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (D("10.00000000"), "10"),
+        (D("1E+2"), "100"),
+        (D("0.9050"), "0.905"),
+        (explanation.exact(D("12.5")), "12.50"),
+        (explanation.exact(D("-2.25")), "-2.25"),
+        (explanation.exact(D(1)) / 3, "0.333333…"),
+        (explanation.exact(D(-1)) / 3, "-0.333333…"),
+        (-explanation.exact(D(1)) / 3000000000, "-0.000000…"),
+        (explanation.exact(D("0.00000012")), "0.000000…"),
+    ],
+)
+def test_numbers_are_shown_without_clutter(value, text):
+    assert explanation.shown(value) == text
+
+
+def test_a_tie_is_rounded_up_even_when_its_parts_do_not_end():
+    third = explanation.exact(D(1)) / 3
+    tie = third + explanation.exact(D("0.005")) - third
+    assert Money(explanation.to_decimal(tie), "USD").rounded() == usd("0.01")
+    assert Money(explanation.to_decimal(tie - third / 10**40), "USD").rounded() == usd("0.00")

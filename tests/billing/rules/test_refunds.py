@@ -41,7 +41,7 @@ def test_the_published_example_pays_44_62_back():
     priced = refund()
     assert priced.amount == usd("44.62")
     assert (priced.consumed, priced.fee) == (usd("45.38"), usd("10.00"))
-    assert [fact.value for fact in priced.explanation.facts] == ["100.00", "758", "344"]
+    assert [fact.value for fact in priced.explanation.facts] == ["100", "758", "344"]
     assert explanation.recompute(json.loads(json.dumps(priced.explanation.to_json()))) == priced.amount
 
 
