@@ -125,6 +125,86 @@ _LIST = [
         "账号已冻结：可以查看、充值和还款，但不能下单。",
         Help.OPERATIONS,
     ),
+    # Orders
+    Reason(
+        "quote_invalid",
+        "These order details are not valid. Configure the product again.",
+        "订单信息无效，请重新配置商品。",
+    ),
+    Reason(
+        "quote_changed",
+        "The price is no longer {old}; it is now {new}. Check it and confirm again.",
+        "价格已由 {old} 变为 {new}，请核对后重新确认。",
+    ),
+    Reason(
+        "terms_not_accepted",
+        "Accept the Terms and Conditions first.",
+        "请先勾选同意《服务条款》。",
+    ),
+    Reason("agreement_not_accepted", "Accept “{title}” first.", "请先同意“{title}”。"),
+    Reason(
+        "consent_required",
+        "The seller needs this contact data. Agree to pass it on first.",
+        "卖家需要该联系信息，请先同意提供。",
+    ),
+    Reason(
+        "contact_missing",
+        "The seller asks for contact data that you have not entered. Add it under My Credentials.",
+        "卖家需要的联系信息尚未填写，请在“我的凭证”中补充。",
+    ),
+    Reason(
+        "no_payment_method",
+        "Add a payment method first: top up, add a card, or ask for platform credit.",
+        "请先添加支付方式：充值、绑定银行卡或申请平台信用额度。",
+    ),
+    Reason(
+        "limit_per_account",
+        "An account may buy this product {limit} times at most.",
+        "每个账号最多可购买该商品 {limit} 次。",
+    ),
+    Reason(
+        "limit_per_specification",
+        "An account may buy this specification {limit} times at most.",
+        "每个账号最多可购买该规格 {limit} 次。",
+    ),
+    Reason(
+        "one_at_a_time",
+        "This product can be held once at a time. You can buy it again when yours has expired.",
+        "该商品同一时间只能持有一份，到期后方可再次购买。",
+    ),
+    Reason("trial_not_offered", "This product offers no trial.", "该商品不提供试用。", Help.SELLER),
+    Reason("trial_used", "Your account has already tried this product.", "您的账号已试用过该商品。"),
+    Reason(
+        "project_unknown",
+        "Choose an enabled enterprise project.",
+        "请选择已启用的企业项目。",
+    ),
+    Reason(
+        "project_not_for_package",
+        "Pay-per-use packages belong to no enterprise project.",
+        "按需套餐包不能选择企业项目。",
+    ),
+    Reason(
+        "tags_not_offered",
+        "Only pay-per-use resources can be tagged here.",
+        "此处只能为按需资源添加标签。",
+    ),
+    Reason(
+        "order_not_payable",
+        "This order can no longer be paid: its status is {state}.",
+        "该订单已无法支付：当前状态为{state}。",
+    ),
+    Reason("order_already_paid", "This order is already paid.", "该订单已支付。"),
+    Reason(
+        "payment_in_progress",
+        "A card payment of this order is being checked. Wait for its result.",
+        "该订单的银行卡支付正在确认，请等待结果。",
+    ),
+    Reason(
+        "order_not_cancelable",
+        "Only an unpaid order can be canceled here; its status is {state}.",
+        "此处只能取消未支付的订单；当前状态为{state}。",
+    ),
     # Rehearsal and operations
     Reason(
         "clock_backwards",

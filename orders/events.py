@@ -1,0 +1,47 @@
+"""What orders tells the rooms above and its own delivery, in the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from koogallery.kernel.events import event
+from orders.models import Order
+from orders.states import CancelReason
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class OrderPlaced:
+    """An order exists; its limits and stock are taken."""
+
+    order: Order
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class OrderPaid:
+    """An order left Pending payment: paid, or nothing was due."""
+
+    order: Order
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class OrderCompleted:
+    """An order ended well; its money is earned."""
+
+    order: Order
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class OrderCanceled:
+    """An order ended without delivery; what it had taken is given back."""
+
+    order: Order
+    reason: CancelReason
+    at: datetime

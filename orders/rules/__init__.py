@@ -1,0 +1,1 @@
+"""Arithmetic and eligibility on frozen values."""

@@ -1,0 +1,115 @@
+"""States and types of orders, with their tables of moves as data (purchase.md)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from koogallery.kernel.states import Moves
+
+
+class OrderState(models.TextChoices):
+    """Where an order stands."""
+
+    PENDING_PAYMENT = "pending_payment", _("Pending payment")
+    PROCESSING = "processing", _("Processing")
+    COMPLETED = "completed", _("Completed")
+    CANCELED = "canceled", _("Canceled")
+
+    @property
+    def tone(self) -> str:
+        """The status colour of a badge."""
+        return _TONES[self]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can follow."""
+        return not ORDER_MOVES.after(self)
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the order left Pending payment for its delivery."""
+        return self in PAID_STATES
+
+
+class OrderType(models.TextChoices):
+    """What an order is for."""
+
+    NEW = "NEW", _("New purchase")
+    TRIAL = "TRIAL", _("Trial")
+    TRIAL_TO_FORMAL = "TRIAL_TO_FORMAL", _("Trial to formal")
+    RENEW = "RENEW", _("Renewal")
+    CHANGE = "CHANGE", _("Change")
+    UNSUBSCRIBE = "UNSUBSCRIBE", _("Unsubscription")
+
+    @property
+    def makes_resource(self) -> bool:
+        """Whether delivery produces a resource that was not there before."""
+        return self in (OrderType.NEW, OrderType.TRIAL)
+
+    @property
+    def completes_on_payment(self) -> bool:
+        """Whether payment is all there is to it."""
+        return self in (OrderType.TRIAL_TO_FORMAL, OrderType.RENEW, OrderType.CHANGE)
+
+
+class CancelReason(models.TextChoices):
+    """Why an order was Canceled."""
+
+    BUYER = "buyer", _("Canceled by the buyer")
+    UNPAID = "unpaid", _("Not paid in time")
+    UNDELIVERABLE = "undeliverable", _("The delivery failed")
+    RESOURCE = "resource", _("The resource left the state that the order needs")
+    OPERATIONS = "operations", _("Canceled by operations")
+
+
+class PaidBy(models.TextChoices):
+    """How an order left Pending payment."""
+
+    NOTHING = "nothing", _("Nothing was due")
+    BALANCE = "balance", _("Balance")
+    CARD = "card", _("Card")
+    CREDIT = "credit", _("Platform credit")
+    RESELLER = "reseller", _("Charged to the reseller")
+
+
+class OrderStep(models.TextChoices):
+    """What a line of an order's timeline tells."""
+
+    PLACED = "placed", _("Order placed")
+    PAYMENT_STARTED = "payment_started", _("Payment started")
+    PAYMENT_FAILED = "payment_failed", _("Payment failed")
+    PAID = "paid", _("Paid")
+    DELIVERY_STARTED = "delivery_started", _("Delivery started")
+    DELIVERY_FAILED = "delivery_failed", _("Delivery failed")
+    DELIVERED = "delivered", _("Delivered")
+    COMPLETED = "completed", _("Order completed")
+    CANCELED = "canceled", _("Order canceled")
+    REFUNDED = "refunded", _("Money refunded")
+
+    @property
+    def tone(self) -> str:
+        """The status colour of the step."""
+        if self in (OrderStep.PAYMENT_FAILED, OrderStep.DELIVERY_FAILED, OrderStep.CANCELED):
+            return "danger"
+        return "success" if self in (OrderStep.PAID, OrderStep.DELIVERED, OrderStep.COMPLETED) else "neutral"
+
+
+ORDER_MOVES = Moves(
+    {
+        OrderState.PENDING_PAYMENT: {OrderState.PROCESSING, OrderState.COMPLETED, OrderState.CANCELED},
+        OrderState.PROCESSING: {OrderState.COMPLETED, OrderState.CANCELED},
+        OrderState.COMPLETED: set(),
+        OrderState.CANCELED: set(),
+    }
+)
+
+PAID_STATES = (OrderState.PROCESSING, OrderState.COMPLETED)
+LIVE_STATES = (OrderState.PENDING_PAYMENT, *PAID_STATES)
+
+_TONES = {
+    OrderState.PENDING_PAYMENT: "warning",
+    OrderState.PROCESSING: "info",
+    OrderState.COMPLETED: "success",
+    OrderState.CANCELED: "neutral",
+}
