@@ -184,7 +184,16 @@ class Supervisor:
 
     def _start_children(self, environment: Mapping[str, str]) -> None:
         python = sys.executable
-        celery = [python, "-W", "ignore::RuntimeWarning", "-m", "celery", "-q", "-A", "koogallery"]
+        celery = [
+            python,
+            "-W",
+            "ignore:You're running the worker with superuser",
+            "-m",
+            "celery",
+            "-q",
+            "-A",
+            "koogallery",
+        ]
         self.children = [
             Child(
                 "web",

@@ -38,9 +38,7 @@ def logging_settings(*, style: Literal["json", "console"], level: str) -> dict[s
     if style == "json":
         last_steps = [WITHOUT_LOCALS, structlog.processors.JSONRenderer()]
     else:
-        last_steps = [
-            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-        ]
+        last_steps = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     return {
         "version": 1,
         "disable_existing_loggers": False,

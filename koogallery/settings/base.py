@@ -158,7 +158,7 @@ SIGNING_KEY = environment.text("KOOGALLERY_SIGNING_KEY")
 # --- Files ------------------------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA / "static"
+STATIC_ROOT = Path(environment.text("STATIC_ROOT", str(DATA / "static")))
 STATICFILES_DIRS = [ROOT / "static"] if (ROOT / "static").exists() else []
 MEDIA_URL = "/files/"
 MEDIA_ROOT = DATA / "media"
@@ -184,6 +184,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "kernel.tick", "schedule": 5.0, "options": {"expires": 10}},
 }
+
+# Networks of our own reverse proxies: only they are believed about a visitor's address.
+TRUSTED_PROXIES = environment.items("TRUSTED_PROXIES")
 
 # --- Watching it ------------------------------------------------------------------------------------------
 

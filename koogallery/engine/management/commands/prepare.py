@@ -22,11 +22,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="load the demo into an empty database")
+        parser.add_argument("--files-only", action="store_true", help="leave the database alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
         for folder in settings.LOCALE_PATHS:
             for path in compile_catalogues(Path(folder)):
                 self.stdout.write(f"compiled {path.relative_to(settings.ROOT)}")
+        if options["files_only"]:
+            self._collect_static()
+            return
         self._clear_interrupted_demo()
         if self._has_migrations_to_run():
             self.stdout.write("migrating the database")
