@@ -1,0 +1,170 @@
+"""Writing traces: the kernel's `record` port, and the set-wise form for sweeps.
+
+A trace and its seal go in with one statement, in the transaction of what they tell of.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from audit import columns, partitions, signing
+from audit.models import Trace
+from audit.rules import canonical
+from koogallery import clock
+from koogallery.kernel import guard
+from koogallery.kernel.calls import Role, TraceType, system_call
+from koogallery.kernel.operations import Rating, TraceEntry, current_trace_id, present, registry
+
+ALWAYS_RECORDED = frozenset({"enableTracker", "disableTracker"})
+
+_ROW = "(" + ", ".join(f"%s::{kind}" for kind in columns.TYPES.values()) + ")"
+_ARRAYS = ", ".join(f"%s::{kind}[]" for kind in [*columns.TYPES.values(), "text"])
+_INSERT_ONE = (
+    f"WITH written AS (INSERT INTO {columns.TABLE} ({columns.NAMES}) VALUES {_ROW}) "  # noqa: S608  only constants
+    "INSERT INTO audit_traceseal (trace_id, account_id, time, seal) VALUES (%s, %s, %s, %s)"
+)
+_INSERT_MANY = (
+    f"WITH given AS (SELECT * FROM unnest({_ARRAYS}) AS g ({columns.NAMES}, seal)), "  # noqa: S608  only constants
+    f"written AS (INSERT INTO {columns.TABLE} ({columns.NAMES}) SELECT {columns.NAMES} FROM given) "
+    "INSERT INTO audit_traceseal (trace_id, account_id, time, seal) SELECT trace_id, account_id, time, seal FROM given"
+)
+
+
+def is_recorded(entry: TraceEntry) -> bool:
+    """Whether the tracker lets this through: switched off, an account's own operations are left out."""
+    account = entry.call.account
+    if account is None or getattr(account, "tracker_enabled", True):
+        return True
+    return entry.call.role in (Role.OPERATOR, Role.SYSTEM) or entry.operation.name in ALWAYS_RECORDED
+
+
+def record(entry: TraceEntry) -> None:
+    """Write one trace; fills `kernel.operations.ports.record`."""
+    if not is_recorded(entry):
+        return
+    trace = trace_of(entry, recorded=max(clock.now(), entry.call.at))
+    partitions.ensure(trace.time)
+    with guard.opened("trace"), connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT_ONE,
+            [*_values(trace), trace.trace_id, trace.account_id, trace.time, signing.seal(trace.hash)],
+        )
+
+
+def record_many(entries: Iterable[TraceEntry]) -> None:
+    """Write many traces with one statement."""
+    recorded = clock.now()
+    traces = [trace_of(entry, recorded=max(recorded, entry.call.at)) for entry in entries if is_recorded(entry)]
+    _insert(traces)
+
+
+def system_traces(
+    name: str,
+    *,
+    rows: Sequence[tuple[int | None, str, str, datetime, dict[str, Any], dict[str, Any]]],
+    on_behalf_of: str = "",
+    rating: Rating = Rating.NORMAL,
+    project: str = "",
+) -> None:
+    """One `SystemAction` per row of a sweep, with one statement for all.
+
+    Rows are `(account id, resource id, resource name, moment, request, response)`; the operation `name` must be
+    in the registry. Raises `KeyError` when it is not.
+    """
+    operation = registry[name]
+    call = system_call(on_behalf_of=on_behalf_of)
+    parent = current_trace_id()
+    traces = [
+        trace_of(
+            TraceEntry(
+                operation=operation,
+                call=call,
+                trace_id=uuid.uuid4(),
+                rating=rating,
+                code="200",
+                message="",
+                request=present(request),
+                response=present(response),
+                resource_id=resource_id[:128],
+                resource_name=resource_name[:255],
+                account_id=account_id,
+                project=project,
+                parent=parent,
+            ),
+            recorded=max(call.at, at),
+            at=at,
+        )
+        for account_id, resource_id, resource_name, at, request, response in rows
+    ]
+    _insert(traces)
+
+
+def trace_of(entry: TraceEntry, *, recorded: datetime, at: datetime | None = None) -> Trace:
+    """The row that tells of `entry`; not yet written."""
+    call, operation = entry.call, entry.operation
+    user = call.user
+    return Trace(
+        trace_id=entry.trace_id,
+        time=at or call.at,
+        record_time=recorded,
+        account_id=entry.account_id,
+        user_type=call.role.value,
+        user_id=call.user_id,
+        user_name=str(getattr(user, "username", "") or call.on_behalf_of)[:150],
+        user_account=str(getattr(call.account, "name", ""))[:150],
+        user_is_root=bool(getattr(user, "is_root", False)),
+        access_key=call.access_key[:64],
+        source_ip=call.address[:45],
+        resource_type=operation.resource_type,
+        resource_id=_clean(entry.resource_id),
+        resource_name=_clean(entry.resource_name),
+        trace_name=operation.name,
+        trace_rating=entry.rating.value,
+        trace_type=(TraceType.SYSTEM if call.role is Role.SYSTEM else call.trace_type).value,
+        request=_cleaned(entry.request),
+        response=_cleaned(entry.response),
+        code=entry.code,
+        message=_clean(entry.message),
+        request_id=call.request_id[:64],
+        read_only=operation.read,
+        enterprise_project_id=entry.project[:64],
+        parent_trace=entry.parent,
+    )
+
+
+def _clean(text: str) -> str:
+    """Without what PostgreSQL cannot store."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, dict):
+        return {_clean(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+def _values(trace: Trace) -> list[Any]:
+    return [
+        canonical.text(value) if column in ("request", "response") else value
+        for column in columns.TYPES
+        for value in (getattr(trace, column),)
+    ]
+
+
+def _insert(traces: Sequence[Trace]) -> None:
+    if not traces:
+        return
+    for start in {partitions.start_of(trace.time) for trace in traces}:
+        partitions.ensure(start)
+    rows = [[*_values(trace), signing.seal(trace.hash)] for trace in traces]
+    with guard.opened("trace"), connection.cursor() as cursor:
+        cursor.execute(_INSERT_MANY, [list(column) for column in zip(*rows, strict=True)])
