@@ -29,6 +29,8 @@ from pytest_django.plugin import blocking_manager_key
 from koogallery.engine.postgres import Postgres
 from koogallery.engine.valkey import Valkey
 
+pytest_plugins = ["tests.personas"]
+
 TEMPLATE = "KOOGALLERY_TEST_TEMPLATE"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

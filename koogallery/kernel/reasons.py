@@ -120,6 +120,13 @@ _LIST = [
         403,
     ),
     Reason(
+        "operator_role_not_allowed",
+        "None of your roles includes {action}. Ask an administrator of the platform.",
+        "您的角色均不包含 {action}，请联系平台管理员。",
+        Help.OPERATIONS,
+        403,
+    ),
+    Reason(
         "account_frozen",
         "The account is frozen: it may read, top up and repay, but not order.",
         "账号已冻结：可以查看、充值和还款，但不能下单。",
@@ -205,6 +212,96 @@ _LIST = [
         "Only an unpaid order can be canceled here; its status is {state}.",
         "此处只能取消未支付的订单；当前状态为{state}。",
     ),
+    # Catalogue
+    Reason("configuration_choice", "Choose one of the options of “{name}”.", "请选择“{name}”的选项之一。", status=400),
+    Reason(
+        "configuration_not_sold",
+        "This combination is not sold. Choose another.",
+        "该组合不在售，请选择其他组合。",
+        Help.SELLER,
+    ),
+    Reason(
+        "quantity_range",
+        "{name}: enter a number from {minimum} to {maximum} in steps of {step}.",
+        "{name}：请输入 {minimum} 到 {maximum} 之间的数值，步长为 {step}。",
+        status=400,
+    ),
+    Reason("items_range", "Enter a number of items from 1 to {maximum}.", "请输入 1 到 {maximum} 之间的件数。", status=400),
+    Reason("term_not_sold", "This duration is not sold. Choose one of the list.", "该时长不在售，请从列表中选择。"),
+    Reason(
+        "mode_not_sold",
+        "The seller does not offer {mode} billing for this specification.",
+        "卖家未为此规格提供{mode}计费。",
+        Help.SELLER,
+    ),
+    Reason(
+        "not_sold_in_currency",
+        "The seller has no price in {currency} for this.",
+        "卖家未提供 {currency} 价格。",
+        Help.SELLER,
+    ),
+    Reason("not_on_sale", "“{name}” is no longer on sale.", "“{name}”已停止销售。", Help.SELLER),
+    Reason("sold_out", "Only {left} left in stock.", "库存仅剩 {left} 件。", Help.SELLER),
+    # Billing
+    Reason(
+        "balance_too_low",
+        "The account balance does not cover this. Top up, or choose another payment method.",
+        "账户余额不足，请充值或选择其他支付方式。",
+    ),
+    Reason(
+        "credit_too_low",
+        "The available platform credit does not cover this. Choose another payment method or ask finance.",
+        "可用平台信用额度不足，请选择其他支付方式或联系财务。",
+        Help.OPERATIONS,
+    ),
+    Reason(
+        "credit_not_granted",
+        "The account has no platform credit. Ask for it with a service ticket.",
+        "该账号未开通平台信用额度，请提交工单申请。",
+        Help.OPERATIONS,
+    ),
+    Reason("already_paid", "This is already paid, or a payment is under way.", "该笔款项已支付或正在支付中。"),
+    Reason(
+        "reseller_pays",
+        "Orders of this account are paid to its reseller; nothing is paid here.",
+        "该账号的订单由经销商结算，无需在此付款。",
+        Help.RESELLER,
+    ),
+    Reason("not_a_reseller_customer", "The account belongs to no reseller.", "该账号不属于任何经销商。"),
+    Reason(
+        "refund_exceeds_paid",
+        "No more than what was paid and not yet refunded can be refunded: {left}.",
+        "退款不能超过已付且未退的金额：{left}。",
+    ),
+    Reason("card_declined", "The card was declined. Choose another payment method.", "银行卡被拒，请选择其他支付方式。"),
+    Reason("card_unknown", "Choose one of the account's cards.", "请选择本账号的银行卡。", status=400),
+    Reason(
+        "card_in_use", "A payment with this card is under way. Remove it later.", "该卡有正在处理的付款，请稍后再移除。"
+    ),
+    Reason("amount_not_positive", "The amount must be more than zero.", "金额必须大于零。", status=400),
+    Reason(
+        "amount_not_whole",
+        "The amount has more digits than {currency} has.",
+        "金额的小数位数超过 {currency} 的精度。",
+        status=400,
+    ),
+    Reason("amount_too_large", "The amount may be at most {limit}.", "金额不能超过 {limit}。", status=400),
+    Reason(
+        "credit_in_use",
+        "The limit cannot be lower than what is in use: {used}.",
+        "额度不能低于已使用的金额：{used}。",
+    ),
+    Reason(
+        "not_postpaid",
+        "Only a direct postpaid account can have credit.",
+        "只有后付费直客账号可以开通信用额度。",
+        Help.OPERATIONS,
+    ),
+    Reason("nothing_owed", "Nothing is owed.", "没有待还款项。"),
+    Reason(
+        "repayment_exceeds_owed", "No more than what is owed can be repaid: {owed}.", "还款不能超过欠款：{owed}。"
+    ),
+    Reason("payment_finished", "This payment is already finished.", "该笔付款已结束。"),
     # Rehearsal and operations
     Reason(
         "clock_backwards",
