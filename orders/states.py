@@ -113,3 +113,96 @@ _TONES = {
     OrderState.COMPLETED: "success",
     OrderState.CANCELED: "neutral",
 }
+
+
+class ResourceStatus(models.TextChoices):
+    """Where a resource stands in its life (subscriptions.md)."""
+
+    IN_DELIVERY = "in_delivery", _("In delivery")
+    ENABLED = "enabled", _("Enabled")
+    GRACE = "grace", _("Grace period")
+    RETENTION = "retention", _("Retention period")
+    CLOSED = "closed", _("Closed")
+
+    @property
+    def tone(self) -> str:
+        """The status colour of a badge."""
+        return _RESOURCE_TONES[self]
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether it stands in the main list of Purchased Apps."""
+        return self in IN_USE_STATUSES
+
+
+class CloseReason(models.TextChoices):
+    """Why a resource was closed."""
+
+    DISABLED = "disabled", _("Disabled by the buyer")
+    RELEASED = "released", _("Released after the retention period")
+    CANCELED = "canceled", _("The order was canceled")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+
+
+class ExpirationPolicy(models.TextChoices):
+    """What happens when the term ends."""
+
+    MANUAL = "manual", _("Renew manually")
+    AUTO = "auto", _("Auto-renew")
+    NONE = "none", _("Do not renew")
+    PAY_PER_USE = "pay_per_use", _("Change to pay-per-use")
+
+
+class CallState(models.TextChoices):
+    """Where a call to a seller's server stands."""
+
+    WAITING = "waiting", _("Waiting")
+    DONE = "done", _("Succeeded")
+    REFUSED = "refused", _("Refused by the seller")
+    GIVEN_UP = "given_up", _("Given up")
+    PARKED = "parked", _("Parked")
+
+    @property
+    def tone(self) -> str:
+        """The status colour of a badge."""
+        return _CALL_TONES[self]
+
+
+RESOURCE_MOVES = Moves(
+    {
+        ResourceStatus.IN_DELIVERY: {ResourceStatus.ENABLED, ResourceStatus.CLOSED},
+        ResourceStatus.ENABLED: {ResourceStatus.GRACE, ResourceStatus.CLOSED},
+        ResourceStatus.GRACE: {ResourceStatus.ENABLED, ResourceStatus.RETENTION, ResourceStatus.CLOSED},
+        ResourceStatus.RETENTION: {ResourceStatus.ENABLED, ResourceStatus.CLOSED},
+        ResourceStatus.CLOSED: set(),
+    }
+)
+
+CALL_MOVES = Moves(
+    {
+        CallState.WAITING: {CallState.DONE, CallState.REFUSED, CallState.GIVEN_UP, CallState.PARKED},
+        CallState.DONE: set(),
+        CallState.REFUSED: {CallState.WAITING},
+        CallState.GIVEN_UP: {CallState.WAITING},
+        CallState.PARKED: {CallState.WAITING},
+    }
+)
+
+IN_USE_STATUSES = (ResourceStatus.ENABLED, ResourceStatus.GRACE, ResourceStatus.RETENTION)
+EXPIRING_DAYS = 30
+
+_RESOURCE_TONES = {
+    ResourceStatus.IN_DELIVERY: "info",
+    ResourceStatus.ENABLED: "success",
+    ResourceStatus.GRACE: "warning",
+    ResourceStatus.RETENTION: "danger",
+    ResourceStatus.CLOSED: "neutral",
+}
+
+_CALL_TONES = {
+    CallState.WAITING: "info",
+    CallState.DONE: "success",
+    CallState.REFUSED: "danger",
+    CallState.GIVEN_UP: "danger",
+    CallState.PARKED: "warning",
+}

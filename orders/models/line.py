@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from billing.rules.explanation import Explanation
+from catalog.queries import Configuration
 from koogallery.kernel.fields import AmountField, CurrencyField
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
@@ -27,6 +27,7 @@ class OrderLine(GuardedModel):
     product = models.ForeignKey("catalog.Product", models.PROTECT, related_name="+", verbose_name=_("product"))
     product_code = models.CharField(_("product code"), max_length=64)
     product_name = models.CharField(_("product"), max_length=200)
+    specification_code = models.CharField(_("specification code"), max_length=60)
     sku_code = models.CharField(_("SKU"), max_length=128, blank=True)
     spec_text = models.CharField(_("specification"), max_length=300, blank=True)
     delivery_method = models.CharField(_("delivery method"), max_length=30)
@@ -77,7 +78,7 @@ class OrderLine(GuardedModel):
         """The stored explanation, for “How is this calculated?”."""
         return Explanation.from_json(self.explanation) if self.explanation else None
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What of the configuration a page lists: attribute → value."""
-        return dict(self.configuration.get("attributes_shown") or {})
+    @cached_property
+    def configured(self) -> Configuration:
+        """What was bought, as frozen in the quote."""
+        return Configuration.from_json(self.configuration)

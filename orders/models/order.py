@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
+from django.utils import translation
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from koogallery.kernel.fields import AmountField, CurrencyField
@@ -15,6 +18,9 @@ from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
 from koogallery.kernel.policies import PolicySet
 from orders.states import CancelReason, OrderState, OrderType, PaidBy
+
+if TYPE_CHECKING:
+    from orders.models.line import OrderLine
 
 
 class Order(GuardedModel):
@@ -30,7 +36,9 @@ class Order(GuardedModel):
     seller = models.ForeignKey("catalog.Seller", models.PROTECT, related_name="orders", verbose_name=_("seller"))
     product = models.ForeignKey("catalog.Product", models.PROTECT, related_name="orders", verbose_name=_("product"))
     product_name = models.CharField(_("product"), max_length=200)
+    product_code = models.CharField(_("product code"), max_length=64)
     spec_text = models.CharField(_("specification"), max_length=300, blank=True)
+    spec_text_zh = models.CharField(max_length=300, blank=True)
     type = models.CharField(_("order type"), max_length=20, choices=OrderType)
     state = models.CharField(_("status"), max_length=20, choices=OrderState)
     quote_id = models.CharField(max_length=32, unique=True, null=True, blank=True)
@@ -110,6 +118,12 @@ class Order(GuardedModel):
         return reverse("orders:detail", args=[self.number])
 
     @property
+    def specification(self) -> str:
+        """Specification and attributes in one line, in the language in force."""
+        chinese = (translation.get_language() or "en").startswith("zh")
+        return (chinese and self.spec_text_zh) or self.spec_text
+
+    @property
     def total(self) -> Money:
         """What was to be paid."""
         return Money(self.amount, self.currency)
@@ -123,6 +137,11 @@ class Order(GuardedModel):
     def saved(self) -> Money:
         """What the discount took off."""
         return self.list_total - self.total
+
+    @cached_property
+    def line(self) -> OrderLine:
+        """The product's line; an image's server stands beside it."""
+        return self.lines.all()[0]
 
     @property
     def state_enum(self) -> OrderState:
@@ -141,9 +160,7 @@ class Order(GuardedModel):
 
     def is_payable(self, at: datetime) -> bool:
         """Whether it may still be paid at a moment; a passed deadline binds before the sweep runs (R19)."""
-        return (
-            self.state == OrderState.PENDING_PAYMENT and self.payment_due_at is not None and at < self.payment_due_at
-        )
+        return self.state == OrderState.PENDING_PAYMENT and self.payment_due_at is not None and at < self.payment_due_at
 
     def shown_state(self, at: datetime) -> OrderState:
         """The state a page shows: an order past its payment deadline is Canceled though the sweep has not run."""

@@ -1,0 +1,156 @@
+"""A resource: what a paid order line produced, one row on Purchased Apps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from koogallery import clock
+from koogallery.kernel.fields import AmountField, CurrencyField, EncryptedTextField
+from koogallery.kernel.guard import GuardedModel
+from koogallery.kernel.money import Money
+from orders.models.line import OrderLine
+from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
+
+
+class Resource(GuardedModel):
+    """What an account uses. Product and specification are as bought; `number` is its public id.
+
+    `instance_id` is the seller's id for it. Application information is None until the seller brought it
+    (`info_at`); the password is encrypted at rest. `expires_at` is 23:59:59 of the expiry date for yearly/monthly
+    resources and None for others; `anchor_day` is kept for every renewal (R3).
+    """
+
+    number = models.CharField(_("resource ID"), max_length=32, unique=True)
+    account = models.ForeignKey("identity.Account", models.PROTECT, related_name="resources", verbose_name=_("account"))
+    line = models.ForeignKey(OrderLine, models.PROTECT, related_name="resources", verbose_name=_("order line"))
+    item = models.PositiveIntegerField(_("item"), default=1)
+    order_number = models.CharField(_("order No."), max_length=20)
+    product = models.ForeignKey("catalog.Product", models.PROTECT, related_name="resources", verbose_name=_("product"))
+    seller = models.ForeignKey("catalog.Seller", models.PROTECT, related_name="resources", verbose_name=_("seller"))
+    product_name = models.CharField(_("product"), max_length=200)
+    spec_text = models.CharField(_("specification"), max_length=300, blank=True)
+    delivery_method = models.CharField(_("delivery method"), max_length=30)
+    billing_mode = models.CharField(_("billing mode"), max_length=20)
+    supervised = models.BooleanField(_("supervised"), default=False)
+    trial = models.BooleanField(_("trial"), default=False)
+    status = models.CharField(_("status"), max_length=12, choices=ResourceStatus)
+    close_reason = models.CharField(_("reason"), max_length=14, choices=CloseReason, blank=True)
+
+    instance_id = models.CharField(_("instance ID"), max_length=64, blank=True)
+    frontend_url = models.CharField(_("frontend URL"), max_length=512, blank=True)
+    admin_url = models.CharField(_("management URL"), max_length=512, blank=True)
+    user_name = models.CharField(_("username"), max_length=255, blank=True)
+    password = EncryptedTextField(_("password"), blank=True)
+    memo = models.TextField(_("note of the seller"), blank=True)
+    handover_text = models.TextField(_("hand-over text"), blank=True)
+    info_at = models.DateTimeField(_("application information since"), null=True, blank=True)
+
+    purchased_at = models.DateTimeField(_("purchased"))
+    enabled_at = models.DateTimeField(_("enabled"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    anchor_day = models.PositiveSmallIntegerField(null=True, blank=True)
+    expiration_policy = models.CharField(
+        _("expiration policy"), max_length=12, choices=ExpirationPolicy, default=ExpirationPolicy.MANUAL
+    )
+    quota = models.DecimalField(_("quota"), max_digits=19, decimal_places=4, null=True, blank=True)
+    quota_used = models.DecimalField(_("quota used"), max_digits=19, decimal_places=4, default=0)
+    project_code = models.CharField(_("enterprise project"), max_length=64, blank=True)
+    tags = models.JSONField(_("tags"), default=dict, blank=True)
+
+    class Meta(GuardedModel.Meta):
+        verbose_name = _("resource")
+        verbose_name_plural = _("resources")
+        constraints = [
+            models.UniqueConstraint(fields=["line", "item"], name="resource_once_per_item"),
+            models.CheckConstraint(
+                condition=Q(status=ResourceStatus.CLOSED, closed_at__isnull=False) & ~Q(close_reason="")
+                | ~Q(status=ResourceStatus.CLOSED) & Q(closed_at__isnull=True, close_reason=""),
+                name="resource_closed_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[ResourceStatus.IN_DELIVERY, ResourceStatus.CLOSED])
+                | Q(enabled_at__isnull=False),
+                name="resource_in_use_is_enabled",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("purchased_at")),
+                name="resource_expires_after_purchase",
+            ),
+            models.CheckConstraint(condition=Q(quota_used__gte=0), name="resource_quota_used_not_negative"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "status", "-purchased_at"], name="resource_of_account"),
+            models.Index(fields=["account", "expires_at"], name="resource_expiring"),
+            models.Index(fields=["seller", "status"], name="resource_of_seller"),
+            models.Index(fields=["instance_id"], name="resource_instance", condition=~Q(instance_id="")),
+            models.Index(fields=["order_number"], name="resource_of_order"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    def trace_ref(self) -> tuple[str, str]:
+        """How traces name the resource."""
+        return self.number, self.product_name
+
+    def get_absolute_url(self) -> str:
+        """Resource Details."""
+        return reverse("orders:resource", args=[self.number])
+
+    @property
+    def product_code(self) -> str:
+        """The code that conditions of identity policies compare."""
+        return self.product.code
+
+    @property
+    def status_enum(self) -> ResourceStatus:
+        """The status as an enum, for badges and moves."""
+        return ResourceStatus(self.status)
+
+    @property
+    def awaits_information(self) -> bool:
+        """Whether the seller's server still has to bring the application information."""
+        return bool(self.instance_id) and self.info_at is None and self.status != ResourceStatus.CLOSED
+
+    def remaining_days(self, at: datetime) -> int | None:
+        """Expiry date minus today's date in the platform zone (R4); None without an expiry."""
+        if self.expires_at is None:
+            return None
+        return (clock.platform_date(self.expires_at) - clock.platform_date(at)).days
+
+
+class ResourceTerm(GuardedModel):
+    """A paid term of a resource, with the full price of its configuration and the discount that stays with it."""
+
+    resource = models.ForeignKey(Resource, models.PROTECT, related_name="terms", verbose_name=_("resource"))
+    line = models.ForeignKey(OrderLine, models.PROTECT, related_name="+", verbose_name=_("order line"))
+    start = models.DateField(_("from"))
+    end = models.DateField(_("to"))
+    price = AmountField(_("full price"))
+    discount_share = models.DecimalField(_("share that is paid"), max_digits=12, decimal_places=10, default=1)
+    paid = AmountField(_("paid"))
+    currency = CurrencyField()
+
+    class Meta(GuardedModel.Meta):
+        verbose_name = _("resource term")
+        verbose_name_plural = _("resource terms")
+        ordering = ["start"]
+        constraints = [
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="term_ends_after_start"),
+            models.CheckConstraint(condition=Q(price__gte=0, paid__gte=0), name="term_amounts_not_negative"),
+            models.UniqueConstraint(fields=["resource", "start"], name="term_once_per_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.start} to {self.end}"
+
+    @property
+    def full_price(self) -> Money:
+        """The full price of the configuration for this term."""
+        return Money(self.price, self.currency)
