@@ -1,0 +1,348 @@
+"""The ground of operations managers' pages: rows are looked at, and changed only by buttons that call operations.
+
+    @admin.register(Account)
+    class AccountAdmin(GuardedModelAdmin):
+        list_display = ["name", "kind", "frozen_at"]
+        operation_buttons = (
+            OperationButton(
+                "freezeAccount",
+                _("Freeze"),
+                run=lambda call, row, data: freeze(call, account=row.number, **data),
+                form=FreezeForm,
+                says=_("The account can no longer order."),
+                danger=True,
+                shown=lambda row: not row.is_frozen,
+            ),
+        )
+        list_buttons = (OperationButton("createAccount", _("Add account"), run=…, form=…),)
+
+A button leads to a page that says what happens and asks for what the operation needs; the operation's refusal becomes
+that form's error. Who may look at an app's rows, identity says through `use_visibility`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import connection, models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.enums import ActionVariant
+from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldAdminURLInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from koogallery.kernel import display, operations, pages
+from koogallery.kernel.calls import Call
+from koogallery.kernel.money import Money
+from koogallery.kernel.reasons import Missing, Refused
+
+Run = Callable[[Call, Any, Mapping[str, Any]], Any]
+
+_sees: Callable[[Any, str], bool] = lambda user, app_label: bool(user.is_superuser)  # noqa: E731
+
+
+def use_visibility(sees: Callable[[Any, str], bool]) -> None:
+    """Fill the port that says whether an operations manager may look at an app's rows."""
+    global _sees
+    _sees = sees
+
+
+def sees(user: Any, app_label: str) -> bool:
+    """Whether an operations manager may look at the rows of an app."""
+    return bool(user.is_active and user.is_staff and _sees(user, app_label))
+
+
+@dataclass(frozen=True)
+class OperationButton:
+    """A button that calls the operation `name`; `run(call, row, data)` does it (`row` is None above a list).
+
+    `says` tells what will happen; `form` asks for what is needed, filled by `initial(row)`; `shown(row)` leaves the
+    button out; `done` is the message afterwards.
+    """
+
+    name: str
+    label: Any
+    run: Run
+    form: type[forms.Form] | None = None
+    says: Any = ""
+    initial: Callable[[Any], Mapping[str, Any]] | None = None
+    shown: Callable[[Any], bool] = lambda row: True
+    danger: bool = False
+    icon: str = ""
+    done: Any = ""
+
+
+class EstimatedPaginator(Paginator):
+    """Counts exactly to `EXACT`; beyond that, an unfiltered table is estimated by PostgreSQL's statistics."""
+
+    EXACT = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        if not isinstance(rows, models.QuerySet):
+            return len(rows)
+        found = rows.order_by()[: self.EXACT + 1].count()
+        if found <= self.EXACT or rows.query.where:
+            return found
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)", [rows.model._meta.db_table]
+            )
+            row = cursor.fetchone()
+        return max(found, row[0] if row else 0)
+
+
+WIDGETS: tuple[tuple[type[forms.Widget], type[forms.Widget]], ...] = (
+    (forms.Textarea, UnfoldAdminTextareaWidget),
+    (forms.SelectMultiple, UnfoldAdminSelectMultipleWidget),
+    (forms.Select, UnfoldAdminSelectWidget),
+    (forms.CheckboxInput, UnfoldBooleanWidget),
+    (forms.DateInput, UnfoldAdminSingleDateWidget),
+    (forms.ClearableFileInput, UnfoldAdminFileFieldWidget),
+    (forms.NumberInput, UnfoldAdminIntegerFieldWidget),
+    (forms.EmailInput, UnfoldAdminEmailInputWidget),
+    (forms.URLInput, UnfoldAdminURLInputWidget),
+    (forms.PasswordInput, UnfoldAdminPasswordWidget),
+    (forms.TextInput, UnfoldAdminTextInputWidget),
+)
+
+
+def dressed(form: forms.Form) -> forms.Form:
+    """The form with the admin's widgets in place of Django's plain ones."""
+    for field in form.fields.values():
+        plain = field.widget
+        for old, new in WIDGETS:
+            if type(plain) is old:
+                attrs = {name: value for name, value in plain.attrs.items() if name != "class"}
+                field.widget = new(attrs=attrs)
+                if isinstance(plain, forms.Select):
+                    field.widget.choices = plain.choices
+                elif isinstance(plain, forms.NumberInput):
+                    field.widget.input_type = "number"
+                field.widget.is_required = plain.is_required
+                field.widget.is_localized = plain.is_localized
+                break
+    return form
+
+
+class GuardedModelAdmin(ModelAdmin):
+    """Shows rows read-only and offers operations. A subclass names `list_display`, filters, search and buttons.
+
+    `list_select_related` and `autocomplete` search work as in Django; `app_for_visibility` replaces the app label.
+    """
+
+    operation_buttons: Iterable[OperationButton] = ()
+    list_buttons: Iterable[OperationButton] = ()
+    app_for_visibility = ""
+    show_full_result_count = False
+    paginator = EstimatedPaginator
+    list_per_page = 50
+    list_max_show_all = 200
+    list_filter_submit = True
+    list_fullwidth = True
+    show_facets = False
+    compressed_fields = True
+    actions = None
+
+    # Who may look
+
+    def _app(self) -> str:
+        return self.app_for_visibility or self.opts.app_label
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return sees(request.user, self._app())
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return sees(request.user, self._app())
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    # What may be done
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path("do/<str:button>/", wrap(self.list_operation_view), name=f"{name}_list_operation"),
+            path("<path:object_id>/do/<str:button>/", wrap(self.operation_view), name=f"{name}_operation"),
+            *super().get_urls(),
+        ]
+
+    def call_of(self, request: HttpRequest) -> Call:
+        """The operations manager's call."""
+        return pages.make_call(request, "operator")
+
+    def offered(self, request: HttpRequest, buttons: Iterable[OperationButton], row: Any) -> list[OperationButton]:
+        """The buttons whose operation this operations manager's role includes and that this row has."""
+        call = self.call_of(request)
+        return [
+            button
+            for button in buttons
+            if (row is None or button.shown(row)) and operations.may(call, button.name, row) is None
+        ]
+
+    def _links(self, request: HttpRequest, buttons: Iterable[OperationButton], row: Any) -> list[dict[str, Any]]:
+        name = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            {
+                "title": button.label,
+                "icon": button.icon or None,
+                "variant": ActionVariant.DANGER if button.danger else ActionVariant.DEFAULT,
+                "attrs": {},
+                "dialog": None,
+                "path": reverse(f"{name}_list_operation", args=[button.name])
+                if row is None
+                else reverse(f"{name}_operation", args=[row.pk, button.name]),
+            }
+            for button in self.offered(request, buttons, row)
+        ]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        if obj is not None:
+            links = self._links(request, self.operation_buttons, obj)
+            context["actions_detail"] = [*context.get("actions_detail", []), *links]
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None)
+        if context is not None:
+            context["actions_list"] = [*context.get("actions_list", []), *self._links(request, self.list_buttons, None)]
+        return response
+
+    def operation_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponse:
+        """The page of one button of one row."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        back = reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+        return self._operation_page(request, self.operation_buttons, button, row, back)
+
+    def list_operation_view(self, request: HttpRequest, button: str) -> HttpResponse:
+        """The page of a button above the list."""
+        back = reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return self._operation_page(request, self.list_buttons, button, None, back)
+
+    def _operation_page(
+        self, request: HttpRequest, buttons: Iterable[OperationButton], name: str, row: Any, back: str
+    ) -> HttpResponse:
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        button = next((button for button in buttons if button.name == name), None)
+        if button is None or (row is not None and not button.shown(row)):
+            raise Http404
+        initial = dict(button.initial(row)) if button.initial else None
+        form_class = button.form or forms.Form
+        posted = request.method == "POST"
+        form = dressed(form_class(request.POST, request.FILES) if posted else form_class(initial=initial))
+        if posted and form.is_valid():
+            done, answer = perform(form, lambda: button.run(self.call_of(request), row, form.cleaned_data))
+            if done:
+                messages.success(request, button.done or _("Done: %(label)s") % {"label": button.label})
+                return answer if isinstance(answer, HttpResponse) else HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": button.label,
+            "subtitle": str(row) if row is not None else None,
+            "opts": self.opts,
+            "button": button,
+            "row": row,
+            "form": form,
+            "back": back,
+            "key_field": pages.KEY_FIELD,
+            "key": request.POST.get(pages.KEY_FIELD) or pages.new_key(),
+        }
+        return TemplateResponse(request, "admin/operation_confirm.html", context)
+
+
+def perform(form: forms.Form, do: Callable[[], Any]) -> tuple[bool, Any]:
+    """Call an operation for a form: whether it was done, and its answer; a refusal becomes the form's error."""
+    try:
+        return True, do()
+    except Refused as refused:
+        field = refused.field if refused.field in form.fields else None
+        form.add_error(field, forms.ValidationError(refused.sentence, code=refused.code))
+    except Missing:
+        form.add_error(None, forms.ValidationError(_("It no longer exists."), code="missing"))
+    return False, None
+
+
+class GuardedInline(TabularInline):
+    """Rows that belong to a row, shown read-only below it."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = False
+    tab = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return sees(request.user, self.opts.app_label)
+
+
+def shown_money(amount_field: str, description: Any, *, currency_field: str = "currency") -> Callable[[Any], Any]:
+    """A list column of an amount with its currency, right-aligned by the admin's number style."""
+
+    def column(row: Any) -> Any:
+        amount = getattr(row, amount_field)
+        return display.NOTHING if amount is None else str(Money(amount, getattr(row, currency_field)))
+
+    column.short_description = description  # type: ignore[attr-defined]
+    column.admin_order_field = amount_field  # type: ignore[attr-defined]
+    return column
+
+
+def shown_moment(field: str, description: Any) -> Callable[[Any], Any]:
+    """A list column of a moment with its zone."""
+
+    def column(row: Any) -> Any:
+        moment = getattr(row, field)
+        return (
+            format_html('<span class="whitespace-nowrap">{}</span>', display.moment_text(moment))
+            if moment
+            else display.NOTHING
+        )
+
+    column.short_description = description  # type: ignore[attr-defined]
+    column.admin_order_field = field  # type: ignore[attr-defined]
+    return column
