@@ -1,0 +1,1 @@
+"""What is sold: sellers, products, specifications, price plans, search, favourites."""

@@ -1,0 +1,34 @@
+"""Rows of the catalogue, one noun per file."""
+
+from catalog.models.category import Category
+from catalog.models.demand import DemandRequest
+from catalog.models.discount import ResellerDiscount, StandingDiscount
+from catalog.models.favorite import Favorite
+from catalog.models.plan import PlanPrice, PricePlan
+from catalog.models.product import Product, ProductImage
+from catalog.models.search import ProductFacet, ProductSearch, Vocabulary
+from catalog.models.seller import Seller
+from catalog.models.specification import Attribute, AttributeOption, ChangePath, Sku, Specification
+from catalog.models.stock import StockMovement
+
+__all__ = [
+    "Attribute",
+    "AttributeOption",
+    "Category",
+    "ChangePath",
+    "DemandRequest",
+    "Favorite",
+    "PlanPrice",
+    "PricePlan",
+    "Product",
+    "ProductFacet",
+    "ProductImage",
+    "ProductSearch",
+    "ResellerDiscount",
+    "Seller",
+    "Sku",
+    "Specification",
+    "StandingDiscount",
+    "StockMovement",
+    "Vocabulary",
+]

@@ -1,0 +1,44 @@
+"""Reads that pages and other rooms use."""
+
+from catalog.queries.configuration import (
+    Choice,
+    Configuration,
+    Package,
+    PricedConfiguration,
+    configure,
+    currency_of,
+    price,
+    term_text,
+)
+from catalog.queries.discounts import discounts_for
+from catalog.queries.products import (
+    PurchaseConditions,
+    product_by_code,
+    product_on_sale,
+    products_by_code,
+    purchase_conditions,
+    seller_by_id,
+    seller_of_account,
+)
+from catalog.queries.sheets import Sheet, sheet_of
+
+__all__ = [
+    "Choice",
+    "Configuration",
+    "Package",
+    "PricedConfiguration",
+    "PurchaseConditions",
+    "Sheet",
+    "configure",
+    "currency_of",
+    "discounts_for",
+    "price",
+    "product_by_code",
+    "product_on_sale",
+    "products_by_code",
+    "purchase_conditions",
+    "seller_by_id",
+    "seller_of_account",
+    "sheet_of",
+    "term_text",
+]

@@ -1,0 +1,88 @@
+"""Products as other rooms ask for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.models import Product, Seller
+from catalog.states import SellerState
+from koogallery.kernel.reasons import Missing
+
+
+def product_on_sale(slug: str) -> Product:
+    """The product at this address. Raises `Missing` unless it is on sale."""
+    product = Product.objects.on_sale().select_related("seller").filter(slug=slug).first()
+    if product is None:
+        raise Missing(f"No product {slug}.")
+    return product
+
+
+def product_by_code(code: str) -> Product:
+    """The product with this code, in whatever state. Raises `Missing`."""
+    product = Product.objects.select_related("seller").filter(code=code).first()
+    if product is None:
+        raise Missing(f"No product {code}.")
+    return product
+
+
+def products_by_code(codes: list[str]) -> dict[str, Product]:
+    """Products by code with their sellers; for lists that show many. One query."""
+    return {each.code: each for each in Product.objects.select_related("seller").filter(code__in=codes)}
+
+
+def seller_of_account(account_id: int | None) -> Seller | None:
+    """The approved seller that an account is, or None."""
+    if account_id is None:
+        return None
+    return Seller.objects.filter(account_id=account_id, state=SellerState.APPROVED).first()
+
+
+def seller_id_of_account(account_id: int) -> int | None:
+    """The id of the account's approved seller profile, or None; fills identity's port."""
+    approved = Seller.objects.filter(account_id=account_id, state=SellerState.APPROVED)
+    return approved.values_list("pk", flat=True).first()
+
+
+def seller_by_id(seller_id: int) -> Seller:
+    """A seller. Raises `Missing`."""
+    seller = Seller.objects.filter(pk=seller_id).first()
+    if seller is None:
+        raise Missing(f"No seller {seller_id}.")
+    return seller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseConditions:
+    """What a product asks of a purchase, besides its price.
+
+    `agreement_subjects` are given to identity; `contact_data` is a `ContactData` value; `stock` None never runs out.
+    """
+
+    limit_per_account: int | None
+    limits_per_specification: dict[str, int]
+    one_at_a_time: bool
+    contact_data: str
+    agreement_subjects: tuple[str, ...]
+    trial_days: int | None
+    stock: int | None
+    sales_regions: tuple[str, ...]
+    is_on_sale: bool
+
+
+def purchase_conditions(product: Product) -> PurchaseConditions:
+    """Limits, contact data, agreements, trial and stock of a product. One query."""
+    limits: Any = product.specifications.filter(limit_per_account__isnull=False).values_list(
+        "code", "limit_per_account"
+    )
+    return PurchaseConditions(
+        limit_per_account=product.limit_per_account,
+        limits_per_specification=dict(limits),
+        one_at_a_time=product.one_at_a_time,
+        contact_data=product.contact_data,
+        agreement_subjects=("terms", product.agreement_subject) if product.eula else ("terms",),
+        trial_days=product.trial_days,
+        stock=product.stock,
+        sales_regions=tuple(product.sales_regions),
+        is_on_sale=product.is_on_sale,
+    )

@@ -1,0 +1,252 @@
+"""The sheet of a product: specifications, attributes, SKUs, plans and prices, read in two queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import get_language, pgettext
+
+from billing.rules.plans import PricePlan
+from catalog.models import Product, Sku, Specification
+from catalog.models.plan import plan_value
+from catalog.states import AttributeKind, BillingMode
+
+
+def _told(english: str, chinese: str) -> str:
+    return chinese if chinese and (get_language() or "en").startswith("zh") else english
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of an enumeration."""
+
+    code: str
+    name: str
+    name_zh: str
+
+    @property
+    def label(self) -> str:
+        return _told(self.name, self.name_zh)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeSheet:
+    """An enumeration with its options, or a quantity with its range."""
+
+    code: str
+    kind: str
+    name: str
+    name_zh: str
+    unit: str
+    unit_zh: str
+    minimum: Decimal | None
+    maximum: Decimal | None
+    step: Decimal | None
+    options: tuple[Option, ...]
+
+    @property
+    def label(self) -> str:
+        return _told(self.name, self.name_zh)
+
+    @property
+    def unit_label(self) -> str:
+        return _told(self.unit, self.unit_zh)
+
+    @property
+    def is_quantity(self) -> bool:
+        return self.kind == AttributeKind.QUANTITY
+
+    def accepts(self, quantity: Decimal) -> bool:
+        """Whether the quantity lies in the range and on a step of it."""
+        assert self.minimum is not None and self.maximum is not None and self.step is not None
+        return self.minimum <= quantity <= self.maximum and (quantity - self.minimum) % self.step == 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSheet:
+    """A price plan with one value per currency; what a package holds."""
+
+    pk: int
+    billing_mode: str
+    term_unit: str
+    lengths: tuple[int, ...]
+    usage_unit: str
+    usage_unit_zh: str
+    package_quota: Decimal | None
+    package_months: int | None
+    overflow: str
+    values: Mapping[str, PricePlan]
+    overflow_prices: Mapping[str, Decimal | None]
+
+    @property
+    def usage_label(self) -> str:
+        return _told(self.usage_unit, self.usage_unit_zh)
+
+    @property
+    def cycle_label(self) -> str:
+        """ "month" or "year" of a yearly/monthly plan, as prices name it."""
+        return pgettext("price per", "month") if self.term_unit == "month" else pgettext("price per", "year")
+
+
+@dataclass(frozen=True, slots=True)
+class SkuSheet:
+    """One cell of the grid with its plans."""
+
+    code: str
+    choices: Mapping[str, str]
+    plans: tuple[PlanSheet, ...]
+
+    def plans_in(self, currency: str) -> tuple[PlanSheet, ...]:
+        """The plans that have prices in `currency`."""
+        return tuple(plan for plan in self.plans if currency in plan.values)
+
+
+@dataclass(frozen=True, slots=True)
+class SpecificationSheet:
+    """A specification with what a buyer chooses in it."""
+
+    code: str
+    name: str
+    name_zh: str
+    description: str
+    description_zh: str
+    limit_per_account: int | None
+    attributes: tuple[AttributeSheet, ...]
+    skus: tuple[SkuSheet, ...]
+
+    @property
+    def label(self) -> str:
+        return _told(self.name, self.name_zh)
+
+    @property
+    def explanation(self) -> str:
+        return _told(self.description, self.description_zh)
+
+    @property
+    def enumerations(self) -> tuple[AttributeSheet, ...]:
+        return tuple(each for each in self.attributes if not each.is_quantity)
+
+    @property
+    def quantity(self) -> AttributeSheet | None:
+        return next((each for each in self.attributes if each.is_quantity), None)
+
+    def sku_for(self, choices: Mapping[str, str]) -> SkuSheet | None:
+        """The cell of the grid for these options, or None when it is not sold."""
+        return next((sku for sku in self.skus if dict(sku.choices) == dict(choices)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Everything of a product that can be configured."""
+
+    specifications: tuple[SpecificationSheet, ...]
+
+    def specification(self, code: str) -> SpecificationSheet | None:
+        return next((each for each in self.specifications if each.code == code), None)
+
+    def sku(self, code: str) -> tuple[SpecificationSheet, SkuSheet] | None:
+        """The SKU with this code and its specification."""
+        for specification in self.specifications:
+            for sku in specification.skus:
+                if sku.code == code:
+                    return specification, sku
+        return None
+
+    def plans(self) -> Iterable[PlanSheet]:
+        for specification in self.specifications:
+            for sku in specification.skus:
+                yield from sku.plans
+
+    def modes(self, currency: str) -> list[BillingMode]:
+        """The billing modes on sale in `currency`, in the order of the enum."""
+        sold = {plan.billing_mode for plan in self.plans() if currency in plan.values}
+        return [mode for mode in BillingMode if mode in sold]
+
+
+def sheet_of(product: Product) -> Sheet:
+    """The active specifications, SKUs and plans of a product. Two queries."""
+    rows = (
+        Specification.objects.filter(product=product, is_active=True)
+        .order_by(
+            "position", "pk", "attributes__position", "attributes__pk",
+            "attributes__options__position", "attributes__options__pk",
+        )
+        .values_list(
+            "pk", "code", "name", "name_zh", "description", "description_zh", "limit_per_account",
+            "attributes__pk", "attributes__code", "attributes__kind", "attributes__name", "attributes__name_zh",
+            "attributes__unit", "attributes__unit_zh",
+            "attributes__minimum", "attributes__maximum", "attributes__step",
+            "attributes__options__code", "attributes__options__name", "attributes__options__name_zh",
+        )
+    )  # fmt: skip
+    specifications: dict[int, tuple[Any, ...]] = {}
+    attributes: dict[int, dict[int, tuple[Any, ...]]] = {}
+    options: dict[int, list[Option]] = {}
+    for row in rows:
+        specifications.setdefault(row[0], row[:7])
+        if row[7] is None:
+            continue
+        attributes.setdefault(row[0], {}).setdefault(row[7], row[8:17])
+        if row[17] is not None:
+            options.setdefault(row[7], []).append(Option(*row[17:20]))
+    skus = _skus_of(product)
+    return Sheet(
+        specifications=tuple(
+            SpecificationSheet(
+                *row[1:],
+                attributes=tuple(
+                    AttributeSheet(*attribute, options=tuple(options.get(attribute_id, ())))
+                    for attribute_id, attribute in attributes.get(pk, {}).items()
+                ),
+                skus=tuple(skus.get(pk, ())),
+            )
+            for pk, row in specifications.items()
+        )
+    )
+
+
+def _skus_of(product: Product) -> dict[int, list[SkuSheet]]:
+    rows = (
+        Sku.objects.filter(product=product, is_active=True)
+        .order_by("position", "pk", "plans__pk", "plans__prices__currency")
+        .values_list(
+            "specification_id", "pk", "code", "choices",
+            "plans__pk", "plans__billing_mode", "plans__model", "plans__term_unit", "plans__lengths",
+            "plans__usage_unit", "plans__usage_unit_zh", "plans__package_quota", "plans__package_months",
+            "plans__overflow", "plans__is_active",
+            "plans__prices__currency", "plans__prices__unit_price", "plans__prices__bands",
+            "plans__prices__length_prices", "plans__prices__overflow_price",
+        )
+    )  # fmt: skip
+    cells: dict[int, tuple[Any, ...]] = {}
+    plans: dict[int, dict[int, tuple[Any, ...]]] = {}
+    values: dict[int, dict[str, PricePlan]] = {}
+    overflows: dict[int, dict[str, Decimal | None]] = {}
+    for row in rows:
+        cells.setdefault(row[1], row[:4])
+        plan_id, active, currency = row[4], row[14], row[15]
+        if plan_id is None or not active:
+            continue
+        plans.setdefault(row[1], {}).setdefault(plan_id, row[4:14])
+        if currency is None:
+            continue
+        values.setdefault(plan_id, {})[currency] = plan_value(
+            mode=row[5], model=row[6], term_unit=row[7], lengths=row[8], currency=currency,
+            unit_price=row[16], bands=row[17], length_prices=row[18],
+        )  # fmt: skip
+        overflows.setdefault(plan_id, {})[currency] = row[19]
+    found: dict[int, list[SkuSheet]] = {}
+    for sku_id, (specification_id, _pk, code, choices) in cells.items():
+        sheets = tuple(
+            PlanSheet(
+                pk=plan_id, billing_mode=row[1], term_unit=row[3], lengths=tuple(row[4] or ()),
+                usage_unit=row[5], usage_unit_zh=row[6], package_quota=row[7], package_months=row[8], overflow=row[9],
+                values=values.get(plan_id, {}), overflow_prices=overflows.get(plan_id, {}),
+            )
+            for plan_id, row in plans.get(sku_id, {}).items()
+        )  # fmt: skip
+        found.setdefault(specification_id, []).append(SkuSheet(code=code, choices=choices, plans=sheets))
+    return found
