@@ -1,0 +1,20 @@
+"""What billing publishes upwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from koogallery.kernel.events import event
+
+
+@event
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardPaymentSettled:
+    """The sweep has booked the outcome of a card payment whose buyer's process did not come back for it."""
+
+    payment_number: str
+    order_number: str
+    line_number: str
+    succeeded: bool
+    at: datetime

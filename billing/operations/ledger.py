@@ -1,0 +1,212 @@
+"""The one way into the ledger: a posting and all its entries in ONE statement.
+
+    post(key=f"pay:{payment.number}", kind=PostingKind.PAYMENT, at=call.at, about=line_number,
+         entries=[(cash(account_id), -amount), (held(line_number), amount)])
+
+Positive amounts raise what the platform holds for the owner of the ledger account, negative ones lower it. The
+database refuses what does not balance and keeps the balances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, connection
+
+from billing.states import NEGATIVE_KINDS, LedgerKind, PostingKind
+from koogallery.kernel.money import Money
+from koogallery.kernel.reasons import Refused
+
+
+class OtherPosting(RuntimeError):
+    """The key belongs to a posting with other entries."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LedgerRef:
+    """Which ledger account, whatever the currency; it is made when first posted to."""
+
+    kind: str
+    owner: str = ""
+
+    @property
+    def may_be_negative(self) -> bool:
+        """Whether its balance may go below zero."""
+        return self.kind in NEGATIVE_KINDS
+
+
+def cash(account_id: int) -> LedgerRef:
+    """What a customer has paid in and not spent."""
+    return LedgerRef(LedgerKind.CASH, str(account_id))
+
+
+def platform_credit(account_id: int) -> LedgerRef:
+    """What a postpaid customer may still spend on platform credit; limit minus this is what it owes."""
+    return LedgerRef(LedgerKind.PLATFORM_CREDIT, str(account_id))
+
+
+def milestone_credit(account_id: int) -> LedgerRef:
+    """What a postpaid customer's milestone credit still covers."""
+    return LedgerRef(LedgerKind.MILESTONE_CREDIT, str(account_id))
+
+
+def credit_granted(account_id: int) -> LedgerRef:
+    """The other side of a customer's credit limits."""
+    return LedgerRef(LedgerKind.CREDIT_GRANTED, str(account_id))
+
+
+def receivable(account_id: int) -> LedgerRef:
+    """What a customer owes on bills (negative)."""
+    return LedgerRef(LedgerKind.RECEIVABLE, str(account_id))
+
+
+def reseller_due(account_id: int) -> LedgerRef:
+    """What a reseller owes for the orders of its customers (negative)."""
+    return LedgerRef(LedgerKind.RESELLER_DUE, str(account_id))
+
+
+def held(line_number: str) -> LedgerRef:
+    """Paid for an order line and not yet accepted."""
+    return LedgerRef(LedgerKind.HELD, line_number)
+
+
+def earned(seller_id: int) -> LedgerRef:
+    """Accepted and paid, gross, not yet paid out to the seller."""
+    return LedgerRef(LedgerKind.EARNED, str(seller_id))
+
+
+def settled(seller_id: int) -> LedgerRef:
+    """Paid out to the seller, gross."""
+    return LedgerRef(LedgerKind.SETTLED, str(seller_id))
+
+
+def platform_fee() -> LedgerRef:
+    """The platform's share, taken at settlement."""
+    return LedgerRef(LedgerKind.PLATFORM_FEE)
+
+
+def card_clearing() -> LedgerRef:
+    """Money that the card gateway has taken for us (negative)."""
+    return LedgerRef(LedgerKind.CARD_CLEARING)
+
+
+def refunds() -> LedgerRef:
+    """Refunds on their way to cards."""
+    return LedgerRef(LedgerKind.REFUNDS)
+
+
+def funding() -> LedgerRef:
+    """Money from outside: bank transfers and what operations added (negative)."""
+    return LedgerRef(LedgerKind.FUNDING)
+
+
+Entries = Sequence[tuple[LedgerRef, Money]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPosting:
+    """A posting to be made."""
+
+    key: str
+    kind: PostingKind
+    at: datetime
+    about: str
+    entries: Entries
+
+
+_POST = """
+WITH given AS (
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS g(key, kind, about, at)
+), posted AS (
+    INSERT INTO billing_posting (key, kind, about, at)
+    SELECT key, kind, about, at FROM given ORDER BY key ON CONFLICT (key) DO NOTHING RETURNING id, key
+), parts AS (
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::boolean[])
+        AS e(key, kind, owner, currency, amount, negative)
+), accounts AS MATERIALIZED (
+    SELECT kind, owner, currency, billing_ledger_account(kind, owner, currency, negative) AS id
+    FROM (
+        SELECT DISTINCT p.kind, p.owner, p.currency, p.negative
+        FROM parts p JOIN posted USING (key) ORDER BY p.kind, p.owner, p.currency
+    ) wanted
+), booked AS (
+    INSERT INTO billing_entry (posting_id, account_id, amount, currency)
+    SELECT o.id, a.id, p.amount, p.currency
+    FROM parts p JOIN posted o USING (key) JOIN accounts a USING (kind, owner, currency)
+)
+SELECT key FROM posted
+"""
+
+
+def post(*, key: str, kind: PostingKind, at: datetime, about: str, entries: Entries) -> bool:
+    """Book one posting; True when it was booked now, False when this very posting was booked before.
+
+    Raises `ValueError` for an unrounded amount, `OtherPosting` when the key belongs to another movement, and
+    `IntegrityError` when the database refuses it (a balance would be negative, entries do not balance).
+    """
+    return key in post_many([NewPosting(key=key, kind=kind, at=at, about=about, entries=entries)])
+
+
+def post_many(postings: Sequence[NewPosting]) -> set[str]:
+    """Book a chunk of postings in one statement; the keys of those that were booked now.
+
+    Ledger accounts are locked once for the chunk and in order, so that parallel chunks do not deadlock.
+    """
+    if not postings:
+        return set()
+    parts = [(posting.key, ref, money) for posting in postings for ref, money in posting.entries]
+    if loose := [str(money) for _, _, money in parts if not money.is_whole()]:
+        raise ValueError(f"Only rounded amounts are booked (R2): {loose[0]}.")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _POST,
+            [
+                [posting.key for posting in postings],
+                [str(posting.kind) for posting in postings],
+                [posting.about for posting in postings],
+                [posting.at for posting in postings],
+                [key for key, _, _ in parts],
+                [str(ref.kind) for _, ref, _ in parts],
+                [ref.owner for _, ref, _ in parts],
+                [money.currency for _, _, money in parts],
+                [money.amount for _, _, money in parts],
+                [ref.may_be_negative for _, ref, _ in parts],
+            ],
+        )
+        booked = {row[0] for row in cursor.fetchall()}
+    for posting in postings:
+        if posting.key not in booked:
+            _check_same(posting)
+    return booked
+
+
+def _check_same(posting: NewPosting) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.kind, a.owner, e.currency, e.amount FROM billing_posting p "
+            "JOIN billing_entry e ON e.posting_id = p.id JOIN billing_ledgeraccount a ON a.id = e.account_id "
+            "WHERE p.key = %s",
+            [posting.key],
+        )
+        stored = sorted(cursor.fetchall())
+    if stored != sorted((str(ref.kind), ref.owner, money.currency, money.amount) for ref, money in posting.entries):
+        raise OtherPosting(f"The key {posting.key!r} belongs to another posting.")
+
+
+@contextmanager
+def refusing(**codes: str) -> Iterator[None]:
+    """Turn the database's refusal of a constraint into `Refused`: `refusing(one_live_payment_per_line="already_paid")`.
+
+    The transaction is broken then; whoever wants to go on wraps the call in `transaction.atomic()`.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        diagnostics = getattr(error.__cause__, "diag", None)
+        code = codes.get(getattr(diagnostics, "constraint_name", None) or "")
+        if code is None:
+            raise
+        raise Refused(code) from error

@@ -1,0 +1,189 @@
+"""Refunds: back to where the money came from, in the proportion paid, never more than was paid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import F
+
+from billing.models import Charge, LedgerAccount, Payment, Refund, RefundPart
+from billing.operations import ledger
+from billing.rules.shares import split_by_shares
+from billing.states import (
+    ChargeKind,
+    LedgerKind,
+    PaymentState,
+    PayMethod,
+    PostingKind,
+    RefundDestination,
+    RefundState,
+)
+from koogallery.kernel import ids
+from koogallery.kernel.calls import Call
+from koogallery.kernel.money import Money
+from koogallery.kernel.operations import after_commit
+from koogallery.kernel.reasons import Refused
+from koogallery.kernel.tasks import run_sweep
+
+CARD_REFUNDS = "card-refunds"
+
+
+class OtherRefund(RuntimeError):
+    """The key belongs to a refund of another line or amount."""
+
+
+def refund(
+    call: Call,
+    *,
+    order_number: str,
+    line_number: str,
+    amount: Money,
+    reason: str,
+    key: str,
+    explanation: Mapping[str, Any] | None = None,
+) -> Refund:
+    """Give `amount` of an order line back, inside the caller's operation; idempotent by `key`.
+
+    What is still held goes first, then the seller's *earned*. Raises `Refused("refund_exceeds_paid")` for more than was
+    paid and not yet refunded, `Refused("amount_not_positive")`, `OtherRefund` when the key was used differently.
+    """
+    payments = _lock_payments(order_number=order_number, line_number=line_number)
+    if (done := Refund.objects.filter(key=key).first()) is not None:
+        if (done.line_number, done.money) != (line_number, amount):
+            raise OtherRefund(f"The key {key!r} belongs to another refund.")
+        return done
+    if amount.amount <= 0:
+        raise Refused("amount_not_positive")
+    left = sum((payment.refundable for payment in payments), Money.zero(amount.currency))
+    if amount > left:
+        raise Refused("refund_exceeds_paid", left=left)
+    given = Refund(
+        number=ids.numbered("RF", at=call.at),
+        key=key,
+        account_id=payments[0].account_id,
+        order_number=order_number,
+        line_number=line_number,
+        amount=amount.amount,
+        currency=amount.currency,
+        reason=reason[:255],
+        explanation=dict(explanation or {}),
+        at=call.at,
+    )
+    given.save(force_insert=True)
+    shares = [(payment, share) for payment, share in zip(payments, proportions(amount, payments), strict=True) if share]
+    for payment, share in shares:
+        Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + share.amount)
+    _book(given, shares)
+    RefundPart.objects.bulk_create([_part(given, payment, share) for payment, share in shares])
+    _write_charge(given, payments[0])
+    if any(payment.method == PayMethod.CARD for payment, _ in shares):
+        after_commit(lambda: run_sweep.delay(CARD_REFUNDS))
+    return given
+
+
+def refund_all(call: Call, *, order_number: str, reason: str, key: str) -> list[Refund]:
+    """Give back all that was paid for an order and not yet refunded, one refund a line; idempotent by `key`."""
+    lines: dict[str, Money] = {}
+    for payment in _lock_payments(order_number=order_number):
+        lines[payment.line_number] = lines.get(payment.line_number, Money.zero(payment.currency)) + payment.refundable
+    done = list(Refund.objects.filter(key__in=[f"{key}:{line}" for line in lines]))
+    return done + [
+        refund(call, order_number=order_number, line_number=line, amount=amount, reason=reason, key=f"{key}:{line}")
+        for line, amount in lines.items()
+        if amount and line not in {each.line_number for each in done}
+    ]
+
+
+def proportions(amount: Money, payments: Sequence[Payment]) -> list[Money]:
+    """Each payment's share of a refund, in proportion to what is left of it and never more than that (R11)."""
+    room = [payment.refundable.amount for payment in payments]
+    shares = [share.amount.amount for share in split_by_shares(whole=amount, shares=room)]
+    spare = sum((max(share - limit, 0) for share, limit in zip(shares, room, strict=True)), start=amount.amount * 0)
+    shares = [min(share, limit) for share, limit in zip(shares, room, strict=True)]
+    for index, limit in enumerate(room):
+        more = min(spare, limit - shares[index])
+        shares[index] += more
+        spare -= more
+    return [Money(share, amount.currency) for share in shares]
+
+
+def _lock_payments(*, order_number: str, line_number: str = "") -> list[Payment]:
+    """The succeeded payments of an order or of one line, locked: refunds of a line take turns."""
+    payments = Payment.objects.select_for_update(no_key=True).filter(
+        order_number=order_number, state=PaymentState.SUCCEEDED
+    )
+    if line_number:
+        payments = payments.filter(line_number=line_number)
+    return list(payments.order_by("pk"))
+
+
+def _target(payment: Payment) -> tuple[RefundDestination, ledger.LedgerRef]:
+    """Where a payment's money goes back to."""
+    return {
+        PayMethod.CARD: (RefundDestination.CARD, ledger.refunds()),
+        PayMethod.CREDIT: (RefundDestination.CREDIT, ledger.platform_credit(payment.payer_id)),
+        PayMethod.RESELLER: (RefundDestination.RESELLER, ledger.reseller_due(payment.payer_id)),
+    }.get(PayMethod(payment.method), (RefundDestination.BALANCE, ledger.cash(payment.payer_id)))
+
+
+def _book(given: Refund, shares: Sequence[tuple[Payment, Money]]) -> None:
+    account = (
+        LedgerAccount.objects.select_for_update(no_key=True)
+        .filter(kind=LedgerKind.HELD, owner=given.line_number, currency=given.currency)
+        .first()
+    )
+    still_held = account.money if account is not None else Money.zero(given.currency)
+    from_held = min(still_held, given.money)
+    entries = [(ledger.held(given.line_number), -from_held)]
+    if (from_earned := given.money - from_held) and (seller_id := shares[0][0].seller_id) is not None:
+        entries.append((ledger.earned(seller_id), -from_earned))
+    targets: dict[ledger.LedgerRef, Money] = {}
+    for payment, share in shares:
+        ref = _target(payment)[1]
+        targets[ref] = targets.get(ref, Money.zero(given.currency)) + share
+    ledger.post(
+        key=f"refund:{given.number}",
+        kind=PostingKind.REFUND,
+        at=given.at,
+        about=given.line_number,
+        entries=[(ref, money) for ref, money in [*entries, *targets.items()] if money],
+    )
+
+
+def _part(given: Refund, payment: Payment, share: Money) -> RefundPart:
+    destination = _target(payment)[0]
+    by_card = destination is RefundDestination.CARD
+    return RefundPart(
+        refund=given,
+        payment=payment,
+        destination=destination,
+        state=RefundState.PENDING if by_card else RefundState.DONE,
+        amount=share.amount,
+        currency=share.currency,
+        next_try_at=given.at if by_card else None,
+        finished_at=None if by_card else given.at,
+    )
+
+
+def _write_charge(given: Refund, payment: Payment) -> None:
+    Charge.objects.bulk_create(
+        [
+            Charge(
+                number=given.number,
+                kind=ChargeKind.REFUND,
+                account_id=payment.payer_id,
+                customer_id=payment.account_id if payment.account_id != payment.payer_id else None,
+                order_number=given.order_number,
+                line_number=given.line_number,
+                method=payment.method,
+                amount=-given.amount,
+                currency=given.currency,
+                description=payment.description,
+                project_code=payment.project_code,
+                tags=payment.tags,
+                explanation=given.explanation,
+                at=given.at,
+            )
+        ]
+    )

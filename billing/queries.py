@@ -1,0 +1,231 @@
+"""Reads of billing that pages and other apps use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from billing.models import Card, CreditLine, LedgerAccount, LedgerCheck, Payment, Refund
+from billing.states import CreditKind, LedgerKind, PayMethod
+from koogallery.identity.models import Account
+from koogallery.identity.states import AccountKind
+from koogallery.kernel.money import Money
+from koogallery.kernel.reasons import sentence
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMethod:
+    """One choice on the payment page; `token` is the card's code, `reason_code` says why it is not available."""
+
+    kind: str
+    label: str
+    available: bool
+    reason_code: str = ""
+    token: str = ""
+
+    @property
+    def value(self) -> str:
+        """What a form sends: `balance`, `credit`, `reseller`, `card:<code>`."""
+        return f"{self.kind}:{self.token}" if self.token else self.kind
+
+    @property
+    def reason(self) -> str:
+        """Why it is not available, in the language in force."""
+        return sentence(self.reason_code) if self.reason_code else ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderMoney:
+    """What happened to the money of an order; held + earned + settled + refunded = paid."""
+
+    paid: Money
+    held: Money
+    earned: Money
+    settled: Money
+    refunded: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """A credit of an account: limit, what is left of it, what is owed."""
+
+    kind: CreditKind
+    limit: Money
+    available: Money
+
+    @property
+    def owed(self) -> Money:
+        """Used and not repaid."""
+        return self.limit - self.available
+
+
+@dataclass(frozen=True, slots=True)
+class SellerMoney:
+    """A seller's three columns over all its orders, of one currency."""
+
+    held: Money
+    earned: Money
+    settled: Money
+
+
+def balance(account_id: int) -> Money:
+    """What the account has paid in and not spent, in its currency."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(l.balance, 0), a.currency FROM identity_account a LEFT JOIN billing_ledgeraccount l "
+            "ON l.kind = %s AND l.owner = a.id::text AND l.currency = a.currency WHERE a.id = %s",
+            [LedgerKind.CASH, account_id],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise Account.DoesNotExist(f"No account {account_id}.")
+    return Money(*row)
+
+
+def credits(account_id: int) -> list[Credit]:
+    """The credits that finance has granted an account."""
+    lines = list(CreditLine.objects.filter(account_id=account_id).order_by("kind"))
+    if not lines:
+        return []
+    left = {
+        account.kind: account.balance
+        for account in LedgerAccount.objects.filter(
+            kind__in=[LedgerKind.PLATFORM_CREDIT, LedgerKind.MILESTONE_CREDIT],
+            owner=str(account_id),
+            currency=lines[0].currency,
+        )
+    }
+    return [
+        Credit(
+            kind=CreditKind(line.kind),
+            limit=line.money,
+            available=Money(left.get(CreditKind(line.kind).ledger_kind, Decimal(0)), line.currency),
+        )
+        for line in lines
+    ]
+
+
+def credit(account_id: int, kind: CreditKind = CreditKind.PLATFORM) -> Credit | None:
+    """One credit of an account, or None when it was not granted."""
+    return next((each for each in credits(account_id) if each.kind is kind), None)
+
+
+def cards(account_id: int) -> list[Card]:
+    """The account's cards, the default one first."""
+    return list(Card.objects.filter(account_id=account_id, removed_at=None))
+
+
+def payment_methods(account: Account, amount: Money) -> list[PaymentMethod]:
+    """What the account may pay `amount` with, and why not otherwise; a reseller's customer pays nothing here."""
+    if account.kind == AccountKind.RESELLER_CUSTOMER:
+        return [PaymentMethod(kind=PayMethod.RESELLER, label=_("Through your reseller"), available=True)]
+    on_account = balance(account.pk)
+    enough = on_account.currency == amount.currency and on_account >= amount
+    methods = [
+        PaymentMethod(
+            kind=PayMethod.BALANCE,
+            label=_("Account balance (%(amount)s)") % {"amount": on_account},
+            available=enough,
+            reason_code="" if enough else "balance_too_low",
+        )
+    ]
+    methods += [
+        PaymentMethod(kind=PayMethod.CARD, label=str(card), available=True, token=card.code)
+        for card in cards(account.pk)
+    ]
+    if (granted := credit(account.pk)) is not None:
+        covers = granted.available.currency == amount.currency and granted.available >= amount
+        methods.append(
+            PaymentMethod(
+                kind=PayMethod.CREDIT,
+                label=_("Platform credit (%(amount)s available)") % {"amount": granted.available},
+                available=covers,
+                reason_code="" if covers else "credit_too_low",
+            )
+        )
+    return methods
+
+
+def has_payment_method(account: Account) -> bool:
+    """Whether the account can pay at all: a card, a balance, platform credit, or a reseller."""
+    return (
+        account.kind == AccountKind.RESELLER_CUSTOMER
+        or Card.objects.filter(account_id=account.pk, removed_at=None).exists()
+        or balance(account.pk).amount > 0
+        or CreditLine.objects.filter(account_id=account.pk, kind=CreditKind.PLATFORM, limit__gt=0).exists()
+    )
+
+
+_ORDERS_MONEY = """
+WITH wanted AS (SELECT unnest(%s::text[]) AS number),
+paid AS (
+    SELECT order_number AS number, currency, sum(amount) AS paid FROM billing_payment
+    WHERE order_number = ANY(%s) AND order_number <> '' AND state = 'succeeded' GROUP BY 1, 2
+), refunded AS (
+    SELECT order_number AS number, sum(amount) AS refunded FROM billing_refund WHERE order_number = ANY(%s) GROUP BY 1
+), booked AS (
+    SELECT w.number, sum(e.amount) FILTER (WHERE a.kind = 'held') AS held,
+        sum(e.amount) FILTER (WHERE a.kind = 'earned') AS earned,
+        sum(e.amount) FILTER (WHERE a.kind = 'settled') AS settled
+    FROM wanted w JOIN billing_posting p ON p.about >= w.number AND p.about < w.number || '.' AND p.about <> ''
+    JOIN billing_entry e ON e.posting_id = p.id JOIN billing_ledgeraccount a ON a.id = e.account_id
+    GROUP BY w.number
+)
+SELECT p.number, p.currency, p.paid, coalesce(b.held, 0), coalesce(b.earned, 0), coalesce(b.settled, 0),
+    coalesce(r.refunded, 0)
+FROM paid p LEFT JOIN refunded r USING (number) LEFT JOIN booked b USING (number)
+"""
+
+
+def orders_money(order_numbers: Iterable[str]) -> dict[str, OrderMoney]:
+    """The money of several orders in one query; orders without a payment are left out."""
+    numbers = list(order_numbers)
+    if not numbers:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_ORDERS_MONEY, [numbers] * 3)
+        return {row[0]: OrderMoney(*(Money(amount, row[1]) for amount in row[2:])) for row in cursor.fetchall()}
+
+
+def order_money(order_number: str, *, currency: str = "USD") -> OrderMoney:
+    """The money of one order; zeros in `currency` when nothing was paid."""
+    nothing = Money.zero(currency)
+    return orders_money([order_number]).get(order_number) or OrderMoney(*[nothing] * 5)
+
+
+def payments_of(order_number: str) -> Sequence[Payment]:
+    """The payments of an order, oldest first."""
+    return list(Payment.objects.filter(order_number=order_number).select_related("card").order_by("pk"))
+
+
+def refunds_of(order_number: str) -> Sequence[Refund]:
+    """The refunds of an order with their parts, oldest first."""
+    return list(
+        Refund.objects.filter(order_number=order_number).prefetch_related("parts__payment__card").order_by("pk")
+    )
+
+
+def seller_money(seller_id: int, *, currency: str = "USD") -> SellerMoney:
+    """A seller's held, earned and settled money over all its orders."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT coalesce(sum(l.balance), 0) FROM billing_ledgeraccount l WHERE l.kind = 'held' "
+            "AND l.currency = %(currency)s AND l.balance > 0 AND l.owner IN "
+            "(SELECT p.line_number FROM billing_payment p "
+            "WHERE p.seller_id = %(seller)s AND p.state = 'succeeded')), "
+            "coalesce(sum(balance) FILTER (WHERE kind = 'earned'), 0), "
+            "coalesce(sum(balance) FILTER (WHERE kind = 'settled'), 0) "
+            "FROM billing_ledgeraccount WHERE kind IN ('earned', 'settled') AND owner = %(owner)s "
+            "AND currency = %(currency)s",
+            {"seller": seller_id, "owner": str(seller_id), "currency": currency},
+        )
+        return SellerMoney(*(Money(amount, currency) for amount in cursor.fetchone()))
+
+
+def last_ledger_check() -> LedgerCheck | None:
+    """The result of the latest ledger check."""
+    return LedgerCheck.objects.first()
