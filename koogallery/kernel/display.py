@@ -23,6 +23,7 @@ from django.utils.translation import ngettext
 
 from koogallery import clock
 from koogallery.kernel.money import Money
+from koogallery.kernel.reasons import Help, Refused
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 TONES = ("neutral", "info", "success", "warning", "danger", "accent")
@@ -228,3 +229,46 @@ def logo_html(name: str, *, url: str = "", size: str = "") -> SafeString:
 def lines_html(text: str) -> SafeString:
     """Plain text with its line breaks kept."""
     return mark_safe("<br>".join(format_html("{}", line) for line in text.splitlines()))
+
+
+def product_html(name: str, *, url: str = "", logo_url: str = "", note: str = "") -> SafeString:
+    """A product in a list cell: small logo, name (leading to the product page), and a small second line."""
+    named = format_html('<a href="{}">{}</a>', url, name) if url else format_html("<span>{}</span>", name)
+    small = format_html('<small class="note">{}</small>', note) if note else ""
+    return format_html(
+        '<div class="product">{}<span>{}{}</span></div>', logo_html(name, url=logo_url, size="sm"), named, small
+    )
+
+
+def product_card_html(card: Any) -> SafeString:
+    """The storefront's product card, the same as `components/product_card.html` without a template's cost.
+
+    `card` has url, name, seller, line, delivery, price (or None), price_prefix, price_unit, logo_url.
+    """
+    price = (
+        " ".join(str(part) for part in (card.price_prefix, card.price, card.price_unit) if part) if card.price else ""
+    )
+    return format_html(
+        '<article class="card"><header>{}<div><h3><a href="{}">{}</a></h3><span class="seller">{}</span></div></header>'
+        '<p>{}</p><footer><span class="badge badge-plain">{}</span><span class="money">{}</span></footer></article>',
+        logo_html(card.name, url=card.logo_url or ""),
+        card.url,
+        card.name,
+        card.seller,
+        card.line,
+        card.delivery,
+        price,
+    )
+
+
+def who_can_help(refused: Refused | None) -> str:
+    """Who can change what was refused, or nothing when it is the reader."""
+    if refused is None:
+        return ""
+    return {
+        Help.YOURSELF: "",
+        Help.ADMINISTRATOR: _("Who can help: your account's administrator."),
+        Help.SELLER: _("Who can help: the seller."),
+        Help.RESELLER: _("Who can help: your reseller."),
+        Help.OPERATIONS: _("Who can help: KooGallery's operations managers."),
+    }[refused.reason.help]

@@ -58,6 +58,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from koogallery import clock
 from koogallery.kernel import display
 from koogallery.kernel.reasons import Refused
 
@@ -95,6 +96,11 @@ class Action:
     def why_not(self) -> str:
         """Why it cannot be done, or nothing."""
         return self.refused.sentence if self.refused is not None else str(self.reason)
+
+    @property
+    def who(self) -> str:
+        """Who can help when it cannot be done."""
+        return display.who_can_help(self.refused)
 
 
 @dataclass(frozen=True)
@@ -512,6 +518,7 @@ class BoundList:
         self.caption = declared.caption
         self.search = declared.search
         self.error = False
+        self._keys = 0
         self._base = queryset
         self._read_url()
 
@@ -865,9 +872,67 @@ class BoundList:
                 return tab.empty
         return self.declared.empty
 
-    def param(self, name: str) -> str:
-        """The name of a piece of state in the URL."""
-        return self._param(name)
+    @property
+    def next_key(self) -> str:
+        """A name for the next menu or dialog of a row, steady from one request to the next."""
+        self._keys += 1
+        return f"{self.id}-{self._keys}"
+
+    @property
+    def path(self) -> str:
+        """The address without state."""
+        return self.request.path
+
+    @property
+    def url_text(self) -> str:
+        """The address with the state as it is."""
+        return self.url()
+
+    @property
+    def first_url(self) -> str:
+        """The first page."""
+        return self.url(page=None)
+
+    @property
+    def search_label(self) -> Any:
+        """What a screen reader calls the search field."""
+        if self.search is None:
+            return ""
+        return self.search.label or self.search.placeholder or _("Search")
+
+    @property
+    def range_text(self) -> str:
+        """`1 – 20 of 57`."""
+        return _("%(first)s – %(last)s of %(total)s") % {
+            "first": f"{self.first_row:,}",
+            "last": f"{self.last_row:,}",
+            "total": self.total_text,
+        }
+
+    @property
+    def zone(self) -> str:
+        """The zone whose days the date filters mean."""
+        return display.zone_text(timezone.localtime(clock.now()))
+
+    @property
+    def bulk(self) -> Sequence[Bulk]:
+        """What can be done with the selected rows."""
+        return self.declared.bulk
+
+    @property
+    def exportable(self) -> bool:
+        """Whether the rows can be had as CSV."""
+        return self.declared.exportable
+
+    @property
+    def hidden_html(self) -> SafeString:
+        """`hidden_fields` as inputs."""
+        return hidden_inputs(self.hidden_fields)
+
+    @property
+    def all_html(self) -> SafeString:
+        """`all_fields` as inputs."""
+        return hidden_inputs(self.all_fields)
 
     @property
     def names(self) -> dict[str, str]:

@@ -28,6 +28,7 @@ ROOMS = [room for room in ROOMS if (ROOT / room.replace(".", "/") / "apps.py").e
 
 INSTALLED_APPS = [
     "koogallery.engine",
+    "koogallery.styleguide",
     *ROOMS,
     "unfold",
     "unfold.contrib.filters",
@@ -39,6 +40,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "django.forms",
     "django_htmx",
     "template_partials",
     "lucide",
@@ -79,10 +81,18 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "koogallery.kernel.context.frame",
+            ],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "koogallery.kernel.templatetags.design",
             ],
         },
     },
 ]
+
+FORM_RENDERER = "koogallery.kernel.forms.DesignRenderer"
 
 # --- Who signs in -----------------------------------------------------------------------------------------
 

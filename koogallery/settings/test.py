@@ -18,6 +18,7 @@ if EMBEDDED and not environment.text("KOOGALLERY_TEST_ENGINE"):
     os.environ["REDIS_URL"] = f"redis://:test@127.0.0.1:{free_port()}/0"
 
 DEBUG = False
+STYLEGUIDE = True
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 SITE_ADDRESS = "http://testserver"
 SECRET_KEY = "only for tests"

@@ -1,0 +1,195 @@
+"""The consoles' left navigation: one list of every group and item of `spec/pages.md`.
+
+An item whose address leads nowhere yet is left out. Counts beside items, the unread messages and the category menu
+come from other apps, which hand a function of the request to `provide` in their `apps.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import Resolver404, resolve
+from django.utils.translation import gettext_lazy as _
+
+Provider = Callable[[HttpRequest], Any]
+_providers: dict[str, Provider] = {}
+
+
+def provide(name: str, function: Provider) -> None:
+    """Let `function(request)` answer for a count or menu named here; a name is provided once."""
+    if name in _providers and _providers[name] is not function:
+        raise ValueError(f"{name!r} is provided twice.")
+    _providers[name] = function
+
+
+def provided(name: str, request: HttpRequest, default: Any = None) -> Any:
+    """What the provider of a name answers, else `default`."""
+    function = _providers.get(name)
+    return default if function is None else function(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A word, where it leads, its icon, and the name under which its count is provided."""
+
+    label: Any
+    address: str
+    icon: str
+    count: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A heading with its items."""
+
+    label: Any
+    items: tuple[Item, ...]
+
+
+CONSOLES: dict[str, tuple[Group, ...]] = {
+    "buyer": (
+        Group(
+            _("My KooGallery"),
+            (
+                Item(_("Overview"), "/console/", "layout-dashboard"),
+                Item(_("Purchased Apps"), "/console/apps/", "box"),
+                Item(_("Service Supervision"), "/console/supervision/", "shield-check", "supervision_to_do"),
+                Item(_("Exclusive Offers"), "/console/offers/", "tag", "offers_in_effect"),
+                Item(_("Milestone Bills"), "/console/bills/milestones/", "file-check", "milestone_bills_due"),
+                Item(_("My Unsubscriptions"), "/console/unsubscriptions/", "undo-2"),
+                Item(_("My Favorites"), "/console/favorites/", "heart"),
+                Item(_("Agreements"), "/console/agreements/", "handshake"),
+                Item(_("Servers"), "/console/servers/", "server"),
+            ),
+        ),
+        Group(
+            _("Billing Center"),
+            (
+                Item(_("Billing Overview"), "/console/billing/", "wallet"),
+                Item(_("Unpaid Orders"), "/console/orders/unpaid/", "clock", "unpaid_orders"),
+                Item(_("My Orders"), "/console/orders/", "list"),
+                Item(_("Bills"), "/console/bills/", "receipt"),
+                Item(_("Renewals"), "/console/renewals/", "calendar-clock", "renewals_soon"),
+                Item(_("Unsubscriptions"), "/console/unsubscriptions/", "undo-2"),
+                Item(_("Invoices"), "/console/invoices/", "file-text"),
+                Item(_("Cost Analysis"), "/console/costs/", "chart-column"),
+                Item(_("Customers"), "/console/customers/", "users"),
+            ),
+        ),
+        Group(
+            _("Management"),
+            (
+                Item(_("Enterprise Projects"), "/console/projects/", "folder"),
+                Item(_("Tags"), "/console/tags/", "tags"),
+                Item(_("Users and Permissions"), "/console/iam/", "users"),
+                Item(_("Agencies"), "/console/agencies/", "building-2"),
+                Item(_("Trace List"), "/console/traces/", "history"),
+                Item(_("Messages"), "/console/messages/", "bell", "unread_messages"),
+                Item(_("Service Tickets"), "/console/tickets/", "ticket"),
+            ),
+        ),
+    ),
+    "seller": (
+        Group(
+            _("Seller Console"),
+            (
+                Item(_("Overview"), "/seller/", "layout-dashboard"),
+                Item(_("My Products"), "/seller/products/", "package"),
+                Item(_("My Applications"), "/seller/applications/", "clipboard-list"),
+                Item(_("Seller Offers"), "/seller/offers/", "badge-percent"),
+            ),
+        ),
+        Group(
+            _("Orders"),
+            (
+                Item(_("Order List"), "/seller/orders/", "list"),
+                Item(_("Unsubscriptions"), "/seller/unsubscriptions/", "undo-2", "seller_unsubscriptions"),
+            ),
+        ),
+        Group(
+            _("Delivery"),
+            (
+                Item(_("Service Supervision"), "/seller/supervision/", "shield-check", "seller_supervision"),
+                Item(_("Interface Calls"), "/seller/interface/", "plug"),
+            ),
+        ),
+        Group(
+            _("Settlement"),
+            (
+                Item(_("Bills and Settlement"), "/seller/settlements/", "banknote"),
+                Item(_("Export History"), "/seller/exports/", "download"),
+            ),
+        ),
+        Group(
+            _("Store"),
+            (
+                Item(_("Seller Profile"), "/seller/profile/", "store"),
+                Item(_("Team"), "/seller/team/", "users"),
+            ),
+        ),
+    ),
+}
+
+CONSOLE_NAMES = {"buyer": _("My KooGallery"), "seller": _("Seller Console")}
+
+
+@lru_cache(maxsize=256)
+def leads_somewhere(address: str) -> bool:
+    """Whether an address of this site has a page."""
+    try:
+        resolve(address)
+    except Resolver404:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An item as shown."""
+
+    label: Any
+    url: str
+    icon: str
+    count: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A group as shown."""
+
+    label: Any
+    links: Sequence[Link]
+
+
+def sections(console: str, request: HttpRequest) -> list[Section]:
+    """The navigation of a console for this request; groups without items are left out."""
+    groups = CONSOLES.get(console, ())
+    known = [(group, [item for item in group.items if leads_somewhere(item.address)]) for group in groups]
+    here = current_address([item.address for _, items in known for item in items], request.path)
+    return [
+        Section(group.label, [_link(item, request, current=item.address == here) for item in items])
+        for group, items in known
+        if items
+    ]
+
+
+def current_address(addresses: Sequence[str], path: str) -> str:
+    """The longest address that `path` lies under; a console's overview only matches itself."""
+    roots = {"/console/", "/seller/"}
+    fitting = [address for address in addresses if (path == address if address in roots else path.startswith(address))]
+    return max(fitting, key=len, default="")
+
+
+def _link(item: Item, request: HttpRequest, *, current: bool) -> Link:
+    count = provided(item.count, request, 0) if item.count else 0
+    return Link(item.label, item.address, item.icon, shown_badge(count), current)
+
+
+def shown_badge(count: int) -> str:
+    """A count in a small badge: nothing for zero, at most `99+`."""
+    return "" if not count else "99+" if count > 99 else str(count)
