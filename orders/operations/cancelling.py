@@ -1,0 +1,158 @@
+"""The ends of an order without delivery: by the buyer, by the clock, because delivery failed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F
+
+from audit.recording import system_traces
+from billing.operations import refunding
+from catalog.operations import stock
+from koogallery.kernel import events
+from koogallery.kernel.calls import Call, Role, system_call
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
+from koogallery.notifications.operations import notify
+from orders.events import OrderCanceled
+from orders.models import Order, OrderEvent, OrderLine
+from orders.operations.moving import actor_of, move, tell
+from orders.queries.orders import order_locked, own_order_locked
+from orders.states import ORDER_MOVES, CancelReason, OrderState, OrderStep
+
+
+@operation(
+    "cancelOrder",
+    resource_type="Order",
+    action="marketplace:order:create",
+    roles={Role.BUYER},
+    targets={"order": own_order_locked},
+    once=True,
+    default_allowed=True,
+)
+def cancel_order(call: Call, *, order: Order) -> Order:
+    """Cancel an unpaid order of one's own. Raises `Refused("order_not_cancelable")`."""
+    if not order.is_payable(call.at):
+        raise Refused("order_not_cancelable", state=order.shown_state(call.at).label)
+    cancel(call, order, reason=CancelReason.BUYER, at=call.at)
+    return order
+
+
+@operation(
+    "cancelUndeliverableOrder",
+    resource_type="Order",
+    roles={Role.SYSTEM, Role.OPERATOR},
+    targets={"order": order_locked},
+)
+def cancel_undeliverable(call: Call, *, order: Order, reason: str) -> Order:
+    """Cancel a Processing order whose delivery failed for good and refund what was paid, once.
+
+    `reason` is the sentence that tells the buyer what failed. An order that is Canceled already is left as it is.
+    Raises `Refused("state_move")` for a Completed one.
+    """
+    if order.state == OrderState.CANCELED:
+        return order
+    cancel(call, order, reason=CancelReason.UNDELIVERABLE, at=call.at, note=reason)
+    refunded = False
+    for line in order.lines.all():
+        if line.amount:
+            refunding.refund(
+                call,
+                order_number=order.number,
+                line_number=line.number,
+                amount=line.total,
+                reason=CancelReason.UNDELIVERABLE.value,
+                key=f"undeliverable:{line.number}",
+            )
+            refunded = True
+    if refunded:
+        tell(order, OrderStep.REFUNDED, at=call.at, note=str(order.total))
+    notify(
+        account_id=order.account_id,
+        kind="order_undeliverable",
+        params={
+            "order": order.number,
+            "product": order.product_name,
+            "reason": reason,
+            "amount": str(order.total),
+            "hours": order.policies["refund.sla_hours"],
+            "contact": order.seller.email,
+        },
+        link=order.get_absolute_url(),
+        key=f"order-undeliverable:{order.number}",
+        at=call.at,
+    )
+    return order
+
+
+def cancel(call: Call, order: Order, *, reason: CancelReason, at: datetime, note: str = "") -> None:
+    """Cancel a locked order and give back what it had taken: stock, a trial, its place within a limit."""
+    ORDER_MOVES.check(order.state_enum, OrderState.CANCELED)
+    if order.product.stock is not None:
+        stock.give_back(call, order_number=order.number)
+    move(order, OrderState.CANCELED, canceled_at=at, cancel_reason=reason, cancel_note=note)
+    OrderLine.objects.filter(order=order, once_key__isnull=False).update(once_key=None)
+    tell(order, OrderStep.CANCELED, at=at, actor=actor_of(call), note=note or str(reason.label))
+    describe(reason=reason.value, state=order.state)
+    events.publish(OrderCanceled(order=order, reason=reason, at=at))
+
+
+@operation("expireOrder", resource_type="Order", roles={Role.SYSTEM})
+def expire_order(call: Call, *, order: Order) -> Order:
+    """Cancel an order that was not paid in time; the sweep does so set-wise, under this name."""
+    cancel(call, order, reason=CancelReason.UNPAID, at=order.payment_due_at or call.at)
+    return order
+
+
+def expire_unpaid(order_ids: list[int], upto: datetime) -> None:
+    """Cancel claimed unpaid orders whose window has passed, dated at its end; traces, stock and messages with it."""
+    orders = list(
+        Order.objects.filter(pk__in=order_ids, state=OrderState.PENDING_PAYMENT)
+        .select_related("product")
+        .order_by("pk")
+    )
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(
+        state=OrderState.CANCELED, canceled_at=F("payment_due_at"), cancel_reason=CancelReason.UNPAID
+    )
+    OrderLine.objects.filter(order__in=orders, once_key__isnull=False).update(once_key=None)
+    OrderEvent.objects.bulk_create(
+        [
+            OrderEvent(
+                order=order,
+                at=order.payment_due_at,
+                step=OrderStep.CANCELED,
+                note=str(CancelReason.UNPAID.label),
+            )
+            for order in orders
+        ]
+    )
+    call = system_call(at=upto)
+    for order in sorted(orders, key=lambda each: each.product_id):
+        if order.product.stock is not None:
+            stock.give_back(call, order_number=order.number)
+    system_traces(
+        "expireOrder",
+        rows=[
+            (
+                order.account_id,
+                order.number,
+                order.product_name,
+                order.payment_due_at or upto,
+                {"order": order.number},
+                {"reason": CancelReason.UNPAID.value},
+            )
+            for order in orders
+        ],
+    )
+    for order in orders:
+        order.state = OrderState.CANCELED
+        order.canceled_at, order.cancel_reason = order.payment_due_at, CancelReason.UNPAID
+        notify(
+            account_id=order.account_id,
+            kind="order_expired",
+            params={"order": order.number, "product": order.product_name, "amount": str(order.total)},
+            link=order.get_absolute_url(),
+            key=f"order-expired:{order.number}",
+            at=order.payment_due_at or upto,
+        )
+        events.publish(OrderCanceled(order=order, reason=CancelReason.UNPAID, at=order.payment_due_at or upto))

@@ -1,0 +1,98 @@
+"""Paying an order at once from balance, credit or through the reseller, and what payment starts."""
+
+from __future__ import annotations
+
+from billing.operations import paying as billing
+from billing.states import PayMethod
+from koogallery.kernel import events
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
+from koogallery.notifications.operations import notify
+from orders.events import OrderPaid
+from orders.models import Order
+from orders.operations import completing, provisioning
+from orders.operations.moving import actor_of, move, tell
+from orders.queries.orders import own_order_locked
+from orders.states import OrderState, OrderStep, PaidBy
+
+AT_ONCE = {PayMethod.BALANCE: PaidBy.BALANCE, PayMethod.CREDIT: PaidBy.CREDIT}
+
+
+@operation(
+    "payOrder",
+    resource_type="Order",
+    action="marketplace:order:create",
+    roles={Role.BUYER},
+    targets={"order": own_order_locked},
+    once=True,
+    default_allowed=True,
+)
+def pay_order(call: Call, *, order: Order, method: str) -> Order:
+    """Pay an order from `balance` or `credit` and start its delivery, in one transaction.
+
+    Raises `Refused("order_already_paid")`, `Refused("order_not_payable")` once its deadline has passed (R19) or it is
+    Canceled, `Refused("payment_in_progress")` while a card payment is being checked, and what billing refuses.
+    """
+    check_payable(order, call)
+    if method not in AT_ONCE:
+        raise Refused("payment_method_unknown", field="method")
+    payment = billing.pay(call, subject=subject_of(order), amount=order.total, method=method)
+    describe(payment=payment.number, amount=order.total, method=method)
+    go_on(call, order, paid_by=AT_ONCE[PayMethod(method)])
+    return order
+
+
+def check_payable(order: Order, call: Call) -> None:
+    """Raise `Refused` unless a locked order can be paid at the moment of the call."""
+    if order.state_enum.is_paid:
+        raise Refused("order_already_paid")
+    if not order.is_payable(call.at):
+        raise Refused("order_not_payable", state=order.shown_state(call.at).label)
+
+
+def subject_of(order: Order) -> billing.PaymentSubject:
+    """What billing keeps of the order's line."""
+    line = order.line
+    return billing.PaymentSubject(
+        order_number=order.number,
+        line_number=line.number,
+        account_id=order.account_id,
+        seller_id=order.seller_id,
+        fee_percent=line.fee_percent,
+        description=f"{order.product_name} · {order.spec_text}" if order.spec_text else order.product_name,
+        project_code=order.project_code,
+        tags=order.tags,
+        explanation=line.explanation,
+    )
+
+
+def go_on(call: Call, order: Order, *, paid_by: PaidBy) -> None:
+    """Bring a locked order that is paid, or has nothing due, from Pending payment into its delivery.
+
+    For a reseller's customer the amount is charged to the reseller here.
+    """
+    if paid_by is PaidBy.RESELLER:
+        billing.pay(call, subject=subject_of(order), amount=order.total, method=PayMethod.RESELLER)
+    move(order, OrderState.PROCESSING, paid_at=call.at, paid_by=paid_by, payment_due_at=None)
+    if paid_by is not PaidBy.NOTHING:
+        tell(order, OrderStep.PAID, at=call.at, actor=actor_of(call), note=f"{order.total} · {paid_by.label}")
+    link = order.get_absolute_url()
+    notify(
+        account_id=order.account_id,
+        kind="order_paid",
+        params={
+            "order": order.number,
+            "product": order.product_name,
+            "specification": order.spec_text,
+            "amount": str(order.total),
+        },
+        link=link,
+        key=f"order-paid:{order.number}",
+        at=call.at,
+    )
+    events.publish(OrderPaid(order=order, at=call.at))
+    if order.type_enum.completes_on_payment:
+        completing.complete(call, order=order)
+    else:
+        provisioning.start(call, order=order)

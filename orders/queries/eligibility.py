@@ -1,0 +1,107 @@
+"""What an account may buy and what a confirmation asks of it; the page and the operation call the same functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q, QuerySet
+
+from catalog.queries import Configuration
+from catalog.states import BillingMode, ContactData, DeliveryMethod
+from koogallery.identity import queries as identity
+from koogallery.kernel.policies import PolicySet
+from koogallery.kernel.reasons import Refused
+from orders.models import OrderLine
+from orders.states import OrderState, OrderType
+
+if TYPE_CHECKING:
+    from koogallery.identity.models import Account
+
+CONTACT_KINDS = {
+    ContactData.MOBILE: "mobile",
+    ContactData.EMAIL: "email",
+    ContactData.IAM_USER_NAME: "user_name",
+}
+MAX_TAGS = 20
+TAG_TEXT = r"[\w@.\-]"
+NOT_YET_SOLD = frozenset({DeliveryMethod.IMAGE})
+
+
+def check_deliverable(configuration: Configuration) -> None:
+    """Raise `Refused("delivery_not_available")` for what the platform cannot deliver yet."""
+    if configuration.delivery_method in NOT_YET_SOLD:
+        raise Refused("delivery_not_available")
+
+
+def may_have_project(account: Account, configuration: Configuration) -> bool:
+    """Whether the order belongs to an enterprise project: the function is on, and it is no pay-per-use package."""
+    return account.projects_enabled and configuration.billing_mode != BillingMode.ON_DEMAND_PKG
+
+
+def checked_project(account: Account, code: str, *, configuration: Configuration) -> str:
+    """The project of the order, `default` when none was named; empty where there are none.
+
+    Raises `Refused("project_not_for_package")` or `Refused("project_unknown")`.
+    """
+    if not account.projects_enabled:
+        return ""
+    if not may_have_project(account, configuration):
+        if code:
+            raise Refused("project_not_for_package", field="project")
+        return ""
+    codes = [project.code for project in identity.projects_for(account)]
+    if not code:
+        return codes[0]
+    if code not in codes:
+        raise Refused("project_unknown", field="project")
+    return code
+
+
+def may_have_tags(configuration: Configuration, in_force: PolicySet) -> bool:
+    """Whether tags are offered: for pay-per-use, or for all by policy `tags.scope`."""
+    return in_force["tags.scope"] == "all" or configuration.billing_mode == BillingMode.ON_DEMAND
+
+
+def checked_tags(tags: Mapping[str, str], *, configuration: Configuration, in_force: PolicySet) -> dict[str, str]:
+    """The tags of the order. Raises `Refused` for one that breaks the rules of identity.md, or where none is offered."""
+    if tags and not may_have_tags(configuration, in_force):
+        raise Refused("tags_not_offered", field="tags")
+    if len(tags) > MAX_TAGS:
+        raise Refused("tags_too_many", field="tags", limit=MAX_TAGS)
+    for key, value in tags.items():
+        if not re.fullmatch(TAG_TEXT + "{1,36}", key) or not re.fullmatch(TAG_TEXT + "{0,43}", value):
+            raise Refused("tag_invalid", field="tags")
+    return dict(tags)
+
+
+def contact_kind(contact_data: str) -> str:
+    """What identity calls the contact data that a product asks for; empty for none."""
+    return CONTACT_KINDS.get(ContactData(contact_data), "")
+
+
+def texts_to_sign(account: Account, subjects: Sequence[str]) -> list[Any]:
+    """The agreements to be ticked: the terms always, others when their text changed since the account signed it."""
+    texts = identity.current_agreements(subjects)
+    unsigned = {text.pk for text in identity.needs_signature(account, texts)}
+    return [text for text in texts if text.subject == identity.TERMS or text.pk in unsigned]
+
+
+def live_lines(account_id: int, product_id: int, *, at: datetime) -> QuerySet[OrderLine]:
+    """Lines of a product that count against the account's limits: not Canceled, nor past their payment deadline (R19)."""
+    return OrderLine.objects.filter(
+        order__account_id=account_id, product_id=product_id, order__type__in=[OrderType.NEW, OrderType.TRIAL]
+    ).exclude(
+        Q(order__state=OrderState.CANCELED) | Q(order__state=OrderState.PENDING_PAYMENT, order__payment_due_at__lte=at)
+    )
+
+
+def holds(account_id: int, product_id: int, *, at: datetime) -> bool:
+    """Whether the account has the product, or an order on its way to it ("one at a time")."""
+    on_the_way = Q(order__state__in=[OrderState.PENDING_PAYMENT, OrderState.PROCESSING])
+    in_use = Q(resources__id__isnull=False, resources__closed_at__isnull=True) & (
+        Q(resources__expires_at__isnull=True) | Q(resources__expires_at__gte=at)
+    )
+    return live_lines(account_id, product_id, at=at).filter(on_the_way | in_use).exists()
