@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import selectors
 import signal
@@ -110,7 +111,7 @@ class Supervisor:
             environment = self._start_engine()
             if not self._prepare(environment):
                 return 0 if self.stopping else 1
-            self._start_children(environment)
+            self.children = self._describe_children(environment)
             self._watch(began)
         except EngineError as error:
             say("engine", str(error))
@@ -164,6 +165,9 @@ class Supervisor:
 
     def _prepare(self, environment: Mapping[str, str]) -> bool:
         """Bring database, translations and static files up to date; False when that fails or is interrupted."""
+        stamp, mark = self.data / "prepared.stamp", self._mark()
+        if self.engine is not None and not self.engine.is_new and stamp.exists() and stamp.read_text() == mark:
+            return True
         command = [sys.executable, "manage.py", "prepare", *(["--demo"] if self.demo else [])]
         one = Child("prepare", command, environment)
         one.start()
@@ -180,9 +184,21 @@ class Supervisor:
         self.children.remove(one)
         if code:
             say("prepare", f"failed with exit code {code}; nothing else was started.")
+        else:
+            stamp.write_text(mark)
         return code == 0
 
-    def _start_children(self, environment: Mapping[str, str]) -> None:
+    def _mark(self) -> str:
+        """A digest that changes when there may be something to prepare."""
+        found = hashlib.sha256(f"demo={self.demo}".encode())
+        patterns = ("*.lock", "*/migrations/*.py", "*/*/migrations/*.py", "locale/*/*/*.po", "static/**/*")
+        for pattern in (*patterns, "koogallery/settings/*.py", "*/apps.py", "*/*/apps.py"):
+            for path in sorted(ROOT.glob(pattern)):
+                stat = path.stat()
+                found.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        return found.hexdigest()
+
+    def _describe_children(self, environment: Mapping[str, str]) -> list[Child]:
         python = sys.executable
         celery = [
             python,
@@ -194,7 +210,7 @@ class Supervisor:
             "-A",
             "koogallery",
         ]
-        self.children = [
+        children = [
             Child(
                 "web",
                 [
@@ -221,9 +237,8 @@ class Supervisor:
             ),
         ]
         if (ROOT / "orders/management/commands/example_seller.py").exists():
-            self.children.append(self._example_seller(environment))
-        for one in self.children:
-            self._start_child(one)
+            children.append(self._example_seller(environment))
+        return children
 
     def _example_seller(self, environment: Mapping[str, str]) -> Child:
         port = environment.get("EXAMPLE_SELLER_PORT") or str(self.port + 1)
@@ -241,9 +256,12 @@ class Supervisor:
         say(one.name, f"started (process {one.process.pid})")
 
     def _watch(self, began: float) -> None:
+        """Start the web server, the others once it answers, and bring back whatever dies."""
         announced = False
+        web = self.children[0]
+        self._start_child(web)
         while not self.stopping:
-            self._pour(timeout=0.1 if not announced else 0.5)
+            self._pour(timeout=0.05 if not announced else 0.5)
             if self.stopping:
                 return
             if self.engine is not None:
@@ -255,11 +273,13 @@ class Supervisor:
                     self._forget_output(one)
                     delay = one.bury()
                     say(one.name, f"ended with code {code}; started again in {delay:g} s")
-                elif one.process is None and time.monotonic() >= one.due:
+                elif one.process is None and time.monotonic() >= one.due and (announced or one is web):
                     self._start_child(one)
             if not announced and self._web_answers():
                 announced = True
                 self._announce(time.monotonic() - began)
+                for one in self.children[1:]:
+                    self._start_child(one)
 
     def _pour(self, timeout: float) -> bool:
         """Print what children write; whether there was anything."""

@@ -41,6 +41,7 @@ class Command(BaseCommand):
             about = json.loads((folder / backups.ABOUT).read_text())
             self._restore_database(folder / backups.DUMP)
             self._restore_files(folder / backups.FILES)
+        (settings.DATA / "prepared.stamp").unlink(missing_ok=True)
         self.stdout.write(
             f"restored the backup of {about['made_at']}; run `manage.py migrate` if this version is newer"
         )
