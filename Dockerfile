@@ -1,6 +1,6 @@
 # The platform's one image: web, worker, beat and the commands of manage.py.
 
-FROM python:3.13-slim AS packages
+FROM python:3.13-slim-trixie AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 COPY requirements-uv.lock requirements.lock ./
@@ -8,12 +8,14 @@ RUN pip install --require-hashes -r requirements-uv.lock \
  && python -m venv /packages \
  && uv pip sync --no-cache --python /packages/bin/python --require-hashes requirements.lock
 
-FROM python:3.13-slim
+FROM python:3.13-slim-trixie
 # pg_dump and pg_restore of the server's version, for `manage.py backup` and `restore`.
-COPY --from=postgres:18 /usr/lib/postgresql/18/bin/pg_dump /usr/lib/postgresql/18/bin/pg_restore /usr/local/bin/
+COPY --from=postgres:18-trixie /usr/lib/postgresql/18/bin/pg_dump /usr/lib/postgresql/18/bin/pg_restore /usr/local/bin/
+COPY --from=postgres:18-trixie /usr/lib/*/libpq.so.5* /usr/local/lib/
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends libpq5 liblz4-1 libzstd1 fonts-noto-cjk \
  && rm -rf /var/lib/apt/lists/* \
+ && ldconfig \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin koogallery \
  && install -d -o koogallery /data
 COPY --from=packages /packages /packages
