@@ -12,7 +12,7 @@ is never started twice for a message whose first start did not report its end: s
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,13 +50,32 @@ def handler(kind: str, *, once: bool = False) -> Callable[[Callable[..., None]],
     return declare
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message to be put: its kind, the key that makes it unique, what it holds, and when it may leave."""
+
+    kind: str
+    key: str
+    payload: dict[str, Any]
+    at: datetime
+
+
 def put(kind: str, *, key: str, payload: dict[str, Any], at: datetime) -> None:
     """Write a message with the running transaction; a message with the same key is written once."""
-    OutboxMessage.objects.bulk_create(
-        [OutboxMessage(kind=kind, key=key, payload=payload, created_at=at, next_try_at=at)],
-        ignore_conflicts=True,
-    )
-    nudge()
+    put_many([Waiting(kind=kind, key=key, payload=payload, at=at)])
+
+
+def put_many(messages: Iterable[Waiting]) -> None:
+    """Write messages with the running transaction in one statement; what was written before is left out."""
+    rows = [
+        OutboxMessage(
+            kind=message.kind, key=message.key, payload=message.payload, created_at=message.at, next_try_at=message.at
+        )
+        for message in messages
+    ]
+    if rows:
+        OutboxMessage.objects.bulk_create(rows, ignore_conflicts=True)
+        nudge()
 
 
 def nudge() -> None:

@@ -1,0 +1,178 @@
+"""Every kind of message: one list. A new message is one entry here and one call of `notify`.
+
+Sentences are marked for translation and take `params` by name: `%(order)s`. Parameters may be texts, `Money`, moments
+and dates; the latter three are shown as the reader's page shows them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_noop as _
+
+from koogallery.notifications.states import Severity, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of message. `mail` and `sms` say what is sent unless the reader chose otherwise.
+
+    `required` kinds go out whatever was chosen; `action` is the label of the link; `label` stands in the preferences.
+    """
+
+    name: str
+    topic: Topic
+    label: str
+    subject: str
+    body: str
+    severity: Severity = Severity.INFO
+    action: str = _("Open")
+    mail: bool = True
+    sms: bool = False
+    required: bool = False
+
+
+class UnknownKind(LookupError):
+    """A message of a kind that is not in the list."""
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def add(*kinds: Kind) -> None:
+    """Put kinds in the list. Raises `ValueError` when a name stands twice."""
+    for kind in kinds:
+        if kind.name in KINDS:
+            raise ValueError(f"The kind {kind.name!r} is listed twice.")
+        KINDS[kind.name] = kind
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of a name. Raises `UnknownKind`."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        raise UnknownKind(name) from None
+
+
+# Orders
+add(
+    Kind(
+        "order_placed",
+        Topic.ORDERS,
+        _("An order was placed and waits for payment"),
+        _("Order %(order)s waits for payment"),
+        _("Your order %(order)s for %(product)s, %(amount)s, was placed. Pay it until %(until)s; then it is canceled."),
+        mail=False,
+    ),
+    Kind(
+        "order_paid",
+        Topic.ORDERS,
+        _("An order was paid"),
+        _("Order %(order)s is paid"),
+        _("We received %(amount)s for your order %(order)s, %(product)s. Its delivery has begun."),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
+        "order_started",
+        Topic.ORDERS,
+        _("An order went on without payment"),
+        _("Order %(order)s is on its way"),
+        _("Your order %(order)s, %(product)s, needs no payment here. Its delivery has begun."),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
+        "order_received",
+        Topic.ORDERS,
+        _("A customer's order came in (sellers)"),
+        _("New order %(order)s"),
+        _("%(account)s ordered %(product)s, %(specification)s, for %(amount)s. The order number is %(order)s."),
+        mail=False,
+    ),
+    Kind(
+        "order_completed",
+        Topic.ORDERS,
+        _("An order was completed"),
+        _("Order %(order)s is completed"),
+        _("Your order %(order)s, %(product)s, is completed."),
+        severity=Severity.SUCCESS,
+        mail=False,
+    ),
+    Kind(
+        "order_expired",
+        Topic.ORDERS,
+        _("An order was canceled because it was not paid in time"),
+        _("Order %(order)s was canceled"),
+        _(
+            "Your order %(order)s for %(product)s, %(amount)s, was not paid in time and is canceled. "
+            "Nothing was charged."
+        ),
+        severity=Severity.WARNING,
+    ),
+    Kind(
+        "order_undeliverable",
+        Topic.ORDERS,
+        _("An order could not be delivered and was refunded"),
+        _("Order %(order)s could not be delivered"),
+        _(
+            "%(product)s could not be delivered: %(reason)s. Your order %(order)s is canceled. The %(amount)s you "
+            "paid arrive within %(hours)s hours where they came from. You can order again with the same configuration, "
+            "or ask the seller: %(contact)s."
+        ),
+        severity=Severity.DANGER,
+        sms=True,
+    ),
+)
+
+# Account
+add(
+    Kind(
+        "email_verification",
+        Topic.ACCOUNT,
+        _("Confirm an e-mail address"),
+        _("Confirm your e-mail address"),
+        _("Open the link below to confirm the e-mail address of %(name)s. It works for %(hours)s hours."),
+        action=_("Confirm e-mail address"),
+        required=True,
+    ),
+    Kind(
+        "password_reset",
+        Topic.ACCOUNT,
+        _("Reset a password"),
+        _("Reset your password"),
+        _(
+            "Open the link below to choose a new password for %(name)s. It works for %(hours)s hours, once. "
+            "If you did not ask for it, do nothing."
+        ),
+        action=_("Choose a new password"),
+        required=True,
+    ),
+    Kind(
+        "password_changed",
+        Topic.ACCOUNT,
+        _("A password was changed"),
+        _("Your password was changed"),
+        _("The password of %(name)s was changed at %(at)s from %(address)s. If this was not you, reset it at once."),
+        severity=Severity.WARNING,
+        required=True,
+    ),
+    Kind(
+        "account_frozen",
+        Topic.ACCOUNT,
+        _("The account was frozen"),
+        _("Your account is frozen"),
+        _("The account %(account)s is frozen: %(reason)s. It can read, top up and repay, but not order."),
+        severity=Severity.DANGER,
+        sms=True,
+        required=True,
+    ),
+    Kind(
+        "account_unfrozen",
+        Topic.ACCOUNT,
+        _("The account was unfrozen"),
+        _("Your account is no longer frozen"),
+        _("The account %(account)s can order again."),
+        severity=Severity.SUCCESS,
+        required=True,
+    ),
+)

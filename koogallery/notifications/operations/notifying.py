@@ -1,0 +1,161 @@
+"""Telling people, inside the transaction of what they are told; mail and SMS leave after the commit."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from koogallery.identity.models import User
+from koogallery.kernel import fields, outbox
+from koogallery.notifications import rendering
+from koogallery.notifications.kinds import kind_named
+from koogallery.notifications.models import Message
+from koogallery.notifications.models.choice import wants
+from koogallery.notifications.states import Channel
+
+Attachment = tuple[str, str, bytes]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing to tell an account: its root user and `user_ids`. `key` makes telling it again do nothing.
+
+    `mail=False` keeps this notice out of the mail; `sms=True` sends it by SMS unless the reader chose otherwise.
+    """
+
+    account_id: int
+    kind: str
+    key: str
+    at: datetime
+    params: Mapping[str, Any] = field(default_factory=dict)
+    link: str = ""
+    user_ids: Iterable[int] = ()
+    mail: bool = True
+    sms: bool = False
+
+
+def notify(
+    *,
+    account_id: int,
+    kind: str,
+    params: Mapping[str, Any],
+    key: str,
+    at: datetime,
+    link: str = "",
+    user_ids: Iterable[int] | None = None,
+    mail: bool = True,
+    sms: bool = False,
+) -> None:
+    """Tell an account something; see `Notice`. Raises `UnknownKind`."""
+    notify_many(
+        [
+            Notice(
+                account_id=account_id,
+                kind=kind,
+                key=key,
+                at=at,
+                params=params,
+                link=link,
+                user_ids=tuple(user_ids or ()),
+                mail=mail,
+                sms=sms,
+            )
+        ]
+    )
+
+
+def notify_many(notices: Sequence[Notice]) -> None:
+    """Tell many things with three statements, however many there are; for sweeps. Raises `UnknownKind`."""
+    if not notices:
+        return
+    kinds = {notice.kind: kind_named(notice.kind) for notice in notices}
+    readers = _readers(notices)
+    messages: list[Message] = []
+    waiting: list[outbox.Waiting] = []
+    for notice in notices:
+        kind = kinds[notice.kind]
+        params = rendering.stored(notice.params)
+        for user in readers.get(notice.account_id, ()):
+            if not user.is_root and user.pk not in notice.user_ids:
+                continue
+            messages.append(
+                Message(
+                    user=user,
+                    account_id=notice.account_id,
+                    kind=kind.name,
+                    topic=kind.topic,
+                    severity=kind.severity,
+                    params=params,
+                    link=notice.link,
+                    key=notice.key,
+                    created_at=notice.at,
+                )
+            )
+            waiting += [
+                outbox.Waiting(
+                    kind=channel.value,
+                    key=f"{channel.value}:{user.pk}:{notice.key}",
+                    payload={"user": user.pk, "key": notice.key},
+                    at=notice.at,
+                )
+                for channel in _channels(notice, user)
+            ]
+    Message.objects.bulk_create(messages, ignore_conflicts=True)
+    outbox.put_many(waiting)
+
+
+def _readers(notices: Sequence[Notice]) -> dict[int, list[User]]:
+    """The users who are told, by account, with their choices: one query."""
+    accounts = {notice.account_id for notice in notices}
+    named = {user_id for notice in notices for user_id in notice.user_ids}
+    users = User.objects.filter(Q(is_root=True) | Q(pk__in=named), account_id__in=accounts, is_active=True)
+    found: dict[int, list[User]] = {}
+    for user in users.select_related("message_choices"):
+        found.setdefault(user.account_id, []).append(user)
+    return found
+
+
+def _channels(notice: Notice, user: User) -> list[Channel]:
+    kind = kind_named(notice.kind)
+    chosen = user.message_choices.choices if hasattr(user, "message_choices") else {}
+    channels = []
+    if notice.mail and user.email and wants(chosen, kind, Channel.MAIL):
+        channels.append(Channel.MAIL)
+    sms = wants(chosen, kind, Channel.SMS)
+    if notice.sms and Channel.SMS.value not in chosen.get(kind.name, {}):
+        sms = True
+    if sms and user.mobile:
+        channels.append(Channel.SMS)
+    return channels
+
+
+def mail(
+    *,
+    to: str,
+    kind: str,
+    params: Mapping[str, Any],
+    language: str,
+    key: str,
+    at: datetime,
+    link: str = "",
+    attachments: Sequence[Attachment] = (),
+) -> None:
+    """Mail to a bare address that belongs to nobody yet, with attachments if any; stored encrypted until sent.
+
+    Raises `UnknownKind`.
+    """
+    content = {
+        "to": to,
+        "kind": kind_named(kind).name,
+        "params": rendering.stored(params),
+        "language": language,
+        "link": link,
+        "attachments": [[name, kind_, base64.b64encode(data).decode()] for name, kind_, data in attachments],
+    }
+    outbox.put("direct-mail", key=f"direct-mail:{key}", payload={"sealed": fields.encrypt(json.dumps(content))}, at=at)

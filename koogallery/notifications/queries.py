@@ -1,0 +1,46 @@
+"""Reads of messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from koogallery.kernel.calls import Call
+from koogallery.kernel.reasons import Missing
+from koogallery.notifications.models import Message
+
+SHOWN_AT_MOST = 100
+
+
+def messages_of(user: Any) -> QuerySet[Message]:
+    """A user's messages, newest first."""
+    return Message.objects.filter(user_id=user.pk)
+
+
+def unread_count(user: Any) -> int:
+    """How many messages a user has not read, counted to 100."""
+    unread = Message.objects.filter(user_id=user.pk, read_at__isnull=True).order_by()
+    return unread[:SHOWN_AT_MOST].count()
+
+
+def unread_of_request(request: HttpRequest) -> int:
+    """The unread count of the signed-in user of an account; counted once a request."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or user.account_id is None:
+        return 0
+    counted: int | None = getattr(request, "_unread_messages", None)
+    if counted is None:
+        counted = unread_count(user)
+        request._unread_messages = counted  # type: ignore[attr-defined]
+    return counted
+
+
+def own_message(call: Call, number: str) -> Message:
+    """The caller's message of a number, locked. Raises `Missing`."""
+    message = Message.objects.filter(user_id=call.user_id, pk=int(number) if str(number).isdecimal() else 0)
+    found = message.select_for_update().first()
+    if found is None:
+        raise Missing(f"No message {number}.")
+    return found
