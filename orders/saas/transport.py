@@ -305,6 +305,8 @@ def _exchange(
         content = b"" if 300 <= response.status < 400 else response.read(MAX_ANSWER_BYTES + 1)
         if len(content) > MAX_ANSWER_BYTES:
             raise CallFailed(CallError.TOO_LARGE)
+        if response.status == 200 and response.length_remaining:
+            raise CallFailed(CallError.CONNECTION_FAILED, "answer is cut short")
         if content and response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise CallFailed(CallError.NOT_JSON, "compressed")
         return Answer(status=response.status, body=content, body_sign=response.headers.get("Body-Sign"))

@@ -54,6 +54,7 @@ class Command(BaseCommand):
         )
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         self.stdout.write(f"Example seller: version 2.0 at {seller.url}, version 1.0 at {seller.version_1_url}")
+        self.stdout.flush()
         try:
             seller.serve_forever()
         except KeyboardInterrupt:
