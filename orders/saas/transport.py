@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import queue
 import re
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotFinished
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -35,8 +34,6 @@ _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Resolve = Callable[[str, int], Sequence[str]]
-
-_resolvers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
 
 
 class CallFailed(Exception):
@@ -208,14 +205,21 @@ def _remaining(deadline: float) -> float:
 
 
 def _checked_addresses(target: Target, *, allow_loopback: bool, deadline: float, resolve: Resolve) -> Sequence[str]:
-    looked_up = _resolvers.submit(resolve, target.host, target.port)
+    found: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found.put(resolve(target.host, target.port))
+        except Exception as error:
+            found.put(error)
+
+    threading.Thread(target=look_up, name="resolve", daemon=True).start()
     try:
-        addresses = looked_up.result(timeout=_remaining(deadline))
-    except NotFinished:
-        looked_up.cancel()
+        addresses = found.get(timeout=_remaining(deadline))
+    except queue.Empty:
         raise CallFailed(CallError.TIMEOUT) from None
-    except (OSError, UnicodeError) as error:
-        raise CallFailed(CallError.NOT_RESOLVED, target.host) from error
+    if isinstance(addresses, Exception):
+        raise CallFailed(CallError.NOT_RESOLVED, target.host) from addresses
     if not addresses:
         raise CallFailed(CallError.NOT_RESOLVED, target.host)
     for address in addresses:
