@@ -226,7 +226,9 @@ _LIST = [
         "{name}：请输入 {minimum} 到 {maximum} 之间的数值，步长为 {step}。",
         status=400,
     ),
-    Reason("items_range", "Enter a number of items from 1 to {maximum}.", "请输入 1 到 {maximum} 之间的件数。", status=400),
+    Reason(
+        "items_range", "Enter a number of items from 1 to {maximum}.", "请输入 1 到 {maximum} 之间的件数。", status=400
+    ),
     Reason("term_not_sold", "This duration is not sold. Choose one of the list.", "该时长不在售，请从列表中选择。"),
     Reason(
         "mode_not_sold",
@@ -273,7 +275,9 @@ _LIST = [
         "No more than what was paid and not yet refunded can be refunded: {left}.",
         "退款不能超过已付且未退的金额：{left}。",
     ),
-    Reason("card_declined", "The card was declined. Choose another payment method.", "银行卡被拒，请选择其他支付方式。"),
+    Reason(
+        "card_declined", "The card was declined. Choose another payment method.", "银行卡被拒，请选择其他支付方式。"
+    ),
     Reason("card_unknown", "Choose one of the account's cards.", "请选择本账号的银行卡。", status=400),
     Reason(
         "card_in_use", "A payment with this card is under way. Remove it later.", "该卡有正在处理的付款，请稍后再移除。"
@@ -298,10 +302,261 @@ _LIST = [
         Help.OPERATIONS,
     ),
     Reason("nothing_owed", "Nothing is owed.", "没有待还款项。"),
-    Reason(
-        "repayment_exceeds_owed", "No more than what is owed can be repaid: {owed}.", "还款不能超过欠款：{owed}。"
-    ),
+    Reason("repayment_exceeds_owed", "No more than what is owed can be repaid: {owed}.", "还款不能超过欠款：{owed}。"),
     Reason("payment_finished", "This payment is already finished.", "该笔付款已结束。"),
+    Reason(
+        "sign_in_failed",
+        "The name or the password is not right.",
+        "名称或密码不正确。",
+        status=401,
+    ),
+    Reason(
+        "too_many_attempts",
+        "Too many attempts. Try again in {minutes} minutes.",
+        "尝试次数过多，请 {minutes} 分钟后再试。",
+        status=429,
+    ),
+    Reason(
+        "code_wrong",
+        "The code is not right, or was used already.",
+        "验证码不正确或已使用。",
+    ),
+    Reason(
+        "link_not_valid",
+        "The link is no longer valid. Ask for a new one.",
+        "链接已失效，请重新获取。",
+    ),
+    Reason(
+        "already_verified",
+        "The e-mail address is already verified.",
+        "邮箱已验证。",
+    ),
+    Reason(
+        "password_weak",
+        "{why}",
+        "{why}",
+    ),
+    Reason(
+        "password_wrong",
+        "The present password is not right.",
+        "当前密码不正确。",
+    ),
+    Reason(
+        "account_name_form",
+        "Write 3 to 64 letters, digits, hyphens or underscores, beginning with a letter.",
+        "请输入 3 至 64 个字符，以字母开头，仅含字母、数字、连字符或下划线。",
+    ),
+    Reason(
+        "account_name_taken",
+        "This account name is taken. Choose another.",
+        "该账号名已被使用，请换一个。",
+    ),
+    Reason(
+        "email_form",
+        "Write a valid e-mail address.",
+        "请输入有效的邮箱地址。",
+    ),
+    Reason(
+        "email_taken",
+        "An account with this e-mail address exists. Sign in, or reset its password.",
+        "该邮箱已注册，请直接登录或重置密码。",
+    ),
+    Reason(
+        "mobile_form",
+        "Write a mobile number: digits, with + and the country code.",
+        "请输入手机号码：数字，可带 + 和国家码。",
+    ),
+    Reason(
+        "currency_unknown",
+        "The platform does not know the currency {currency}.",
+        "平台不支持币种 {currency}。",
+    ),
+    Reason(
+        "reseller_needed",
+        "A reseller's customer, and only such, names its reseller.",
+        "经销商客户必须且仅有其填写所属经销商。",
+    ),
+    Reason(
+        "not_a_reseller",
+        "{name} is not a reseller.",
+        "{name} 不是经销商。",
+    ),
+    Reason(
+        "already_frozen",
+        "{name} is already frozen.",
+        "{name} 已冻结。",
+    ),
+    Reason(
+        "not_frozen",
+        "{name} is not frozen.",
+        "{name} 未冻结。",
+    ),
+    Reason(
+        "frozen_by_operations",
+        "{name} was frozen by operations; only they can unfreeze it.",
+        "{name} 由平台运营冻结，仅平台可解冻。",
+        Help.OPERATIONS,
+    ),
+    Reason(
+        "reason_needed",
+        "Give a reason.",
+        "请填写原因。",
+    ),
+    Reason(
+        "too_long",
+        "At most {limit} characters are possible.",
+        "最多 {limit} 个字符。",
+    ),
+    Reason(
+        "user_name_form",
+        "Write 1 to 64 letters, digits or the signs . _ - @.",
+        "请输入 1 至 64 个字符：字母、数字或 . _ - @。",
+    ),
+    Reason(
+        "user_name_taken",
+        "The account has a user of this name.",
+        "账号中已有同名用户。",
+    ),
+    Reason(
+        "user_limit",
+        "An account has at most {limit} users.",
+        "每个账号最多 {limit} 个用户。",
+    ),
+    Reason(
+        "not_yourself",
+        "You cannot do this to yourself.",
+        "不能对自己执行此操作。",
+    ),
+    Reason(
+        "name_form",
+        "Write 1 to 128 letters, digits, spaces or the signs . _ - @ ( ).",
+        "请输入 1 至 128 个字符：字母、数字、空格或 . _ - @ ( )。",
+    ),
+    Reason(
+        "group_name_taken",
+        "The account has a group of this name.",
+        "账号中已有同名用户组。",
+    ),
+    Reason(
+        "group_limit",
+        "An account has at most {limit} groups.",
+        "每个账号最多 {limit} 个用户组。",
+    ),
+    Reason(
+        "group_limit_of_user",
+        "A user is in at most {limit} groups.",
+        "每个用户最多加入 {limit} 个用户组。",
+    ),
+    Reason(
+        "user_in_too_many_groups",
+        "{user} is in {limit} groups already.",
+        "{user} 已加入 {limit} 个用户组。",
+    ),
+    Reason(
+        "policy_document",
+        "{path}: {fault}",
+        "{path}：{fault}",
+    ),
+    Reason(
+        "policy_name_taken",
+        "The account has a policy of this name.",
+        "账号中已有同名策略。",
+    ),
+    Reason(
+        "policy_limit",
+        "An account has at most {limit} policies.",
+        "每个账号最多 {limit} 条策略。",
+    ),
+    Reason(
+        "policy_attached",
+        "{name} is attached to users or groups. Detach it first.",
+        "{name} 已授予用户或用户组，请先解除。",
+    ),
+    Reason(
+        "key_limit",
+        "A user has at most {limit} access keys. Delete one first.",
+        "每个用户最多 {limit} 个访问密钥，请先删除一个。",
+    ),
+    Reason(
+        "projects_off",
+        "Enable enterprise projects first.",
+        "请先开通企业项目。",
+    ),
+    Reason(
+        "project_name_form",
+        "Write 1 to 255 letters, digits, hyphens or underscores, without the word default.",
+        "请输入 1 至 255 个字母、数字、连字符或下划线，且不含 default。",
+    ),
+    Reason(
+        "project_name_taken",
+        "The account has an enterprise project of this name.",
+        "账号中已有同名企业项目。",
+    ),
+    Reason(
+        "project_limit",
+        "An account has at most {limit} enterprise projects; disabled ones count.",
+        "每个账号最多 {limit} 个企业项目（含已停用）。",
+    ),
+    Reason(
+        "project_default",
+        "The project default cannot be changed or disabled.",
+        "default 项目不可修改或停用。",
+    ),
+    Reason(
+        "project_disabled",
+        "The enterprise project {name} is disabled.",
+        "企业项目 {name} 已停用。",
+    ),
+    Reason(
+        "project_enabled",
+        "The enterprise project {name} is enabled.",
+        "企业项目 {name} 已启用。",
+    ),
+    Reason(
+        "project_test_stays",
+        "{name} is a test project and cannot be disabled.",
+        "{name} 为测试项目，不可停用。",
+    ),
+    Reason(
+        "project_commercial_stays",
+        "{name} is a commercial project and cannot become a test project.",
+        "{name} 为商用项目，不可转为测试项目。",
+    ),
+    Reason(
+        "tag_key_form",
+        "A key has 1 to {limit} letters, digits, Chinese characters or the signs _ - @ .",
+        "键为 1 至 {limit} 个字母、数字、中文或 _ - @ . 字符。",
+    ),
+    Reason(
+        "tag_value_form",
+        "A value has 1 to {limit} letters, digits, Chinese characters or the signs _ - @ .",
+        "值为 1 至 {limit} 个字母、数字、中文或 _ - @ . 字符。",
+    ),
+    Reason(
+        "tag_key_twice",
+        "The key {key} stands twice.",
+        "键 {key} 重复。",
+    ),
+    Reason(
+        "tag_limit",
+        "A resource has at most {limit} tags.",
+        "每个资源最多 {limit} 个标签。",
+    ),
+    Reason(
+        "predefined_tag_limit",
+        "An account has at most {limit} predefined tags.",
+        "每个账号最多 {limit} 个预定义标签。",
+    ),
+    Reason(
+        "agreement_english",
+        "An agreement needs its title and text in English.",
+        "协议必须有英文标题和正文。",
+    ),
+    Reason(
+        "consent_withdrawn",
+        "This consent was already withdrawn.",
+        "该授权已撤回。",
+    ),
     # Rehearsal and operations
     Reason(
         "clock_backwards",

@@ -12,6 +12,12 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from koogallery.kernel import navigation
-        from koogallery.notifications import delivering, operations, queries  # noqa: F401  handlers and operations
+        from koogallery.notifications import (  # noqa: F401  handlers and operations
+            delivering,
+            hearing,
+            operations,
+            queries,
+        )
 
+        hearing.listen()
         navigation.provide("unread_messages", queries.unread_of_request)

@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "koogallery.identity.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -98,6 +99,8 @@ FORM_RENDERER = "koogallery.kernel.forms.DesignRenderer"
 
 if "koogallery.identity" in ROOMS:
     AUTH_USER_MODEL = "identity.User"
+    AUTHENTICATION_BACKENDS = ["koogallery.identity.sign_in.AccountBackend"]
+    OTP_TOTP_ISSUER = "KooGallery"
 
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -112,6 +115,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 4 * 3600
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 
@@ -164,6 +168,14 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # encrypts, all decrypt), and one Ed25519 seed that signs exports.
 FIELD_KEYS = environment.items("KOOGALLERY_FIELD_KEYS")
 SIGNING_KEY = environment.text("KOOGALLERY_SIGNING_KEY")
+
+# --- Cards ------------------------------------------------------------------------------------------------
+
+# `sandbox` (built in; refused in production), `stripe`, or nothing: then no cards can be added.
+CARD_GATEWAY = environment.text("CARD_GATEWAY", "sandbox")
+SANDBOX_GATEWAY_ALLOWED = True
+STRIPE_API_KEY = environment.text("STRIPE_API_KEY")
+STRIPE_ADDRESS = environment.text("STRIPE_ADDRESS")
 
 # --- Files ------------------------------------------------------------------------------------------------
 

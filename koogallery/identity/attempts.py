@@ -1,0 +1,51 @@
+"""Limits on guessing: attempts are counted in the database, in real time, by name and by address."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from koogallery import clock
+from koogallery.identity.models import Attempt
+from koogallery.identity.states import AttemptKind
+from koogallery.kernel.reasons import Refused
+
+WINDOW = timedelta(minutes=15)
+LIMITS: dict[tuple[AttemptKind, str], int] = {
+    (AttemptKind.SIGN_IN, "name"): 5,
+    (AttemptKind.SIGN_IN, "address"): 100,
+    (AttemptKind.SIGN_UP, "address"): 60,
+    (AttemptKind.RESET, "name"): 3,
+    (AttemptKind.RESET, "address"): 30,
+}
+"""How many attempts of a kind are let through in `WINDOW`: failed ones for sign-in, all for the others."""
+
+
+def check(kind: AttemptKind, *, name: str = "", address: str = "") -> None:
+    """Raise `Refused("too_many_attempts")` when the name or the address has used up its attempts."""
+    since = clock.real_now() - WINDOW
+    for subject, limit in _subjects(kind, name=name, address=address):
+        if Attempt.objects.filter(kind=kind, subject=subject, at__gt=since).count() >= limit:
+            raise Refused("too_many_attempts", minutes=int(WINDOW.total_seconds() // 60))
+
+
+def count(kind: AttemptKind, *, name: str = "", address: str = "") -> None:
+    """Count one attempt, and forget those that no longer matter."""
+    at = clock.real_now()
+    Attempt.objects.filter(kind=kind, at__lte=at - 4 * WINDOW).delete()
+    Attempt.objects.bulk_create(
+        [Attempt(kind=kind, subject=subject, at=at) for subject, _ in _subjects(kind, name=name, address=address)]
+    )
+
+
+def forget(kind: AttemptKind, *, name: str) -> None:
+    """Forget the attempts of a name, which has shown who it is."""
+    Attempt.objects.filter(kind=kind, subject__in=[subject for subject, _ in _subjects(kind, name=name)]).delete()
+
+
+def _subjects(kind: AttemptKind, *, name: str = "", address: str = "") -> list[tuple[str, int]]:
+    return [
+        (hashlib.sha256(f"{by}:{value.lower()}".encode()).hexdigest(), LIMITS[kind, by])
+        for by, value in (("name", name), ("address", address))
+        if value and (kind, by) in LIMITS
+    ]
