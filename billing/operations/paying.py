@@ -9,18 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from billing.models import Charge, Payment
+from django.db import transaction
+
+from billing import gateways
+from billing.models import Card, Charge, Payment
 from billing.operations import ledger
-from billing.states import ChargeKind, PaymentState, PayMethod, PostingKind
+from billing.states import (
+    PAYMENT_MOVES,
+    ChargeKind,
+    GatewayOutcome,
+    PaymentPurpose,
+    PaymentState,
+    PayMethod,
+    PostingKind,
+)
+from koogallery import clock
 from koogallery.identity.models import Account
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import ids
-from koogallery.kernel.calls import Call
+from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.money import Money
-from koogallery.kernel.reasons import Refused
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.outbox import backoff
+from koogallery.kernel.reasons import Missing, Refused
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +125,116 @@ def new_payment(call: Call, *, subject: PaymentSubject, amount: Money, method: P
     )
 
 
+def start_card(call: Call, *, subject: PaymentSubject, amount: Money, card: str) -> Payment:
+    """Write a Pending payment by the card with that code, inside the caller's operation, which is to commit next.
+
+    Raises `Refused`: `card_unknown`, `already_paid` (or under way), `reseller_pays`, `account_frozen`.
+    """
+    payer_id = check_payer(call, account_id=subject.account_id, method=PayMethod.CARD)
+    check_amount(amount)
+    payment = new_payment(call, subject=subject, amount=amount, method=PayMethod.CARD, payer_id=payer_id)
+    return save_pending(payment, card=card)
+
+
+def save_pending(payment: Payment, *, card: str) -> Payment:
+    """Save a card payment as Pending; the sweep looks at it when nobody came back for it."""
+    payment.card = Card.objects.filter(account_id=payment.payer_id, code=card, removed_at=None).first()
+    if payment.card is None:
+        raise Refused("card_unknown", field="method")
+    payment.state, payment.next_try_at = PaymentState.PENDING, payment.created_at + LEASE
+    with ledger.refusing(one_live_payment_per_line="already_paid"):
+        payment.save(force_insert=True)
+    return payment
+
+
+def ask_gateway(payment: Payment, *, at: datetime | None = None) -> Payment:
+    """Ask the card gateway, outside any transaction, and keep its answer on the payment; what the row says then.
+
+    The payment's number is the idempotency key, so asking again charges nothing twice. Raises `RuntimeError` inside
+    a transaction.
+    """
+    with transaction.atomic(durable=True):
+        payment = Payment.objects.select_related("card", "account").get(pk=payment.pk)
+    if payment.state != PaymentState.PENDING or payment.outcome in (GatewayOutcome.APPROVED, GatewayOutcome.DECLINED):
+        return payment
+    card = payment.card
+    outcome, reference, failure = GatewayOutcome.UNKNOWN, "", ""
+    try:
+        answer = gateways.gateway(card.gateway).charge(
+            key=payment.number,
+            token=card.token,
+            customer_token=card.customer_token,
+            amount=payment.money,
+            description=payment.description,
+        )
+        outcome = GatewayOutcome.APPROVED if answer.approved else GatewayOutcome.DECLINED
+        reference, failure = answer.reference, answer.failure
+    except (gateways.Unclear, LookupError) as unclear:
+        failure = str(unclear)
+    call = system_call(at=at or clock.now(), account=payment.account)
+    return record_answer(call, payment=payment.number, outcome=outcome, reference=reference, failure=failure)
+
+
+def payment_locked(call: Call, number: str) -> Payment:
+    """The payment of that number, locked. Raises `Missing`."""
+    payment = Payment.objects.select_for_update(no_key=True).filter(number=number).first()
+    if payment is None:
+        raise Missing(f"No payment {number}.")
+    return payment
+
+
+@operation("recordGatewayAnswer", resource_type="Payment", roles={Role.SYSTEM}, targets={"payment": payment_locked})
+def record_answer(call: Call, *, payment: Payment, outcome: str, reference: str, failure: str) -> Payment:
+    """Keep what the gateway said about a Pending payment; a clear answer is never replaced."""
+    if payment.state != PaymentState.PENDING or payment.outcome in (GatewayOutcome.APPROVED, GatewayOutcome.DECLINED):
+        return payment
+    payment.attempts += 1
+    payment.outcome, payment.gateway_reference, payment.failure = outcome, reference[:120], failure[:64]
+    payment.next_try_at = call.at + LEASE
+    if outcome == GatewayOutcome.UNKNOWN:
+        payment.next_try_at = call.at + max(LEASE, backoff(payment.attempts))
+        if payment.attempts >= MAX_ATTEMPTS:
+            payment.next_try_at, payment.parked_at = None, call.at
+    payment.save(update_fields=["attempts", "outcome", "gateway_reference", "failure", "next_try_at", "parked_at"])
+    describe(outcome=outcome, failure=failure, attempts=payment.attempts)
+    return payment
+
+
+def finish_card(call: Call, payment: Payment) -> Payment:
+    """Book what the gateway answered, inside the caller's operation; the locked row, which is idempotent to repeat.
+
+    Succeeded: the money is *held* (or topped up, or repaid). Failed: nothing moved, `failure` says why. Pending: there
+    is no clear answer yet, the sweep goes on asking.
+    """
+    payment = payment_locked(call, payment.number)
+    if payment.state != PaymentState.PENDING or payment.outcome in (GatewayOutcome.NONE, GatewayOutcome.UNKNOWN):
+        return payment
+    approved = payment.outcome == GatewayOutcome.APPROVED
+    target = PaymentState.SUCCEEDED if approved else PaymentState.FAILED
+    PAYMENT_MOVES.check(payment.state_enum, target)
+    payment.state, payment.finished_at, payment.next_try_at, payment.parked_at = target, call.at, None, None
+    payment.save(update_fields=["state", "finished_at", "next_try_at", "parked_at"])
+    if approved:
+        book(payment, source=ledger.card_clearing())
+    return payment
+
+
 def book(payment: Payment, *, source: ledger.LedgerRef) -> None:
-    """Move the money of a succeeded payment to *held* and write its line of Bills."""
+    """Move the money of a succeeded payment to where its purpose says; for an order, also write its line of Bills."""
+    kind, target = {
+        PaymentPurpose.ORDER: (PostingKind.PAYMENT, ledger.held(payment.line_number)),
+        PaymentPurpose.TOP_UP: (PostingKind.TOP_UP, ledger.cash(payment.payer_id)),
+        PaymentPurpose.REPAYMENT: (PostingKind.REPAYMENT, ledger.platform_credit(payment.payer_id)),
+    }[PaymentPurpose(payment.purpose)]
     ledger.post(
         key=f"pay:{payment.number}",
-        kind=PostingKind.PAYMENT,
-        at=payment.finished_at,
-        about=payment.line_number,
-        entries=[(source, -payment.money), (ledger.held(payment.line_number), payment.money)],
+        kind=kind,
+        at=payment.finished_at or payment.created_at,
+        about=payment.line_number or payment.number,
+        entries=[(source, -payment.money), (target, payment.money)],
     )
+    if payment.purpose != PaymentPurpose.ORDER:
+        return
     Charge.objects.bulk_create(
         [
             Charge(

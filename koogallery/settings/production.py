@@ -44,4 +44,8 @@ globals().update(_mail)
 DEFAULT_FROM_EMAIL = environment.required("DEFAULT_FROM_EMAIL")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
+# The sandbox gateway gives money away.
+SANDBOX_GATEWAY_ALLOWED = False
+CARD_GATEWAY = environment.text("CARD_GATEWAY", "stripe" if environment.text("STRIPE_API_KEY") else "none")
+
 LOGGING = logging_settings(style="json", level=LOG_LEVEL)

@@ -1,0 +1,162 @@
+"""The sweeps that bring card payments and card refunds to their end when the process that began them did not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import models, transaction
+
+from billing import gateways
+from billing.events import CardPaymentSettled
+from billing.models import Payment, RefundPart
+from billing.operations import ledger, paying
+from billing.states import (
+    REFUND_MOVES,
+    GatewayOutcome,
+    PaymentPurpose,
+    PaymentState,
+    PostingKind,
+    RefundDestination,
+    RefundState,
+)
+from koogallery.kernel import events, guard
+from koogallery.kernel.calls import Call, Role, system_call
+from koogallery.kernel.operations import describe, operation, untraced
+from koogallery.kernel.outbox import backoff
+from koogallery.kernel.reasons import Missing
+
+
+def next_payment() -> datetime | None:
+    """When the next Pending card payment is to be looked at."""
+    return Payment.objects.filter(next_try_at__isnull=False).aggregate(due=models.Min("next_try_at"))["due"]
+
+
+def settle_payments(upto: datetime) -> int:
+    """Ask about every Pending card payment that is due, book the answers and tell the rooms above; how many."""
+    return _each(Payment, upto, _settle_payment)
+
+
+def _settle_payment(payment: Payment, upto: datetime) -> None:
+    payment = paying.ask_gateway(payment, at=upto)
+    settle_payment(system_call(at=upto), payment=payment.number)
+
+
+@operation(
+    "settleCardPayment",
+    resource_type="Payment",
+    roles={Role.SYSTEM, Role.OPERATOR},
+    targets={"payment": paying.payment_locked},
+)
+def settle_payment(call: Call, *, payment: Payment) -> Payment:
+    """Book a card payment's outcome and publish `CardPaymentSettled`; without a clear answer nothing happens."""
+    settled = paying.finish_card(call, payment)
+    if payment.state != PaymentState.PENDING or settled.state == PaymentState.PENDING:
+        untraced()
+        return settled
+    describe(state=settled.state, amount=settled.money, failure=settled.failure)
+    if settled.purpose == PaymentPurpose.ORDER:
+        events.publish(
+            CardPaymentSettled(
+                payment_number=settled.number,
+                order_number=settled.order_number,
+                line_number=settled.line_number,
+                succeeded=settled.state == PaymentState.SUCCEEDED,
+                at=call.at,
+            )
+        )
+    return settled
+
+
+def next_refund() -> datetime | None:
+    """When the next refund to a card is to be tried."""
+    return RefundPart.objects.filter(next_try_at__isnull=False).aggregate(due=models.Min("next_try_at"))["due"]
+
+
+def settle_refunds(upto: datetime) -> int:
+    """Try every refund to a card that is due and book the answers; how many."""
+    return _each(RefundPart, upto, _settle_refund)
+
+
+def _settle_refund(part: RefundPart, upto: datetime) -> None:
+    with transaction.atomic(durable=True):
+        part = RefundPart.objects.select_related("refund__account", "payment__card").get(pk=part.pk)
+    outcome, reference = GatewayOutcome(part.outcome), part.gateway_reference
+    if outcome in (GatewayOutcome.NONE, GatewayOutcome.UNKNOWN):
+        try:
+            answer = gateways.gateway(part.payment.card.gateway).refund(
+                key=f"{part.refund.number}-{part.pk}", reference=part.payment.gateway_reference, amount=part.money
+            )
+            outcome = GatewayOutcome.APPROVED if answer.approved else GatewayOutcome.DECLINED
+            reference = answer.reference
+        except (gateways.Unclear, LookupError):
+            outcome = GatewayOutcome.UNKNOWN
+    call = system_call(at=upto, account=part.refund.account)
+    settle_refund(call, part=part.pk, outcome=outcome, reference=reference)
+
+
+def _part_locked(call: Call, key: int) -> RefundPart:
+    part = (
+        RefundPart.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("refund", "payment")
+        .filter(pk=key)
+    )
+    if (found := part.first()) is None:
+        raise Missing("No such part of a refund.")
+    return found
+
+
+@operation("settleCardRefund", resource_type="Refund", roles={Role.SYSTEM}, targets={"part": _part_locked})
+def settle_refund(call: Call, *, part: RefundPart, outcome: str, reference: str) -> RefundPart:
+    """Book the gateway's answer to a refund: to the card, or, when it refuses, to the account's balance."""
+    describe(resource=part.refund, outcome=outcome, amount=part.money)
+    if part.state != RefundState.PENDING:
+        untraced()
+        return part
+    part.attempts += 1
+    part.outcome, part.gateway_reference = outcome, reference[:120]
+    if outcome == GatewayOutcome.UNKNOWN:
+        part.next_try_at = call.at + max(paying.LEASE, backoff(part.attempts))
+        if part.attempts >= paying.MAX_ATTEMPTS:
+            part.next_try_at, part.parked_at = None, call.at
+    else:
+        approved = outcome == GatewayOutcome.APPROVED
+        REFUND_MOVES.check(part.state_enum, RefundState.DONE)
+        part.state, part.finished_at, part.next_try_at = RefundState.DONE, call.at, None
+        if not approved:
+            part.destination = RefundDestination.BALANCE
+        ledger.post(
+            key=f"card-refund:{part.refund.number}:{part.pk}",
+            kind=PostingKind.CARD_REFUND,
+            at=call.at,
+            about=part.refund.line_number,
+            entries=[
+                (ledger.refunds(), -part.money),
+                (ledger.card_clearing() if approved else ledger.cash(part.payment.payer_id), part.money),
+            ],
+        )
+        describe(destination=part.destination)
+    part.save()
+    return part
+
+
+def _each(model: type[Payment] | type[RefundPart], upto: datetime, settle: Callable[..., None]) -> int:
+    """Claim one due row after the other, so that two workers never ask about the same, and settle it."""
+    done = 0
+    while (row := _claim(model, upto)) is not None:
+        settle(row, upto)
+        done += 1
+    return done
+
+
+def _claim(model: type[Payment] | type[RefundPart], upto: datetime) -> Payment | RefundPart | None:
+    with transaction.atomic(), guard.opened("sweep:cards"):
+        row = (
+            model.objects.select_for_update(skip_locked=True, no_key=True)
+            .filter(next_try_at__lte=upto)
+            .order_by("next_try_at", "pk")
+            .first()
+        )
+        if row is not None:
+            model.objects.filter(pk=row.pk).update(next_try_at=upto + paying.LEASE)
+        return row
