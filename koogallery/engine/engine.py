@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import IO
 
 from koogallery.engine import state
 from koogallery.engine.postgres import EngineError, Postgres
@@ -19,11 +20,12 @@ class Engine:
         self.postgres = Postgres(data / "postgres")
         self.valkey = Valkey(data / "valkey")
         self.is_new = False
-        self._lock = None
+        self._lock: IO[str] | None = None
 
     def start(self) -> None:
         """Start both; raises `EngineError` when another process runs an engine on this folder."""
         self._lock = self._acquire()
+        state.forget(self.data)
         try:
             self.is_new = self.postgres.initialise()
             self.postgres.start()
@@ -78,12 +80,12 @@ class Engine:
             self._lock.close()
             self._lock = None
 
-    def _acquire(self):  # type: ignore[no-untyped-def]
+    def _acquire(self) -> IO[str]:
         """The folder's lock; a supervisor killed a moment ago may need that moment to let go."""
         deadline = time.monotonic() + 10
         while (lock := state.acquire(self.data)) is None:
             holder = state.read(self.data)
-            if holder is not None and _is_alive(holder["pids"]["supervisor"]):
+            if holder is not None:
                 raise EngineError(
                     f"An engine already runs on {self.data} (process {holder['pids']['supervisor']}). "
                     "Stop it with `python manage.py engine stop`, or give another folder with DATA=."
@@ -92,13 +94,3 @@ class Engine:
                 raise EngineError(f"The data folder {self.data} stays locked.")
             time.sleep(0.1)
         return lock
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -65,9 +65,22 @@ def read(data: Path) -> dict[str, Any] | None:
     if not is_running(data):
         return None
     try:
-        return dict(json.loads((data / "engine.json").read_text()))
+        found = dict(json.loads((data / "engine.json").read_text()))
     except (FileNotFoundError, ValueError):
         return None
+    # What a killed supervisor left is not what the one that holds the lock now will publish.
+    return found if is_alive(found["pids"]["supervisor"]) else None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this number exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def forget(data: Path) -> None:
