@@ -262,13 +262,13 @@ def product_card_html(card: Any) -> SafeString:
 
 
 def who_can_help(refused: Refused | None) -> str:
-    """Who can change what was refused, or nothing when it is the reader."""
-    if refused is None:
+    """Who can change what was refused; nothing when it is the reader or the sentence names them already."""
+    if refused is None or refused.reason.help is Help.YOURSELF:
         return ""
-    return {
-        Help.YOURSELF: "",
-        Help.ADMINISTRATOR: _("Who can help: your account's administrator."),
-        Help.SELLER: _("Who can help: the seller."),
-        Help.RESELLER: _("Who can help: your reseller."),
-        Help.OPERATIONS: _("Who can help: KooGallery's operations managers."),
+    name, text = {
+        Help.ADMINISTRATOR: (_("administrator"), _("Who can help: your account's administrator.")),
+        Help.SELLER: (_("seller"), _("Who can help: the seller.")),
+        Help.RESELLER: (_("reseller"), _("Who can help: your reseller.")),
+        Help.OPERATIONS: (_("operations manager"), _("Who can help: KooGallery's operations managers.")),
     }[refused.reason.help]
+    return "" if name.lower() in refused.sentence.lower() else text

@@ -153,7 +153,7 @@ class Column:
 
 
 def actions(getter: Callable[[Any, HttpRequest], Iterable[Action]]) -> Column:
-    """The Operation column, to be put last: the first two actions as links, the others under **More**."""
+    """The Operation column, to be put last: two actions as links; of more, the first and **More**."""
     return Column("operation", gettext_lazy("Operation"), actions=getter, hideable=False, csv=False)
 
 
@@ -494,7 +494,7 @@ class Heading:
 
     @property
     def css(self) -> str:
-        return self.column.css
+        return self.column.css.replace("mono", "").strip()
 
 
 @dataclass(frozen=True)
@@ -761,7 +761,8 @@ class BoundList:
         items = list(found)
         if not items:
             return SafeString(display.NOTHING)
-        context = {"actions": items[:2], "more": items[2:], "list": self}
+        inline = 2 if len(items) < 3 else 1
+        context = {"actions": items[:inline], "more": items[inline:], "list": self}
         return SafeString(render_to_string("components/actions.html", context, request=self.request))
 
     # What the template shows

@@ -212,7 +212,14 @@
     toast(words.failed, "error", again);
   };
   ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach((name) => document.addEventListener(name, failed));
+  const measure = () => document.querySelectorAll(".table-wrap").forEach((wrap) => {
+    const wide = wrap.firstElementChild?.scrollWidth > wrap.clientWidth + 1;
+    wrap.toggleAttribute("data-wide", wide);
+  });
+  let resized;
+  addEventListener("resize", () => { cancelAnimationFrame(resized); resized = requestAnimationFrame(measure); });
   const prepare = (scope) => {
+    measure();
     watchSecrets(scope);
     scope.querySelectorAll("textarea[maxlength]").forEach(countLetters);
     scope.querySelectorAll(".list").forEach(countSelected);
