@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from koogallery.kernel.events import event
-from orders.models import Order
-from orders.states import CancelReason
+from orders.models import Order, Resource
+from orders.states import CancelReason, CloseReason
 
 
 @event
@@ -44,4 +44,23 @@ class OrderCanceled:
 
     order: Order
     reason: CancelReason
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class ResourceReady:
+    """A resource can be used."""
+
+    resource: Resource
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class ResourceClosed:
+    """A resource ended."""
+
+    resource: Resource
+    reason: CloseReason
     at: datetime

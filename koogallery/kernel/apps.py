@@ -3,16 +3,18 @@
 from django.apps import AppConfig
 from django.conf import settings
 from django.db.backends.signals import connection_created
+from django.utils.translation import gettext_lazy as _
 
 
 class KernelConfig(AppConfig):
     name = "koogallery.kernel"
     label = "kernel"
+    verbose_name = _("Platform")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         from koogallery import clock
-        from koogallery.kernel import checks, guard, outbox, policies, rehearsal, sweeps  # noqa: F401
+        from koogallery.kernel import checks, guard, outbox, parked, policies, rehearsal, sweeps  # noqa: F401
 
         connection_created.connect(guard.install, dispatch_uid="guard-install")
         guard.listen_to_migrations()

@@ -445,5 +445,6 @@ def _bind_key(claimed: int, result: Any) -> None:
 
 __all__ = [
     "Call", "EmptyPort", "IntegrityError", "Missing", "Operation", "Rating", "Refused", "Role", "TraceEntry",
-    "after_commit", "clock", "current_trace_id", "describe", "may", "operation", "ports", "present", "registry", "untraced",
+    "after_commit", "clock", "current_trace_id", "describe", "may", "operation", "ports", "present", "registry",
+    "untraced",
 ]  # fmt: skip

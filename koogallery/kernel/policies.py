@@ -47,12 +47,20 @@ PROOF_REQUIRED_FROM = date(2025, 3, 26)
 
 _POLICIES = [
     Policy("appeal.mode", {"2025": "anytime", "2024": "gated"}, ("anytime", "gated")),
-    Policy("appeal.customer_rejects", {"2025": None, "2024": {"license": 2, "other": 3}}, (None, {"license": 2, "other": 3})),
+    Policy(
+        "appeal.customer_rejects",
+        {"2025": None, "2024": {"license": 2, "other": 3}},
+        (None, {"license": 2, "other": 3}),
+    ),
     Policy("appeal.seller_rejects", {"2025": None, "2024": 3}, (None, 1, 2, 3, 5)),
     Policy("appeal.silence_hours", _both(120), (72, 120, 168)),
     Policy("appeal.blackout_days", {"2025": None, "2024": 15}, (None, 7, 15, 30)),
     Policy("appeal.decision_working_days", _both(3), (1, 2, 3, 5, 10)),
-    Policy("appeal.countersign_above", _both(Decimal("1000.00")), (Decimal("0.00"), Decimal("1000.00"), Decimal("10000.00"))),
+    Policy(
+        "appeal.countersign_above",
+        _both(Decimal("1000.00")),
+        (Decimal("0.00"), Decimal("1000.00"), Decimal("10000.00")),
+    ),
     Policy("flow.auto_close_days", _both(None), (None, 365)),
     Policy("flow.proof_required", _both("from_2025_03_26"), ("from_2025_03_26", "always", "never")),
     Policy("delivery.reject", _both(True), (True, False)),
@@ -72,7 +80,11 @@ _POLICIES = [
     Policy("autorenew.lead_days", _both(7), (1, 3, 7)),
     Policy("autorenew.hour", _both("03:00"), ("00:00", "03:00", "06:00")),
     Policy("change.floor_zero", _both(True), (True, False)),
-    Policy("proration.new_price", {"2025": "remaining_duration", "2024": "same_cycle"}, ("remaining_duration", "same_cycle")),
+    Policy(
+        "proration.new_price",
+        {"2025": "remaining_duration", "2024": "same_cycle"},
+        ("remaining_duration", "same_cycle"),
+    ),
     Policy("ppu.rounding", _both("clock_hour"), ("clock_hour", "elapsed")),
     Policy("milestone.due_days", _both(30), (15, 30, 45, 60)),
     Policy("milestone.block_on_overdue", _both(True), (True, False)),
@@ -84,7 +96,7 @@ _POLICIES = [
     Policy("login.third_party", _both(False), (False,)),
     Policy("grace_days", _both(15), (0, 7, 15, 30)),
     Policy("retention_days", _both(15), (0, 7, 15, 30)),
-]  # fmt: skip
+]
 
 POLICIES: dict[str, Policy] = {policy.name: policy for policy in _POLICIES}
 

@@ -212,6 +212,31 @@ _LIST = [
         "Only an unpaid order can be canceled here; its status is {state}.",
         "此处只能取消未支付的订单；当前状态为{state}。",
     ),
+    # Delivery and resources
+    Reason(
+        "call_not_replayable",
+        "This call is {state}; only an ended one that failed can be made again.",
+        "该调用当前为“{state}”，只有已结束且失败的调用才能重放。",
+    ),
+    Reason("interface_missing", "This product has no SaaS interface.", "该商品没有 SaaS 接口。"),
+    Reason("activity_unknown", "This version of the interface has no such activity.", "该接口版本不支持此活动。"),
+    Reason("secret_missing", "There is no password to show.", "没有可显示的密码。"),
+    Reason(
+        "resource_not_in_use",
+        "This resource is {state}; only one in use can be disabled.",
+        "该资源状态为“{state}”，只有使用中的资源可以停用。",
+    ),
+    Reason(
+        "resource_has_no_term",
+        "Only yearly/monthly resources in use have an expiration policy.",
+        "只有使用中的包年/包月资源才有到期策略。",
+    ),
+    Reason(
+        "expiration_policy_unsupported",
+        "The product does not support this expiration policy.",
+        "该商品不支持此到期策略。",
+        Help.SELLER,
+    ),
     # Catalogue
     Reason("configuration_choice", "Choose one of the options of “{name}”.", "请选择“{name}”的选项之一。", status=400),
     Reason(

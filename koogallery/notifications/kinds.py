@@ -176,3 +176,47 @@ add(
         required=True,
     ),
 )
+
+# Resources and sellers' servers
+add(
+    Kind(
+        "resource_ready",
+        Topic.RESOURCES,
+        _("A resource is ready"),
+        _("%(product)s is ready"),
+        _("%(product)s of your order %(order)s is ready and stands on Purchased Apps."),
+        severity=Severity.SUCCESS,
+        action=_("Resource Details"),
+    ),
+    Kind(
+        "application_ready",
+        Topic.RESOURCES,
+        _("The application information of a resource arrived"),
+        _("%(product)s: application information is there"),
+        _("The seller prepared %(product)s of your order %(order)s. Addresses and sign-in are on Resource Details."),
+        severity=Severity.SUCCESS,
+        action=_("Resource Details"),
+        mail=False,
+    ),
+    Kind(
+        "resource_closed",
+        Topic.RESOURCES,
+        _("A resource was closed"),
+        _("%(product)s is closed"),
+        _("The resource %(resource)s, %(product)s, is closed: %(reason)s. Nothing is billed for it any more."),
+        severity=Severity.WARNING,
+        action=_("Resource Details"),
+    ),
+    Kind(
+        "interface_call_failed",
+        Topic.SELLING,
+        _("A call to a seller's server failed for good"),
+        _("%(activity)s of %(product)s failed"),
+        _(
+            "The call %(activity)s for %(product)s, order %(order)s, ended without success after %(tries)s tries. "
+            "The last answer was %(code)s. You can look at every try and make the call again."
+        ),
+        severity=Severity.DANGER,
+        action=_("Interface Calls"),
+    ),
+)

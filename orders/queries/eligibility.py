@@ -12,9 +12,10 @@ from django.db.models import Q, QuerySet
 from catalog.queries import Configuration
 from catalog.states import BillingMode, ContactData, DeliveryMethod
 from koogallery.identity import queries as identity
+from koogallery.kernel import policies
 from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Refused
-from orders.models import OrderLine
+from orders.models import OrderLine, Resource
 from orders.states import OrderState, OrderType
 
 if TYPE_CHECKING:
@@ -66,9 +67,20 @@ def may_have_tags(configuration: Configuration, in_force: PolicySet) -> bool:
 
 
 def checked_tags(tags: Mapping[str, str], *, configuration: Configuration, in_force: PolicySet) -> dict[str, str]:
-    """The tags of the order. Raises `Refused` for one that breaks the rules of identity.md, or where none is offered."""
+    """The tags of the order. Raises `Refused` for one that breaks identity.md's rules, or where none is offered."""
     if tags and not may_have_tags(configuration, in_force):
         raise Refused("tags_not_offered", field="tags")
+    return _well_formed(tags)
+
+
+def checked_resource_tags(tags: Mapping[str, str], *, resource: Resource, at: datetime) -> dict[str, str]:
+    """The tags of a purchased resource. Raises `Refused` as `checked_tags` does."""
+    if tags and policies.in_force(at)["tags.scope"] != "all" and resource.billing_mode != BillingMode.ON_DEMAND:
+        raise Refused("tags_not_offered", field="tags")
+    return _well_formed(tags)
+
+
+def _well_formed(tags: Mapping[str, str]) -> dict[str, str]:
     if len(tags) > MAX_TAGS:
         raise Refused("tags_too_many", field="tags", limit=MAX_TAGS)
     for key, value in tags.items():
@@ -90,7 +102,7 @@ def texts_to_sign(account: Account, subjects: Sequence[str]) -> list[Any]:
 
 
 def live_lines(account_id: int, product_id: int, *, at: datetime) -> QuerySet[OrderLine]:
-    """Lines of a product that count against the account's limits: not Canceled, nor past their payment deadline (R19)."""
+    """Lines of a product that count against limits: not Canceled, nor past their payment deadline (R19)."""
     return OrderLine.objects.filter(
         order__account_id=account_id, product_id=product_id, order__type__in=[OrderType.NEW, OrderType.TRIAL]
     ).exclude(

@@ -1,4 +1,4 @@
-"""`manage.py set_policy [--pack 2024] [name=value …]`: choose the pack and single values for orders placed from now on."""
+"""`manage.py set_policy [--pack 2024] [name=value …]`: what rules the orders placed from now on."""
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 

@@ -1,0 +1,214 @@
+"""What payment starts: resources, calls to sellers' servers, and how delivery ends (purchase.md)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from billing.rules.terms import Term, TermLength, TermUnit, add_months
+from catalog.queries import Configuration
+from catalog.states import BillingMode
+from koogallery import clock
+from koogallery.kernel import events, ids
+from koogallery.kernel.calls import Call
+from koogallery.kernel.operations import describe
+from koogallery.notifications.operations import notify
+from orders.events import ResourceReady
+from orders.models import InterfaceCall, Order, OrderLine, Resource, ResourceTerm
+from orders.operations import completing, interface_calls
+from orders.operations.moving import tell
+from orders.saas.activities import Activity, expire_time
+from orders.states import RESOURCE_MOVES, OrderStep, OrderType, ResourceStatus
+
+AT_ONCE = (BillingMode.ON_DEMAND, BillingMode.ON_DEMAND_PKG)
+
+
+def start(call: Call, *, order: Order) -> None:
+    """Begin the delivery of a locked order that just left Pending payment, in its transaction.
+
+    Supervised products wait for their service flow, SaaS for the seller's server; pay-per-use, packages and products
+    with a hand-over text are there at once.
+    """
+    line = order.line
+    tell(order, OrderStep.DELIVERY_STARTED, at=call.at)
+    if line.supervised:
+        _create(call, order, line, status=ResourceStatus.IN_DELIVERY)
+    elif order.product.has_interface and line.billing_mode not in AT_ONCE:
+        request_instance(call, order, line, resource=None)
+    else:
+        resource = make_ready(call, order, line)
+        if order.product.has_interface:
+            request_instance(call, order, line, resource=resource)
+
+
+def request_instance(call: Call, order: Order, line: OrderLine, *, resource: Resource | None) -> InterfaceCall:
+    """Write the `newInstance` call of a line; a worker makes it after commit."""
+    return interface_calls.enqueue(
+        call,
+        activity=Activity.NEW_INSTANCE,
+        product=order.product,
+        order=order,
+        line=line,
+        resource=resource,
+        key=f"{Activity.NEW_INSTANCE}:{line.number}",
+        parameters=_creation_parameters(order, line, at=call.at),
+    )
+
+
+def _creation_parameters(order: Order, line: OrderLine, *, at: datetime) -> dict[str, str]:
+    """Parameters of both versions; contact data only as far as the buyer consented."""
+    term = _first_term(order, line, at=at)
+    user = order.user
+    parameters = {
+        "orderId": order.number,
+        "orderLineId": line.number,
+        "customerId": order.account.number,
+        "customerName": order.account.name,
+        "productId": line.product_code,
+        "skuCode": line.sku_code[:64],
+        "chargingMode": line.billing_mode,
+        "periodType": line.term_unit,
+        "periodNumber": str(line.term_count or ""),
+        "trialFlag": "1" if order.type == OrderType.TRIAL else "0",
+        "expireTime": expire_time(term.expires_at) if term else "",
+        "amount": format(line.total.rounded().amount, "f"),
+        "userId": str(user.pk) if user and order.contact_kind else "",
+        "userName": user.username if user and order.contact_kind == "user_name" else "",
+        "mobilePhone": user.mobile if user and order.contact_kind == "mobile" else "",
+        "email": user.email if user and order.contact_kind == "email" else "",
+    }
+    return {name: value for name, value in parameters.items() if value}
+
+
+def make_ready(call: Call, order: Order, line: OrderLine, *, instance_id: str = "") -> Resource:
+    """A resource that can be used from now on, its order Completed, buyer and rooms above told."""
+    resource = _create(call, order, line, status=ResourceStatus.ENABLED, instance_id=instance_id)
+    _begin_term(resource, order, line, at=call.at)
+    tell(order, OrderStep.DELIVERED, at=call.at)
+    completing.complete(call, order=order)
+    events.publish(ResourceReady(resource=resource, at=call.at))
+    notify(
+        account_id=order.account_id,
+        kind="resource_ready",
+        params={"order": order.number, "product": order.product_name, "resource": resource.number},
+        link=resource.get_absolute_url(),
+        key=f"resource-ready:{resource.number}",
+        at=call.at,
+    )
+    return resource
+
+
+def instance_created(call: Call, *, order: Order, line: OrderLine, instance_id: str) -> Resource:
+    """The instance exists: the resource is ready, or learns its instance; then its information is asked for."""
+    resource = line.resources.select_for_update().first()
+    if resource is None:
+        resource = make_ready(call, order, line, instance_id=instance_id)
+    else:
+        resource.instance_id = instance_id
+        resource.save(update_fields=["instance_id"])
+    ask_information(call, resource)
+    return resource
+
+
+def ask_information(call: Call, resource: Resource) -> InterfaceCall:
+    """Write the `queryInstance` call that brings the application information."""
+    return interface_calls.enqueue(
+        call,
+        activity=Activity.QUERY_INSTANCE,
+        product=resource.product,
+        order=resource.line.order,
+        line=resource.line,
+        resource=resource,
+        key=f"{Activity.QUERY_INSTANCE}:{resource.number}",
+        parameters={"instanceId": resource.instance_id},
+    )
+
+
+def release_instance(
+    call: Call, *, order: Order, line: OrderLine, instance_id: str, resource: Resource | None = None
+) -> InterfaceCall:
+    """Write the `releaseInstance` call for an instance that nobody uses any more."""
+    return interface_calls.enqueue(
+        call,
+        activity=Activity.RELEASE_INSTANCE,
+        product=order.product,
+        order=order,
+        line=line,
+        resource=resource,
+        key=f"{Activity.RELEASE_INSTANCE}:{line.number}:{instance_id}",
+        parameters={
+            "instanceId": instance_id,
+            "orderId": order.number,
+            "orderLineId": line.number,
+            "productId": line.product_code,
+        },
+    )
+
+
+def _create(call: Call, order: Order, line: OrderLine, *, status: ResourceStatus, instance_id: str = "") -> Resource:
+    configuration = Configuration.from_json(line.configuration)
+    package = configuration.package
+    return Resource.objects.create(
+        number=ids.public_id(),
+        account=order.account,
+        line=line,
+        order_number=order.number,
+        product=order.product,
+        seller=order.seller,
+        product_name=order.product_name,
+        spec_text=line.spec_text,
+        delivery_method=line.delivery_method,
+        billing_mode=line.billing_mode,
+        supervised=line.supervised,
+        trial=order.type == OrderType.TRIAL,
+        status=status,
+        enabled_at=call.at if status is ResourceStatus.ENABLED else None,
+        purchased_at=order.paid_at or call.at,
+        instance_id=instance_id,
+        handover_text=order.product.handover_text,
+        quota=package.quota * line.items if package else None,
+        expires_at=_package_end(package.months, at=call.at) if package and status is ResourceStatus.ENABLED else None,
+        project_code=order.project_code,
+        tags=order.tags,
+    )
+
+
+def _package_end(months: int, *, at: datetime) -> datetime:
+    return clock.day_end(add_months(day=clock.platform_date(at), months=months))
+
+
+def _first_term(order: Order, line: OrderLine, *, at: datetime) -> Term | None:
+    if order.type == OrderType.TRIAL:
+        configuration = Configuration.from_json(line.configuration)
+        return Term.first(starts_at=at, length=TermLength(configuration.trial_days, TermUnit.DAY))
+    if line.billing_mode == BillingMode.PERIOD and line.term_count:
+        return Term.first(starts_at=at, length=TermLength(line.term_count, TermUnit(line.term_unit)))
+    return None
+
+
+def _begin_term(resource: Resource, order: Order, line: OrderLine, *, at: datetime) -> None:
+    term = _first_term(order, line, at=at)
+    if term is None:
+        return
+    resource.expires_at, resource.anchor_day = term.expires_at, term.anchor_day
+    resource.save(update_fields=["expires_at", "anchor_day"])
+    ResourceTerm.objects.create(
+        resource=resource,
+        line=line,
+        start=term.start,
+        end=term.end,
+        price=line.list_amount or Decimal(0),
+        discount_share=line.discount_share,
+        paid=line.amount,
+        currency=line.currency,
+    )
+
+
+def move(resource: Resource, target: ResourceStatus, **columns: object) -> None:
+    """Bring a locked resource to `target` and set `columns` with it. Raises `Refused("state_move")`."""
+    RESOURCE_MOVES.check(resource.status_enum, target)
+    resource.status = target
+    for name, value in columns.items():
+        setattr(resource, name, value)
+    resource.save(update_fields=["status", *columns])
+    describe(status=target.value)

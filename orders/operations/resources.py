@@ -1,0 +1,181 @@
+"""What happens to a resource after its delivery: information, eye, expiration policy, tags, disabling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from catalog.states import BillingMode
+from koogallery.kernel import events
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
+from koogallery.notifications.operations import notify
+from orders.events import ResourceClosed
+from orders.models import Resource
+from orders.operations import provisioning
+from orders.queries import eligibility
+from orders.queries.resources import own_resource, own_resource_locked, resource_locked
+from orders.saas.answers import ApplicationInfo
+from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
+
+BUYERS = {Role.BUYER}
+
+
+@operation(
+    "keepApplicationInformation",
+    resource_type="Resource",
+    roles={Role.SYSTEM},
+    targets={"resource": resource_locked},
+    sensitive={"application"},
+)
+def keep_information(call: Call, *, resource: Resource, application: ApplicationInfo) -> Resource:
+    """Store how the buyer reaches the application, the password encrypted, and tell the buyer."""
+    resource.frontend_url = application.front_end_url
+    resource.admin_url = application.admin_url
+    resource.user_name = application.user_name
+    resource.password = application.password
+    resource.memo = application.memo
+    first = resource.info_at is None
+    resource.info_at = call.at
+    resource.save(update_fields=["frontend_url", "admin_url", "user_name", "password", "memo", "info_at"])
+    if first:
+        notify(
+            account_id=resource.account_id,
+            kind="application_ready",
+            params={"product": resource.product_name, "order": resource.order_number},
+            link=resource.get_absolute_url(),
+            key=f"application-ready:{resource.number}",
+            at=call.at,
+            mail=False,
+        )
+    return resource
+
+
+@operation(
+    "queryResourceDetail",
+    resource_type="Resource",
+    action="marketplace:saasResourceInstance:view",
+    roles=BUYERS,
+    targets={"resource": own_resource},
+    read=True,
+    default_allowed=True,
+)
+def read_details(call: Call, *, resource: Resource) -> Resource:
+    """Resource Details, without secrets."""
+    return resource
+
+
+@operation(
+    "querySaasResourceInstance",
+    resource_type="Resource",
+    action="marketplace:saasResourceInstance:view",
+    roles=BUYERS,
+    targets={"resource": own_resource},
+    read=True,
+    default_allowed=True,
+)
+def reveal_password(call: Call, *, resource: Resource) -> str:
+    """The initial password in clear, behind the eye. Raises `Refused("secret_missing")` when there is none."""
+    if not resource.password or resource.status == ResourceStatus.CLOSED:
+        raise Refused("secret_missing")
+    return resource.password
+
+
+@operation(
+    "closeResource",
+    resource_type="Resource",
+    roles=BUYERS,
+    targets={"resource": own_resource_locked},
+    once=True,
+)
+def close_resource(call: Call, *, resource: Resource) -> Resource:
+    """Disable a resource for good: closed at once, its instance released, nothing refunded.
+
+    Raises `Refused("resource_not_in_use")` unless it is in use.
+    """
+    if not resource.status_enum.is_in_use:
+        raise Refused("resource_not_in_use", state=resource.status_enum.label)
+    _close(call, resource, reason=CloseReason.DISABLED)
+    return resource
+
+
+@operation(
+    "closeUndeliveredResource",
+    resource_type="Resource",
+    roles={Role.SYSTEM},
+    targets={"resource": resource_locked},
+)
+def close_undelivered(call: Call, *, resource: Resource) -> Resource:
+    """Close a pay-per-use resource or package whose instance could not be created."""
+    if resource.status != ResourceStatus.CLOSED:
+        _close(call, resource, reason=CloseReason.CANCELED)
+    return resource
+
+
+def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
+    provisioning.move(resource, ResourceStatus.CLOSED, closed_at=call.at, close_reason=reason)
+    if resource.instance_id and resource.product.interface_version:
+        provisioning.release_instance(
+            call,
+            order=resource.line.order,
+            line=resource.line,
+            instance_id=resource.instance_id,
+            resource=resource,
+        )
+    events.publish(ResourceClosed(resource=resource, reason=reason, at=call.at))
+    notify(
+        account_id=resource.account_id,
+        kind="resource_closed",
+        params={"product": resource.product_name, "resource": resource.number, "reason": reason.label},
+        link=resource.get_absolute_url(),
+        key=f"resource-closed:{resource.number}",
+        at=call.at,
+    )
+    describe(reason=reason.value)
+
+
+def possible_policies(resource: Resource) -> list[ExpirationPolicy]:
+    """The expiration policies a yearly/monthly resource may have: what its product supports."""
+    found = [ExpirationPolicy.MANUAL, ExpirationPolicy.NONE]
+    if resource.product.supports_auto_renewal:
+        found.insert(1, ExpirationPolicy.AUTO)
+    return found
+
+
+@operation(
+    "setResourceStrategy",
+    resource_type="Resource",
+    roles=BUYERS,
+    targets={"resource": own_resource_locked},
+    once=True,
+)
+def set_expiration_policy(call: Call, *, resource: Resource, policy: str) -> Resource:
+    """Choose what happens when the term ends.
+
+    Raises `Refused("resource_has_no_term")` for what does not expire, `Refused("expiration_policy_unsupported")`.
+    """
+    if resource.billing_mode != BillingMode.PERIOD or resource.trial or not resource.status_enum.is_in_use:
+        raise Refused("resource_has_no_term")
+    if policy not in possible_policies(resource):
+        raise Refused("expiration_policy_unsupported", field="policy")
+    before = resource.expiration_policy
+    resource.expiration_policy = policy
+    resource.save(update_fields=["expiration_policy"])
+    describe(before=before, after=policy)
+    return resource
+
+
+@operation(
+    "setResourceTags",
+    resource_type="Resource",
+    roles=BUYERS,
+    targets={"resource": own_resource_locked},
+    once=True,
+    default_allowed=True,
+)
+def set_tags(call: Call, *, resource: Resource, tags: Mapping[str, str]) -> Resource:
+    """Replace the tags of a resource. Raises `Refused` for a key, a value or a resource that cannot have them."""
+    resource.tags = eligibility.checked_resource_tags(tags, resource=resource, at=call.at)
+    resource.save(update_fields=["tags"])
+    describe(tags=resource.tags)
+    return resource

@@ -1,0 +1,54 @@
+"""Resources as their account, their seller and the platform may know them (R20)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from koogallery import clock
+from koogallery.kernel.calls import Call
+from koogallery.kernel.reasons import Missing
+from orders.models import Resource
+from orders.states import EXPIRING_DAYS, IN_USE_STATUSES, ResourceStatus
+
+
+def resources_of(account_id: int | None) -> QuerySet[Resource]:
+    """What an account has bought and received, or is about to."""
+    return Resource.objects.filter(account_id=account_id).select_related("product", "seller", "line", "line__order")
+
+
+def in_use() -> Q:
+    """Enabled, in grace or in retention."""
+    return Q(status__in=IN_USE_STATUSES)
+
+
+def expiring(at: datetime) -> Q:
+    """In grace, in retention, or with thirty days or less to go (subscriptions.md)."""
+    last_day = clock.day_end(clock.platform_date(at) + timedelta(days=EXPIRING_DAYS))
+    late = [ResourceStatus.GRACE, ResourceStatus.RETENTION]
+    return Q(status__in=late) | Q(status=ResourceStatus.ENABLED, expires_at__lte=last_day)
+
+
+def own_resource(call: Call, number: Any) -> Resource:
+    """A resource of the calling account. Raises `Missing`."""
+    return _one(resources_of(call.account_id), number)
+
+
+def own_resource_locked(call: Call, number: Any) -> Resource:
+    """A resource of the calling account, locked for a change. Raises `Missing`."""
+    return _one(resources_of(call.account_id).select_for_update(of=("self",)), number)
+
+
+def resource_locked(call: Call, number: Any) -> Resource:
+    """Any resource, locked, for the platform. Raises `Missing`."""
+    everything = Resource.objects.select_related("product", "seller", "line", "line__order", "account")
+    return _one(everything.select_for_update(of=("self",)), number)
+
+
+def _one(resources: QuerySet[Resource], number: Any) -> Resource:
+    found = resources.filter(number=str(number)[:32]).first()
+    if found is None:
+        raise Missing(f"resource {number}")
+    return found

@@ -1,0 +1,37 @@
+"""When a call to a seller's server is tried, and when trying ends (purchase.md, SaaS interface)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orders.saas.activities import Activity
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Tries every `spacing` from the first on, for as long as `window`."""
+
+    spacing: timedelta
+    window: timedelta
+
+    def next_try(self, *, first: datetime, after: datetime) -> datetime:
+        """The first moment of the schedule that is later than `after`, at most the end of the window."""
+        steps = max(0, (after - first) // self.spacing) + 1
+        return min(first + steps * self.spacing, first + self.window)
+
+
+_SPACING = timedelta(minutes=3)
+CREATION = Schedule(spacing=_SPACING, window=timedelta(minutes=180))
+LATER = Schedule(spacing=_SPACING, window=timedelta(hours=1))
+INFORMATION = Schedule(spacing=timedelta(minutes=1), window=timedelta(hours=24))
+ONCE = Schedule(spacing=timedelta(minutes=1), window=timedelta(minutes=1))
+
+
+def schedule_of(activity: str, *, test: bool = False) -> Schedule:
+    """Creation is tried at 0, 3, … 177 minutes; a debug once; every other activity for an hour."""
+    if test:
+        return ONCE
+    if activity == Activity.NEW_INSTANCE:
+        return CREATION
+    return INFORMATION if activity == Activity.QUERY_INSTANCE else LATER
