@@ -28,6 +28,7 @@ from pytest_django.plugin import blocking_manager_key
 
 from koogallery.engine.postgres import Postgres
 from koogallery.engine.valkey import Valkey
+from tests import cluster_store
 
 pytest_plugins = ["tests.personas"]
 
@@ -49,13 +50,10 @@ class Ground:
         if TEMPLATE in os.environ:
             return
         if settings.EMBEDDED:
-            self._start_engines()
-        template = f"koogallery_template_{os.getpid()}_{secrets.token_hex(3)}"
-        self._administer(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template)))
-        self.made.append(template)
-        self._connect_to(template)
-        call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
-        connections["default"].close()
+            template = self._start_engines()
+        else:
+            template = f"koogallery_template_{os.getpid()}_{secrets.token_hex(3)}"
+            self._make_template(template)
         os.environ[TEMPLATE] = template
 
     def stop(self) -> None:
@@ -89,17 +87,34 @@ class Ground:
         self._connect_to(name)
         return name
 
-    def _start_engines(self) -> None:
+    def _start_engines(self) -> str:
+        """Start both engines; the name of the migrated template in them."""
+        template = "koogallery_template"
         self.folder = Path(tempfile.mkdtemp(prefix="koogallery-test-"))
         self.folder.chmod(0o711)
         database, redis = urlsplit(os.environ["DATABASE_URL"]), urlsplit(os.environ["REDIS_URL"])
-        postgres = Postgres(self.folder / "postgres", port=database.port, password=database.password, losable=True)
-        postgres.initialise()
+        folder, key = self.folder / "postgres", cluster_store.key()
+        is_stored = cluster_store.take(key, folder)
+        postgres = Postgres(folder, port=database.port, password=database.password, losable=True)
         self.engines.append(postgres)
+        postgres.initialise()
         postgres.start()
+        if not is_stored:
+            self._make_template(template)
+            postgres.stop()
+            cluster_store.put(key, folder)
+            postgres.start()
         valkey = Valkey(self.folder / "valkey", port=redis.port, password=redis.password)
         self.engines.append(valkey)
         valkey.start()
+        return template
+
+    def _make_template(self, name: str) -> None:
+        self._administer(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        self.made.append(name)
+        self._connect_to(name)
+        call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+        connections["default"].close()
 
     def _drop(self, name: str) -> None:
         self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
