@@ -48,4 +48,4 @@ lock:
 LOCK := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade
 
 messages: env
-	@$(PY) manage.py makemessages -l zh_Hans --no-obsolete --no-wrap -i .venv -i .local
+	@$(PY) -m koogallery.engine.translations extract
