@@ -1,4 +1,4 @@
-"""The message catalogues, without needing GNU gettext: `python -m koogallery.engine.translations extract|compile|check`.
+"""The message catalogues, without GNU gettext: `python -m koogallery.engine.translations extract|compile|check`.
 
 `extract` brings locale/*/LC_MESSAGES/django.po up to date with code and templates, `compile` writes the .mo files that
 Django reads (`make run` and `make test` do it), `check` names what has no translation and exits with 1.
@@ -53,7 +53,8 @@ def _python_of(path: Path) -> bytes:
         return text.encode()
     from django.utils.translation.template import templatize  # Django stays out of a plain compile
 
-    return templatize(text, origin=str(path)).encode()
+    python = templatize(text, origin=str(path))
+    return "\n".join(line.lstrip() for line in python.splitlines()).encode()
 
 
 def collect() -> Catalog:
