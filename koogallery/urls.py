@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+from django.contrib import admin
 from django.urls import include, path
 
 APPS = [
@@ -24,4 +25,7 @@ def _exists(module: str) -> bool:
         return False
 
 
-urlpatterns = [path(prefix, include(module)) for prefix, module in APPS if _exists(module)]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    *[path(prefix, include(module)) for prefix, module in APPS if _exists(module)],
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 PRIMARY = {
@@ -32,6 +33,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "SHOW_BACK_BUTTON": True,
+    "LANGUAGES": {"action": lambda request: reverse("admin:language")},
     "BORDER_RADIUS": "6px",
     "COLORS": {"primary": PRIMARY},
     "ENVIRONMENT": "koogallery.admin_site.sidebar.environment",

@@ -136,8 +136,10 @@ def in_force(at: datetime) -> PolicySet:
 
 
 @operation("choosePolicies", resource_type="Policy", roles={Role.OPERATOR, Role.SYSTEM})
-def choose(call: Call, *, pack: str | None = None, overrides: Mapping[str, Any] | None = None) -> Any:
-    """Put a pack, or single values, in force from now on.
+def choose(
+    call: Call, *, pack: str | None = None, overrides: Mapping[str, Any] | None = None, keep: bool = True
+) -> Any:
+    """Put a pack, or single values, in force from now on; without `keep`, only these single values differ from the pack.
 
     `overrides` maps a policy to a value of its closed list (or its text form); a value of None removes the override
     when the policy has no None. Raises `Refused("policy_unknown")` or `Refused("policy_value")`.
@@ -147,7 +149,7 @@ def choose(call: Call, *, pack: str | None = None, overrides: Mapping[str, Any] 
     before = in_force(call.at)
     if pack is not None and pack not in PACKS:
         raise Refused("policy_value", name="pack", value=pack, choices=", ".join(PACKS))
-    merged = {} if pack is not None and pack != before.pack else dict(before.overrides)
+    merged = dict(before.overrides) if keep and pack in (None, before.pack) else {}
     for name, value in (overrides or {}).items():
         if name not in POLICIES:
             raise Refused("policy_unknown", name=name)

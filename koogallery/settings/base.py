@@ -7,6 +7,7 @@ from pathlib import Path
 from csp.constants import SELF
 from django.utils.translation import gettext_lazy as _
 
+from koogallery.admin_site.branding import UNFOLD as UNFOLD
 from koogallery.settings import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,9 +31,9 @@ INSTALLED_APPS = [
     "koogallery.engine",
     "koogallery.styleguide",
     *ROOMS,
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "koogallery.admin_site.apps.OperationsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "koogallery.kernel.pagecache.PageCacheMiddleware",
     "koogallery.observability.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -126,6 +128,11 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 
+# --- Catalogue -------------------------------------------------------------------------------------------
+
+# In which currency visitors who are not signed in see prices.
+SITE_CURRENCY = environment.text("SITE_CURRENCY", "USD")
+
 # --- Time and language ------------------------------------------------------------------------------------
 
 # Every deadline is computed in this zone, which has no daylight saving (R1). POSIX names count the other way.
@@ -188,8 +195,15 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# --- SMS --------------------------------------------------------------------------------------------------
+
+# Each message is POSTed as JSON to this address; without one it goes to the log.
+SMS_URL = environment.text("SMS_URL")
+SMS_TOKEN = environment.text("SMS_TOKEN")
 
 # --- Celery -----------------------------------------------------------------------------------------------
 

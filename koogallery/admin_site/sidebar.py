@@ -1,0 +1,93 @@
+"""The sidebar: the pages of the console, then the rows of each app that the operations manager's roles show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from koogallery.kernel import operations, pages
+
+ORDER = (
+    "catalog",
+    "orders",
+    "supervision",
+    "unsubscriptions",
+    "billing",
+    "identity",
+    "notifications",
+    "audit",
+    "kernel",
+)
+
+ICONS = {
+    "seller": "storefront",
+    "product": "inventory_2",
+    "category": "category",
+    "order": "receipt_long",
+    "resource": "deployed_code",
+    "interfacecall": "sync_alt",
+    "account": "domain",
+    "user": "person",
+    "agreementtext": "contract",
+    "payment": "payments",
+    "refund": "undo",
+    "posting": "account_balance",
+    "ledgeraccount": "account_balance_wallet",
+    "ledgercheck": "fact_check",
+    "trace": "history",
+    "tracedigest": "verified",
+    "message": "notifications",
+    "sentmessage": "outgoing_mail",
+    "outboxmessage": "outbox",
+    "sweepfailure": "report",
+    "policychoice": "rule",
+    "schedule": "schedule",
+}
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """The mark beside the title in a rehearsal or while debugging."""
+    if settings.REHEARSAL:
+        return [_("Rehearsal"), "warning"]
+    return [_("Development"), "info"] if settings.DEBUG else None
+
+
+def may(request: HttpRequest, name: str) -> bool:
+    """Whether the operations manager's roles include an operation."""
+    return operations.may(pages.make_call(request, "operator"), name) is None
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups of the sidebar for this operations manager."""
+    work = [_item(_("Overview"), reverse("admin:index"), "dashboard")]
+    if may(request, "retryMessage"):
+        work.append(_item(_("Parked work"), reverse("admin:parked"), "hourglass_disabled"))
+    if may(request, "choosePolicies"):
+        work.append(_item(_("Policies"), reverse("admin:policies"), "rule"))
+        work.append(_item(_("What if"), reverse("admin:what_if"), "help"))
+    if settings.REHEARSAL and may(request, "advanceClock"):
+        work.append(_item(_("Rehearsal clock"), reverse("admin:clock"), "schedule"))
+    groups = [{"title": _("Operations"), "separator": False, "items": work}]
+    apps = sorted(admin.site.get_app_list(request), key=lambda app: _place(app["app_label"]))
+    for app in apps:
+        items = [
+            _item(model["name"], model["admin_url"], ICONS.get(model["model"]._meta.model_name, "table_rows"))
+            for model in app["models"]
+            if model["admin_url"]
+        ]
+        if items:
+            groups.append({"title": app["name"], "separator": True, "collapsible": False, "items": items})
+    return groups
+
+
+def _item(title: Any, link: str, icon: str) -> dict[str, Any]:
+    return {"title": str(title), "link": link, "icon": icon}
+
+
+def _place(app_label: str) -> tuple[int, str]:
+    return (ORDER.index(app_label) if app_label in ORDER else len(ORDER), app_label)

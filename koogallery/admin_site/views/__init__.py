@@ -1,0 +1,1 @@
+"""Pages of the operations console that are not about one row."""
