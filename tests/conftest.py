@@ -30,7 +30,7 @@ from koogallery.engine.postgres import Postgres
 from koogallery.engine.valkey import Valkey
 from tests import cluster_store
 
-pytest_plugins = ["tests.personas"]
+pytest_plugins = ["tests.browsing", "tests.personas"]
 
 TEMPLATE = "KOOGALLERY_TEST_TEMPLATE"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -42,7 +42,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlencode
 
 from django.core.exceptions import EmptyResultSet
@@ -219,9 +219,6 @@ class Empty:
 
 class Filter(Protocol):
     """What the toolbar needs of a filter."""
-
-    key: str
-    label: Any
 
     def names(self) -> tuple[str, ...]:
         """The names it uses in the URL."""
@@ -445,11 +442,11 @@ class ListPage:
         context: Mapping[str, Any] | None = None,
         *,
         context_name: str = "list",
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """The page, or for HTMX the list alone, or the CSV file that `?export=csv` asks for."""
         bound = self.bind(request, queryset)
         if bound.wants_csv:
-            return bound.csv_response()
+            return cast(HttpResponse, bound.csv_response())
         response: HttpResponse
         if bound.wants_fragment:
             response = render(request, "components/list.html", {"list": bound})

@@ -181,8 +181,8 @@ def disabled_html(*, label: Any, css: str, why: str, who: str = "") -> SafeStrin
     """A control that cannot be used now but can be reached: a press, hover or focus says why and who can help."""
     key = f"why-{secrets.token_hex(4)}"
     return format_html(
-        '<button type="button" class="{}" aria-disabled="true" popovertarget="{}" aria-describedby="{}" data-why>{}'
-        '</button><span class="why" id="{}" popover role="tooltip">{}{}</span>',
+        '<button type="button" class="{}" aria-disabled="true" popovertarget="{}" popovertargetaction="show" '
+        'aria-describedby="{}" data-why>{}</button><span class="why" id="{}" popover role="tooltip">{}{}</span>',
         css,
         key,
         key,
