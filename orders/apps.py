@@ -9,3 +9,21 @@ class OrdersConfig(AppConfig):
     label = "orders"
     verbose_name = _("Orders")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from billing.events import CardPaymentSettled
+        from koogallery.kernel import events, navigation, sweeps
+        from orders.operations import cancelling, card_paying
+        from orders.queries import overview
+
+        events.subscribe(CardPaymentSettled, card_paying.on_card_settled)
+        sweeps.register(
+            sweeps.RowSweep(
+                name="unpaid-orders",
+                table="orders_order",
+                due_column="payment_due_at",
+                act=cancelling.expire_unpaid,
+                where="t.state = 'pending_payment'",
+            )
+        )
+        navigation.provide("unpaid_orders", overview.unpaid_of_request)

@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from orders.queries.eligibility import MAX_TAGS
+from koogallery.identity.rules.tags import PER_RESOURCE
 
 CONFIGURATION_FIELDS = ("product", "specification", "plan", "term", "items", "quantity", "trial")
 MAX_VALUE = 120
@@ -60,7 +60,7 @@ class ConfirmForm(forms.Form):
         if not self.is_bound:
             return []
         rows = _pairs(self.data)
-        return [*rows, ("", "")][:MAX_TAGS] if "add_tag" in self.data else rows
+        return [*rows, ("", "")][:PER_RESOURCE] if "add_tag" in self.data else rows
 
     @property
     def tags(self) -> dict[str, str]:
@@ -80,7 +80,7 @@ def _pairs(data: Any) -> list[tuple[str, str]]:
     keys, values = data.getlist("tag_key"), data.getlist("tag_value")
     pairs: Iterable[tuple[str, str]] = zip(keys, values, strict=False)
     return [(key.strip()[:64], value.strip()[:64]) for key, value in pairs if key.strip() or value.strip()][
-        : MAX_TAGS + 1
+        : PER_RESOURCE + 1
     ]
 
 

@@ -201,6 +201,13 @@ _LIST = [
         "This order can no longer be paid: its status is {state}.",
         "该订单已无法支付：当前状态为{state}。",
     ),
+    Reason("payment_method_unknown", "Choose one of your payment methods.", "请选择您的支付方式。"),
+    Reason(
+        "delivery_not_available",
+        "This product cannot be ordered here yet: its kind of delivery is not available.",
+        "暂不支持订购该商品：此交付方式尚未开放。",
+        Help.OPERATIONS,
+    ),
     Reason("order_already_paid", "This order is already paid.", "该订单已支付。"),
     Reason(
         "payment_in_progress",
@@ -316,9 +323,27 @@ _LIST = [
     ),
     Reason("amount_too_large", "The amount may be at most {limit}.", "金额不能超过 {limit}。", status=400),
     Reason(
+        "credit_overdue",
+        "A credit statement is overdue. Repay it before paying on credit again.",
+        "有逾期的信用账单，请先还款再使用信用额度。",
+    ),
+    Reason(
+        "no_card_gateway",
+        "Cards cannot be added here at the moment.",
+        "当前无法添加银行卡。",
+        Help.OPERATIONS,
+    ),
+    Reason(
+        "gateway_silent",
+        "The card gateway does not answer. Try again in a few minutes.",
+        "银行卡网关没有响应，请几分钟后再试。",
+        status=503,
+    ),
+    Reason("card_not_entered", "No card was entered at the gateway.", "未在网关处录入银行卡。"),
+    Reason(
         "credit_in_use",
-        "The limit cannot be lower than what is in use: {used}.",
-        "额度不能低于已使用的金额：{used}。",
+        "The limit cannot be lower than what is in use.",
+        "额度不能低于已使用的金额。",
     ),
     Reason(
         "not_postpaid",

@@ -13,7 +13,7 @@ from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
-from koogallery.notifications.operations import notify
+from koogallery.notifications.operations import Notice, notify, notify_many
 from orders.events import OrderCanceled
 from orders.models import Order, OrderEvent, OrderLine
 from orders.operations.moving import actor_of, move, tell
@@ -74,13 +74,15 @@ def cancel_undeliverable(call: Call, *, order: Order, reason: str) -> Order:
             "order": order.number,
             "product": order.product_name,
             "reason": reason,
-            "amount": str(order.total),
+            "amount": order.total,
             "hours": order.policies["refund.sla_hours"],
             "contact": order.seller.email,
         },
         link=order.get_absolute_url(),
         key=f"order-undeliverable:{order.number}",
         at=call.at,
+        user_ids=[order.user_id] if order.user_id else [],
+        sms=True,
     )
     return order
 
@@ -144,15 +146,21 @@ def expire_unpaid(order_ids: list[int], upto: datetime) -> None:
             for order in orders
         ],
     )
+    notify_many(
+        [
+            Notice(
+                account_id=order.account_id,
+                kind="order_expired",
+                params={"order": order.number, "product": order.product_name, "amount": order.total},
+                link=order.get_absolute_url(),
+                key=f"order-expired:{order.number}",
+                at=order.payment_due_at or upto,
+                user_ids=[order.user_id] if order.user_id else [],
+            )
+            for order in orders
+        ]
+    )
     for order in orders:
         order.state = OrderState.CANCELED
         order.canceled_at, order.cancel_reason = order.payment_due_at, CancelReason.UNPAID
-        notify(
-            account_id=order.account_id,
-            kind="order_expired",
-            params={"order": order.number, "product": order.product_name, "amount": str(order.total)},
-            link=order.get_absolute_url(),
-            key=f"order-expired:{order.number}",
-            at=order.payment_due_at or upto,
-        )
         events.publish(OrderCanceled(order=order, reason=CancelReason.UNPAID, at=order.payment_due_at or upto))

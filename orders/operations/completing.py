@@ -37,6 +37,7 @@ def complete(call: Call, *, order: Order) -> Order:
         link=order.get_absolute_url(),
         key=f"order-completed:{order.number}",
         at=call.at,
+        user_ids=[order.user_id] if order.user_id else [],
         mail=False,
     )
     events.publish(OrderCompleted(order=order, at=call.at))

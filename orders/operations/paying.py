@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+
 from billing.operations import paying as billing
-from billing.states import PayMethod
+from billing.queries import payments_of
+from billing.states import PaymentState, PayMethod
 from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
-from koogallery.notifications.operations import notify
+from koogallery.notifications.operations import Notice, notify_many
 from orders.events import OrderPaid
 from orders.models import Order
 from orders.operations import completing, provisioning
 from orders.operations.moving import actor_of, move, tell
 from orders.queries.orders import own_order_locked
 from orders.states import OrderState, OrderStep, PaidBy
+
+if TYPE_CHECKING:
+    from billing.models import Payment
 
 AT_ONCE = {PayMethod.BALANCE: PaidBy.BALANCE, PayMethod.CREDIT: PaidBy.CREDIT}
 
@@ -49,6 +58,13 @@ def check_payable(order: Order, call: Call) -> None:
         raise Refused("order_already_paid")
     if not order.is_payable(call.at):
         raise Refused("order_not_payable", state=order.shown_state(call.at).label)
+    if pending_payment(order.number) is not None:
+        raise Refused("payment_in_progress")
+
+
+def pending_payment(order_number: str) -> Payment | None:
+    """The card payment of an order that has no outcome yet."""
+    return next((each for each in payments_of(order_number) if each.state == PaymentState.PENDING), None)
 
 
 def subject_of(order: Order) -> billing.PaymentSubject:
@@ -77,22 +93,39 @@ def go_on(call: Call, order: Order, *, paid_by: PaidBy) -> None:
     move(order, OrderState.PROCESSING, paid_at=call.at, paid_by=paid_by, payment_due_at=None)
     if paid_by is not PaidBy.NOTHING:
         tell(order, OrderStep.PAID, at=call.at, actor=actor_of(call), note=f"{order.total} · {paid_by.label}")
-    link = order.get_absolute_url()
-    notify(
-        account_id=order.account_id,
-        kind="order_paid",
-        params={
-            "order": order.number,
-            "product": order.product_name,
-            "specification": order.spec_text,
-            "amount": str(order.total),
-        },
-        link=link,
-        key=f"order-paid:{order.number}",
-        at=call.at,
-    )
+    notify_many(_notices(order, paid_by=paid_by, at=call.at))
     events.publish(OrderPaid(order=order, at=call.at))
     if order.type_enum.completes_on_payment:
         completing.complete(call, order=order)
     else:
         provisioning.start(call, order=order)
+
+
+def _notices(order: Order, *, paid_by: PaidBy, at: datetime) -> list[Notice]:
+    told = {
+        "order": order.number,
+        "product": order.product_name,
+        "specification": order.spec_text,
+        "account": order.account.name,
+        "amount": order.total,
+    }
+    is_paid_here = paid_by not in (PaidBy.NOTHING, PaidBy.RESELLER)
+    return [
+        Notice(
+            account_id=order.account_id,
+            kind="order_paid" if is_paid_here else "order_started",
+            params=told,
+            link=order.get_absolute_url(),
+            key=f"order-paid:{order.number}",
+            at=at,
+            user_ids=[order.user_id] if order.user_id else [],
+        ),
+        Notice(
+            account_id=order.seller.account_id,
+            kind="order_received",
+            params=told,
+            link=reverse("orders:seller_detail", args=[order.number]),
+            key=f"order-received:{order.number}",
+            at=at,
+        ),
+    ]

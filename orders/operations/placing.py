@@ -74,7 +74,7 @@ def place_order(
         raise Refused("account_frozen")
     conditions = catalog.purchase_conditions(product)
     if not conditions.is_on_sale:
-        raise Refused("product_not_on_sale")
+        raise Refused("not_on_sale", name=product.label)
     quoted = _still_true(quoted, account=account, product=product, at=call.at)
     configuration = catalog.Configuration.from_json(quoted.configuration)
     in_force = policies.in_force(call.at)
@@ -90,7 +90,7 @@ def place_order(
 
     order = _write(call, account, product, quoted, configuration, in_force, project=project, tags=labels)
     if conditions.contact_data != ContactData.NONE:
-        agreements.consent(
+        agreements.grant_consent(
             call,
             kind=order.contact_kind,
             product_code=product.code,
@@ -98,7 +98,7 @@ def place_order(
             order_number=order.number,
         )
     if product.stock is not None:
-        stock.take(call, product=product, count=configuration.items, order_number=order.number)
+        stock.take(call, product_code=product.code, count=configuration.items, order_number=order.number)
     agreements.sign(call, texts=texts, order_number=order.number)
     describe(resource=order, number=order.number, amount=order.total, state=order.state, project=project)
     tell(order, OrderStep.PLACED, at=call.at, actor=actor_of(call))
@@ -118,7 +118,7 @@ def goes_straight_on(order: Order, configuration: catalog.Configuration) -> Paid
 
 
 def needs_payment_method(account: Account, quoted: Quote, configuration: catalog.Configuration) -> bool:
-    """Whether a payment method must exist before **Pay Now**: not for resellers' customers, nor where nothing is ever due."""
+    """Whether a payment method must exist before **Pay Now**: not for resellers' customers, nor if nothing is due."""
     if account.reseller_id is not None:
         return False
     return bool(quoted.amount) or configuration.billing_mode == BillingMode.ON_DEMAND

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from django.db.models import Q, QuerySet
 from catalog.queries import Configuration
 from catalog.states import BillingMode, ContactData, DeliveryMethod
 from koogallery.identity import queries as identity
+from koogallery.identity.rules.tags import check_tags
 from koogallery.kernel import policies
 from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Refused
@@ -26,8 +26,6 @@ CONTACT_KINDS = {
     ContactData.EMAIL: "email",
     ContactData.IAM_USER_NAME: "user_name",
 }
-MAX_TAGS = 20
-TAG_TEXT = r"[\w@.\-]"
 NOT_YET_SOLD = frozenset({DeliveryMethod.IMAGE})
 
 
@@ -53,12 +51,10 @@ def checked_project(account: Account, code: str, *, configuration: Configuration
         if code:
             raise Refused("project_not_for_package", field="project")
         return ""
-    codes = [project.code for project in identity.projects_for(account)]
-    if not code:
-        return codes[0]
-    if code not in codes:
+    project = identity.project_for(account, code)
+    if project is None:
         raise Refused("project_unknown", field="project")
-    return code
+    return str(project.code)
 
 
 def may_have_tags(configuration: Configuration, in_force: PolicySet) -> bool:
@@ -81,12 +77,10 @@ def checked_resource_tags(tags: Mapping[str, str], *, resource: Resource, at: da
 
 
 def _well_formed(tags: Mapping[str, str]) -> dict[str, str]:
-    if len(tags) > MAX_TAGS:
-        raise Refused("tags_too_many", field="tags", limit=MAX_TAGS)
-    for key, value in tags.items():
-        if not re.fullmatch(TAG_TEXT + "{1,36}", key) or not re.fullmatch(TAG_TEXT + "{0,43}", value):
-            raise Refused("tag_invalid", field="tags")
-    return dict(tags)
+    try:
+        return check_tags(tags)
+    except Refused as refused:
+        raise Refused(refused.code, field="tags", **refused.params) from refused
 
 
 def contact_kind(contact_data: str) -> str:
@@ -96,9 +90,7 @@ def contact_kind(contact_data: str) -> str:
 
 def texts_to_sign(account: Account, subjects: Sequence[str]) -> list[Any]:
     """The agreements to be ticked: the terms always, others when their text changed since the account signed it."""
-    texts = identity.current_agreements(subjects)
-    unsigned = {text.pk for text in identity.needs_signature(account, texts)}
-    return [text for text in texts if text.subject == identity.TERMS or text.pk in unsigned]
+    return list(identity.needs_signature(account, identity.current_agreements(subjects)))
 
 
 def live_lines(account_id: int, product_id: int, *, at: datetime) -> QuerySet[OrderLine]:

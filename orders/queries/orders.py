@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet
+from django.db.models.functions import JSONObject
 
-from koogallery.kernel.calls import Call
+from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.reasons import Missing
-from orders.models import Order
-from orders.states import OrderState
+from orders.models import Order, OrderEvent, Resource
+from orders.states import OrderState, OrderStep
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One line of an order's timeline, as the component shows it."""
+
+    at: datetime
+    step: OrderStep
+    actor: str
+    text: str
+
+    @property
+    def title(self) -> str:
+        """What happened, in the language in force."""
+        return str(self.step.label)
+
+    @property
+    def tone(self) -> str:
+        """The colour of its dot."""
+        return self.step.tone
 
 
 def orders_of(account_id: int | None) -> QuerySet[Order]:
@@ -27,7 +50,17 @@ def orders_of_seller(account_id: int | None) -> QuerySet[Order]:
 
 def unpaid_orders_of(account_id: int | None, *, at: datetime) -> QuerySet[Order]:
     """The orders an account can still pay at a moment (R19)."""
-    return orders_of(account_id).filter(state=OrderState.PENDING_PAYMENT, payment_due_at__gt=at)
+    return orders_of(account_id).filter(waiting(at))
+
+
+def waiting(at: datetime) -> Q:
+    """Orders that can still be paid at a moment (R19)."""
+    return Q(state=OrderState.PENDING_PAYMENT, payment_due_at__gt=at)
+
+
+def ended(at: datetime) -> Q:
+    """Orders that are Canceled, or past their payment deadline though the sweep has not run."""
+    return Q(state=OrderState.CANCELED) | Q(state=OrderState.PENDING_PAYMENT, payment_due_at__lte=at)
 
 
 def own_order(call: Call, number: Any) -> Order:
@@ -43,6 +76,42 @@ def own_order_locked(call: Call, number: Any) -> Order:
 def sold_order(call: Call, number: Any) -> Order:
     """An order placed with the calling seller. Raises `Missing`."""
     return _one(orders_of_seller(call.account_id), number)
+
+
+def detailed_order(call: Call, number: Any) -> Order:
+    """An order for its page, as buyer or seller: lines, timeline and resources come with it in two queries.
+
+    `timeline_json` and `resources_json` hold the rows of both. Raises `Missing`.
+    """
+    mine = orders_of_seller(call.account_id) if call.role is Role.SELLER else orders_of(call.account_id)
+    steps = OrderEvent.objects.filter(order=OuterRef("pk")).order_by("at", "pk")
+    resources = Resource.objects.filter(line__order=OuterRef("pk")).order_by("pk")
+    annotated = (
+        mine.select_related("account", "seller", "product", "user")
+        .annotate(
+            timeline_json=ArraySubquery(
+                steps.values(step_json=JSONObject(at="at", step="step", actor="actor", note="note"))
+            ),
+            resources_json=ArraySubquery(
+                resources.values(resource_json=JSONObject(number="number", status="status", name="product_name"))
+            ),
+        )
+        .prefetch_related("lines")
+    )
+    return _one(annotated, number)
+
+
+def timeline_of(order: Order) -> list[TimelineEntry]:
+    """The timeline of an order read by `detailed_order`, oldest first."""
+    return [
+        TimelineEntry(
+            at=datetime.fromisoformat(stored["at"]),
+            step=OrderStep(stored["step"]),
+            actor=stored["actor"],
+            text=stored["note"],
+        )
+        for stored in getattr(order, "timeline_json", [])
+    ]
 
 
 def order_locked(call: Call, number: Any) -> Order:

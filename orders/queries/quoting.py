@@ -22,10 +22,10 @@ def quote_for(
 ) -> Quote:
     """Configure and price `product` for `account`; a new quote unless `quote_id` says which one is quoted again.
 
-    Raises `Refused("product_not_on_sale")` and what `catalog.queries.configure` and `price` raise.
+    Raises `Refused("not_on_sale", name=product.label)` and what `catalog.queries.configure` and `price` raise.
     """
     if not product.is_on_sale:
-        raise Refused("product_not_on_sale")
+        raise Refused("not_on_sale", name=product.label)
     configuration = catalog.configure(product, data, account=account)
     priced = catalog.price(configuration, account=account, at=at)
     return Quote(

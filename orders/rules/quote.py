@@ -109,7 +109,7 @@ def sign(quote: Quote) -> SignedQuote:
 
 
 def open_quote(signed: SignedQuote, *, account_id: int | None) -> Quote:
-    """The quote in a form, whatever its age. Raises `Refused("quote_invalid")` when it was tampered with or is foreign."""
+    """The quote in a form, whatever its age. Raises `Refused("quote_invalid")` when it is not genuine or foreign."""
     try:
         values = signing.loads(signed.sealed.text, salt=SALT)
     except signing.BadSignature:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from billing import queries as billing
 from billing.rules.explanation import Explanation
-from billing.states import PayMethod
+from billing.states import PaymentState, PayMethod
 from catalog import queries as catalog
 from catalog.states import BillingMode
 from koogallery.identity import queries as identity
@@ -190,7 +190,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
         "chosen": form["method"].value(),
         "is_payable": order.is_payable(call.at),
         "state": order.shown_state(call.at),
-        "pending": card_paying.pending_payment(order.number),
+        "pending": paying.pending_payment(order.number),
         "none_available": not any(method.available for method in methods),
         "refused": operations.may(call, "payOrder", order),
     }
@@ -198,13 +198,13 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _pay(request: HttpRequest, order: Order, chosen: str) -> bool:
-    """Pay by what was chosen: `balance`, `credit` or `card:<token>`. True when the result page has something to show."""
+    """Pay by what was chosen: `balance`, `credit` or `card:<token>`. True when there is a result to show."""
     method, _separator, token = chosen.partition(":")
     if method != PayMethod.CARD:
         paying.pay_order(request.call, order=order.number, method=method)
         return True
-    outcome = card_paying.pay_by_card(request.call, order_number=order.number, card=token)
-    if outcome.failed:
+    payment = card_paying.pay_by_card(request.call, order_number=order.number, card=token)
+    if payment.state == PaymentState.FAILED:
         raise Refused("card_declined", field="method")
     return True
 
@@ -218,7 +218,7 @@ def result(request: HttpRequest, number: str) -> HttpResponse:
     """What became of the order and what happens next; while a card is being checked the page asks again."""
     call = request.call
     order = own_order(call, number)
-    pending = card_paying.pending_payment(order.number) if order.state == OrderState.PENDING_PAYMENT else None
+    pending = paying.pending_payment(order.number) if order.state == OrderState.PENDING_PAYMENT else None
     if order.is_payable(call.at) and pending is None:
         messages.warning(request, _("The order is not paid yet."))
         return redirect(reverse("orders:pay", args=[order.number]))

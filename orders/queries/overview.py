@@ -1,0 +1,132 @@
+"""Figures for the overviews of buyer and seller: what is to do, what was spent or sold, day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+from django.http import HttpRequest
+
+from koogallery import clock
+from koogallery.kernel.money import Money
+from orders.models import InterfaceCall, Order, Resource
+from orders.queries.orders import orders_of, orders_of_seller, waiting
+from orders.queries.resources import expiring
+from orders.states import PAID_STATES, CallState, OrderState
+
+RECENT = 5
+DAYS = 30
+A_DAY = timedelta(hours=24)
+OPEN_STATES = (OrderState.PENDING_PAYMENT, OrderState.PROCESSING)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What came together on one platform day."""
+
+    day: date
+    amount: Money
+
+
+def total(days: Sequence[Day], *, last: int, currency: str) -> Money:
+    """The sum of the last so many days."""
+    return sum((each.amount for each in days[-last:]), start=Money.zero(currency))
+
+
+@dataclass(frozen=True, slots=True)
+class ToDo:
+    """Counts of what waits for the buyer."""
+
+    unpaid: int
+    in_delivery: int
+    expiring: int
+
+
+def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
+    """What waits for a buyer."""
+    counts: Any = Order.objects.filter(account_id=account_id, state__in=OPEN_STATES).aggregate(
+        unpaid=Count("pk", filter=waiting(at)), in_delivery=Count("pk", filter=Q(state=OrderState.PROCESSING))
+    )
+    soon = Resource.objects.filter(expiring(at), account_id=account_id).count()
+    return ToDo(expiring=soon, **counts)
+
+
+def unpaid_count(account_id: int, *, at: datetime) -> int:
+    """How many orders wait for the account's payment; for the badge in the navigation."""
+    return Order.objects.filter(waiting(at), account_id=account_id).count()
+
+
+def expiring_resources(account_id: int, *, at: datetime) -> QuerySet[Resource]:
+    """Resources that expire within thirty days or have expired, the earliest first."""
+    return Resource.objects.filter(expiring(at), account_id=account_id).select_related("product").order_by("expires_at")
+
+
+def recent_orders(account_id: int) -> QuerySet[Order]:
+    """The account's latest orders."""
+    return orders_of(account_id).order_by("-placed_at", "-pk")[:RECENT]
+
+
+def spent_by_day(account_id: int, *, at: datetime, currency: str) -> list[Day]:
+    """What the account's orders of this month came to, day by day: paid and not Canceled, at their amount."""
+    today = clock.platform_date(at)
+    first, following = today.replace(day=1), (today.replace(day=28) + timedelta(days=4)).replace(day=1)
+    orders = Order.objects.filter(account_id=account_id, currency=currency)
+    return _by_day(orders, first=first, last=following - timedelta(days=1), currency=currency)
+
+
+def sold_by_day(seller_id: int, *, at: datetime, currency: str) -> list[Day]:
+    """What was sold on each of the last 30 platform days: orders paid and not Canceled, at their amount."""
+    last = clock.platform_date(at)
+    orders = Order.objects.filter(seller_id=seller_id, currency=currency)
+    return _by_day(orders, first=last - timedelta(days=DAYS - 1), last=last, currency=currency)
+
+
+def _by_day(orders: QuerySet[Order], *, first: date, last: date, currency: str) -> list[Day]:
+    rows = (
+        orders.filter(state__in=PAID_STATES, paid_at__gte=clock.day_start(first), paid_at__lte=clock.day_end(last))
+        .annotate(day=TruncDate("paid_at", tzinfo=clock.platform_zone()))
+        .values("day")
+        .annotate(sum=Sum("amount"))
+        .values_list("day", "sum")
+    )
+    sums = dict(rows)
+    count = (last - first).days + 1
+    every = [first + timedelta(days=number) for number in range(count)]
+    return [Day(day, Money(sums.get(day, Decimal(0)), currency)) for day in every]
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceHealth:
+    """How the calls to a seller's servers went in the last 24 hours, and how many wait for a person."""
+
+    succeeded: int
+    failing: int
+    parked: int
+
+
+def interface_health(seller_id: int, *, at: datetime) -> InterfaceHealth:
+    """Counts of a seller's interface calls."""
+    counts: Any = InterfaceCall.objects.filter(seller_id=seller_id).aggregate(
+        succeeded=Count("pk", filter=Q(state=CallState.DONE, finished_at__gte=at - A_DAY)),
+        failing=Count("pk", filter=Q(state=CallState.WAITING, tries__gt=0)),
+        parked=Count("pk", filter=Q(state=CallState.PARKED)),
+    )
+    return InterfaceHealth(**counts)
+
+
+def orders_to_handle(account_id: int) -> QuerySet[Order]:
+    """Processing orders of a seller, the longest waiting first."""
+    return orders_of_seller(account_id).filter(state=OrderState.PROCESSING).order_by(F("paid_at").asc(), "pk")
+
+
+def unpaid_of_request(request: HttpRequest) -> int:
+    """The badge of **Unpaid Orders** for the signed-in user of an account."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or user.account_id is None:
+        return 0
+    return unpaid_count(user.account_id, at=clock.now())

@@ -1,0 +1,246 @@
+"""My Orders, Unpaid Orders, order details, cancelling."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing import queries as billing
+from koogallery import clock
+from koogallery.identity import queries as identity
+from koogallery.kernel import operations, pages
+from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilter, Empty, ListPage, Search, Tab, actions
+from koogallery.kernel.pages import page
+from koogallery.kernel.reasons import Refused
+from orders.models import Order
+from orders.operations import cancelling, reading
+from orders.queries.orders import ended, own_order, timeline_of, waiting
+from orders.states import OrderState, OrderType
+
+TRACES_SHOWN = 20
+
+
+def state_of(order: Order) -> OrderState:
+    """The state a row shows now."""
+    return order.shown_state(clock.now())
+
+
+def same_again_url(order: Order) -> str:
+    """The confirmation page with the configuration of an order."""
+    return f"{reverse('orders:checkout')}?{urlencode({'product': order.product_code, **order.form})}"
+
+
+def _row_actions(order: Order, request: HttpRequest) -> list[Action]:
+    details = Action(_("Details"), order.get_absolute_url())
+    if not order.is_payable(request.call.at):
+        return [details]
+    return [*_unpaid_actions(order, request), details]
+
+
+def _unpaid_actions(order: Order, request: HttpRequest) -> list[Action]:
+    return [
+        Action(
+            _("Pay"),
+            reverse("orders:pay", args=[order.number]),
+            refused=operations.may(request.call, "payOrder", order),
+        ),
+        Action(
+            _("Cancel"),
+            reverse("orders:cancel", args=[order.number]),
+            post=True,
+            danger=True,
+            confirm=_("The order %(number)s for %(product)s is canceled at once. Nothing is charged.")
+            % {"number": order.number, "product": order.product.label},
+            refused=operations.may(request.call, "cancelOrder", order),
+        ),
+    ]
+
+
+def _tab(state: OrderState) -> Tab:
+    return Tab(state.value, state.label, Q(state=state))
+
+
+NUMBER = Column(
+    "number",
+    gettext_lazy("Order No."),
+    link=lambda order: order.get_absolute_url(),
+    sort="number",
+    mono=True,
+    hideable=False,
+)
+PRODUCT = Column(
+    "product",
+    gettext_lazy("Product"),
+    value="product.label",
+    link=lambda order: order.product.get_absolute_url(),
+    note=lambda order: order.specification,
+    sort="product_name",
+    strong=True,
+)
+SELLER = Column("seller", gettext_lazy("Seller"), value="seller.label", shown=False)
+TYPE = Column("type", gettext_lazy("Order type"), value=lambda order: order.type_enum.label)
+STATE = Column("state", gettext_lazy("Status"), value=state_of)
+PLACED = Column("placed", gettext_lazy("Placed"), value="placed_at", sort="placed_at")
+DUE = Column("due", gettext_lazy("Pay until"), value="payment_due_at", sort="payment_due_at")
+AMOUNT = Column("amount", gettext_lazy("Amount"), value="total", sort="amount", numeric=True)
+PROJECT = Column(
+    "project",
+    gettext_lazy("Enterprise project"),
+    value=lambda order: getattr(order, "project_name", "") or order.project_code,
+    sort="project_code",
+)
+SEARCH = Search(
+    ("number", "product_name", "product__name_zh", "spec_text"),
+    placeholder=gettext_lazy("Order No., product, specification"),
+)
+NOTHING_BOUGHT = Empty(
+    gettext_lazy("No orders yet"),
+    gettext_lazy("What you buy appears here."),
+    gettext_lazy("Browse products"),
+    "/products/",
+)
+
+ORDERS = ListPage(
+    name="orders",
+    caption=gettext_lazy("My Orders"),
+    columns=(NUMBER, PRODUCT, SELLER, TYPE, STATE, PLACED, AMOUNT, PROJECT, actions(_row_actions)),
+    tabs=(
+        Tab("all", gettext_lazy("All")),
+        Tab(
+            "pending_payment",
+            OrderState.PENDING_PAYMENT.label,
+            lambda request: waiting(request.call.at),
+        ),
+        _tab(OrderState.PROCESSING),
+        _tab(OrderState.COMPLETED),
+        Tab("canceled", OrderState.CANCELED.label, lambda request: ended(request.call.at)),
+    ),
+    filters=(
+        ChoiceFilter("type", gettext_lazy("Order type"), choices=OrderType.choices),
+        DateRangeFilter("placed", gettext_lazy("Placed"), field="placed_at"),
+    ),
+    search=SEARCH,
+    default_sort="-placed",
+    empty=NOTHING_BOUGHT,
+)
+
+UNPAID = ListPage(
+    name="unpaid-orders",
+    caption=gettext_lazy("Unpaid Orders"),
+    columns=(NUMBER, PRODUCT, SELLER, TYPE, PLACED, DUE, AMOUNT, PROJECT, actions(_unpaid_actions)),
+    filters=(DateRangeFilter("placed", gettext_lazy("Placed"), field="placed_at"),),
+    search=SEARCH,
+    default_sort="due",
+    empty=Empty(
+        gettext_lazy("Nothing to pay"),
+        gettext_lazy("Orders that wait for payment appear here."),
+        gettext_lazy("My Orders"),
+        "/console/orders/",
+    ),
+)
+
+
+@page(audience="buyer", operations=["queryOrderList"])
+def order_list(request: HttpRequest) -> HttpResponseBase:
+    """My Orders."""
+    orders = reading.query_order_list(request.call, filters=request.GET.dict())
+    context = {"page": {"title": _("My Orders"), "console": "buyer", "breadcrumbs": [(_("Billing Center"), "")]}}
+    return ORDERS.respond(request, orders, "orders/order_list.html", context)
+
+
+@page(audience="buyer", operations=["queryOrderList"])
+def unpaid_list(request: HttpRequest) -> HttpResponseBase:
+    """Unpaid Orders."""
+    orders = reading.query_order_list(request.call, filters={"tab": "unpaid", **request.GET.dict()})
+    context = {"page": {"title": _("Unpaid Orders"), "console": "buyer", "breadcrumbs": [(_("Billing Center"), "")]}}
+    return UNPAID.respond(request, orders.filter(waiting(request.call.at)), "orders/order_list.html", context)
+
+
+@page(audience="buyer", operations=["queryOrderDetail"])
+def order_detail(request: HttpRequest, number: str) -> HttpResponse:
+    """One order; its tabs show the order, its payments, what was signed, and its traces."""
+    call = request.call
+    order = reading.query_order_detail(call, order=number)
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in ("payments", "agreements", "traces") else ""
+    state = order.shown_state(call.at)
+    context: dict[str, Any] = {
+        "page": {
+            "title": order.product.label,
+            "console": "buyer",
+            "breadcrumbs": [(_("My Orders"), reverse("orders:list"))],
+        },
+        "order": order,
+        "state": state,
+        "tab": tab,
+        "tabs": _tabs(order, tab),
+        "is_payable": order.is_payable(call.at),
+        "may_pay": operations.may(call, "payOrder", order),
+        "may_cancel": operations.may(call, "cancelOrder", order),
+        "refund_hours": order.policies["refund.sla_hours"],
+        "same_again": same_again_url(order) if state == OrderState.CANCELED and order.form else "",
+    }
+    if tab == "payments":
+        context |= {"payments": billing.payments_of(order.number), "refunds": billing.refunds_of(order.number)}
+    elif tab == "agreements":
+        context["signatures"] = identity.signatures_of_order(order.number)
+        context["consent"] = identity.consent_of_order(order.number, order.contact_kind) if order.contact_kind else None
+    elif tab == "traces":
+        from audit import queries as audit
+
+        context["traces"] = audit.for_resource(call.account_id, "Order", order.number, limit=TRACES_SHOWN)
+    else:
+        context |= {
+            "timeline": timeline_of(order),
+            "money": billing.order_money(order.number, currency=order.currency),
+        }
+    return pages.render(request, "orders/order_detail.html", context)
+
+
+def _tabs(order: Order, current: str) -> list[dict[str, Any]]:
+    names = (
+        ("", _("Order")),
+        ("payments", _("Payments and refunds")),
+        ("agreements", _("Agreements")),
+        ("traces", _("Traces")),
+    )
+    address = order.get_absolute_url()
+    return [
+        {"label": label, "url": f"{address}?tab={key}" if key else address, "current": key == current}
+        for key, label in names
+    ]
+
+
+@page(audience="buyer", operations=["cancelOrder"])
+def cancel(request: HttpRequest, number: str) -> HttpResponse:
+    """Cancel an unpaid order: asks first, also without JavaScript."""
+    order = own_order(request.call, number)
+    refused: Refused | None = operations.may(request.call, "cancelOrder", order)
+    if request.method == "POST":
+        try:
+            cancelling.cancel_order(request.call, order=number)
+        except Refused as why:
+            refused = why
+        else:
+            messages.success(request, _("The order %(number)s is canceled.") % {"number": number})
+            return redirect(order.get_absolute_url())
+    context = {
+        "page": {
+            "title": _("Cancel order"),
+            "console": "buyer",
+            "breadcrumbs": [(_("My Orders"), reverse("orders:list")), (order.number, order.get_absolute_url())],
+        },
+        "order": order,
+        "refused": refused,
+        "state": order.shown_state(request.call.at),
+    }
+    return pages.render(request, "orders/order_cancel.html", context, status=409 if request.method == "POST" else 200)

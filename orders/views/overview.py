@@ -1,0 +1,74 @@
+"""The first pages of My KooGallery and of the Seller Console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from billing import queries as billing
+from catalog.queries import seller_of_account
+from koogallery.kernel import display, pages
+from koogallery.kernel.charts import Point
+from koogallery.kernel.money import Money
+from koogallery.kernel.pages import page
+from koogallery.kernel.reasons import Missing
+from orders.queries import overview
+from orders.queries.overview import Day
+
+SHOWN = 5
+
+
+@page(audience="buyer")
+def console(request: HttpRequest) -> HttpResponse:
+    """What waits, what expires, what was spent this month, the latest orders."""
+    account, at = request.call.account, request.call.at
+    spent = overview.spent_by_day(account.pk, at=at, currency=account.currency)
+    context: dict[str, Any] = {
+        "page": {"title": _("Overview"), "console": "buyer", "breadcrumbs": []},
+        "to_do": overview.buyer_to_do(account.pk, at=at),
+        "expiring": overview.expiring_resources(account.pk, at=at)[:SHOWN],
+        "orders": [(order, order.shown_state(at)) for order in overview.recent_orders(account.pk)],
+        "spent": _sum(spent, account.currency),
+        "chart": points(spent),
+        "has_spent": any(day.amount for day in spent),
+        "balance": billing.balance(account.pk),
+    }
+    return pages.render(request, "orders/overview.html", context)
+
+
+@page(audience="seller")
+def seller(request: HttpRequest) -> HttpResponse:
+    """Orders to handle by their waiting time, money, sales of 30 days, how the interface does."""
+    call = request.call
+    profile = seller_of_account(call.account_id)
+    if profile is None:
+        raise Missing("seller")
+    currency = call.account.currency
+    sold = overview.sold_by_day(profile.pk, at=call.at, currency=currency)
+    to_handle = overview.orders_to_handle(call.account_id)
+    context: dict[str, Any] = {
+        "page": {"title": _("Overview"), "console": "seller", "breadcrumbs": []},
+        "seller": profile,
+        "to_handle": to_handle[:SHOWN],
+        "money": billing.seller_money(profile.pk, currency=currency),
+        "today": overview.total(sold, last=1, currency=currency),
+        "week": overview.total(sold, last=7, currency=currency),
+        "month": overview.total(sold, last=30, currency=currency),
+        "chart": points(sold),
+        "has_sold": any(day.amount for day in sold),
+        "health": overview.interface_health(profile.pk, at=call.at),
+    }
+    return pages.render(request, "orders/seller_overview.html", context)
+
+
+def points(days: Sequence[Day]) -> list[Point]:
+    """The bars of a chart of days."""
+    return [Point(display.date_text(day.day)[:6], day.amount.amount, str(day.amount)) for day in days]
+
+
+def _sum(days: Sequence[Day], currency: str) -> Money:
+    return Money(sum((day.amount.amount for day in days), Decimal(0)), currency)
