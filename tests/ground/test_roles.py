@@ -1,0 +1,106 @@
+"""Production's role may read and write rows, and cannot get past what protects ledger and traces."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from koogallery.engine.postgres import program
+from koogallery.engine.supervisor import ROOT
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture(scope="module")
+def role_url(engines: None) -> Iterator[str]:
+    """A database made by the deployment's script and migrated by its owner; the address of the platform's role."""
+    own = urlsplit(os.environ["DATABASE_URL"])
+    mark = secrets.token_hex(4)
+    names = {"OWNER_NAME": f"owner_{mark}", "ROLE_NAME": f"role_{mark}", "DATABASE_NAME": f"market_{mark}"}
+    place = f"@{own.hostname}:{own.port}/{names['DATABASE_NAME']}"
+    environment = {
+        **os.environ,
+        **names,
+        "OWNER_PASSWORD": "the owner's",
+        "ROLE_PASSWORD": "the role's",
+        "PATH": f"{Path(program('psql')).parent}:{os.environ['PATH']}",
+        "PGHOST": own.hostname or "",
+        "PGPORT": str(own.port),
+        "POSTGRES_USER": own.username or "",
+        "PGPASSWORD": own.password or "",
+    }
+    subprocess.run(["sh", str(ROOT / "deploy/postgres/10-roles.sh")], env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"],
+        cwd=ROOT,
+        env={
+            **environment,
+            "DJANGO_SETTINGS_MODULE": "koogallery.settings.local",
+            "DATABASE_URL": f"postgresql://{names['OWNER_NAME']}:the%20owner's{place}",
+        },
+        check=True,
+    )
+    yield f"postgresql://{names['ROLE_NAME']}:the%20role's{place}"
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as line:
+        for statement, name in (
+            ("DROP DATABASE {} WITH (FORCE)", "DATABASE_NAME"),
+            ("DROP ROLE {}", "ROLE_NAME"),
+            ("DROP ROLE {}", "OWNER_NAME"),
+        ):
+            line.execute(sql.SQL(statement).format(sql.Identifier(names[name])))
+
+
+def tables(url: str) -> list[str]:
+    with psycopg.connect(url) as line:
+        found = line.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    return [name for (name,) in found]
+
+
+def test_the_role_reads_and_writes_rows_of_every_table(role_url: str) -> None:
+    with psycopg.connect(role_url) as line:
+        for name in tables(role_url):
+            for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+                assert line.execute("SELECT has_table_privilege(%s, %s)", [name, privilege]).fetchone() == (True,), name
+
+
+def test_the_role_truncates_nothing(role_url: str) -> None:
+    with psycopg.connect(role_url) as line:
+        for name in tables(role_url):
+            assert line.execute("SELECT has_table_privilege(%s, 'TRUNCATE')", [name]).fetchone() == (False,), name
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET session_replication_role = replica",
+        "ALTER TABLE django_migrations DISABLE TRIGGER ALL",
+        "CREATE TABLE hidden (id int)",
+        "DROP TABLE django_migrations",
+        "CREATE ROLE another SUPERUSER",
+    ],
+)
+def test_the_role_cannot_switch_off_what_protects_the_rows(statement: str, role_url: str) -> None:
+    with psycopg.connect(role_url) as line, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        line.execute(statement)
+
+
+def test_the_database_of_the_script_has_the_right_locale(role_url: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check", "--database", "default", "--tag", "database"],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "koogallery.settings.local", "DATABASE_URL": role_url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "no issues" in result.stdout
