@@ -11,7 +11,9 @@ class BillingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from billing.operations import settling_cards
+        from datetime import time
+
+        from billing.operations import checking, settling_cards, statements
         from koogallery.kernel import sweeps
 
         sweeps.register(
@@ -20,3 +22,8 @@ class BillingConfig(AppConfig):
         sweeps.register(
             sweeps.JobSweep(name="card-refunds", due=settling_cards.next_refund, work=settling_cards.settle_refunds)
         )
+        sweeps.register(
+            sweeps.JobSweep(name="credit-reminders", due=statements.next_reminder, work=statements.remind_due)
+        )
+        sweeps.register(sweeps.Periodic(name="credit-statements", work=statements.generate, daily_at=time(0, 0)))
+        sweeps.register(sweeps.Periodic(name="ledger-check", work=checking.nightly, daily_at=time(2, 30)))

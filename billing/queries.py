@@ -9,8 +9,9 @@ from decimal import Decimal
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from billing.models import Card, CreditLine, LedgerAccount, LedgerCheck, Payment, Refund
+from billing.models import Card, CreditLine, CreditStatement, LedgerAccount, LedgerCheck, Payment, Refund
 from billing.states import CreditKind, LedgerKind, PayMethod
+from koogallery import clock
 from koogallery.identity.models import Account
 from koogallery.identity.states import AccountKind
 from koogallery.kernel.money import Money
@@ -139,12 +140,13 @@ def payment_methods(account: Account, amount: Money) -> list[PaymentMethod]:
     ]
     if (granted := credit(account.pk)) is not None:
         covers = granted.available.currency == amount.currency and granted.available >= amount
+        late = CreditStatement.objects.filter(account=account, repaid_at=None, due_at__lt=clock.now()).exists()
         methods.append(
             PaymentMethod(
                 kind=PayMethod.CREDIT,
                 label=_("Platform credit (%(amount)s available)") % {"amount": granted.available},
-                available=covers,
-                reason_code="" if covers else "credit_too_low",
+                available=covers and not late,
+                reason_code="credit_overdue" if late else "" if covers else "credit_too_low",
             )
         )
     return methods

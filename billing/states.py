@@ -152,3 +152,16 @@ class CreditKind(models.TextChoices):
     def ledger_kind(self) -> LedgerKind:
         """The ledger account that holds what is available of it."""
         return LedgerKind.PLATFORM_CREDIT if self is CreditKind.PLATFORM else LedgerKind.MILESTONE_CREDIT
+
+
+class StatementState(models.TextChoices):
+    """A credit statement at a moment."""
+
+    OPEN = "open", _("Open")
+    OVERDUE = "overdue", _("Overdue")
+    REPAID = "repaid", _("Repaid")
+
+    @property
+    def tone(self) -> str:
+        """The badge's tone."""
+        return {"open": "info", "overdue": "danger", "repaid": "success"}[self.value]

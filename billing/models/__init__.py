@@ -2,7 +2,7 @@
 
 from billing.models.card import Card
 from billing.models.charge import Charge
-from billing.models.credit import CreditChange, CreditLine
+from billing.models.credit import CreditChange, CreditLine, CreditStatement
 from billing.models.ledger import Entry, LedgerAccount, Posting
 from billing.models.ledger_check import LedgerCheck
 from billing.models.payment import Payment
@@ -14,6 +14,7 @@ __all__ = [
     "Charge",
     "CreditChange",
     "CreditLine",
+    "CreditStatement",
     "Entry",
     "LedgerAccount",
     "LedgerCheck",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from billing.states import CreditKind
+from billing.states import CreditKind, StatementState
+from koogallery import clock
 from koogallery.kernel.fields import AmountField, CurrencyField
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
@@ -60,3 +63,74 @@ class CreditChange(GuardedModel):
 
     def __str__(self) -> str:
         return f"{self.before} → {self.after}"
+
+
+class CreditStatement(GuardedModel):
+    """What was used of the platform credit until the end of a month and not stated before (billing.md, Paying).
+
+    Due at 23:59:59 of its date + 30 days. Repayments and refunds lower the oldest open statement first.
+    """
+
+    number = models.CharField(max_length=24, unique=True)
+    account = models.ForeignKey("identity.Account", models.PROTECT, related_name="credit_statements")
+    month = models.DateField()
+    amount = AmountField()
+    repaid = AmountField(default=0)
+    currency = CurrencyField()
+    generated_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    remind_at = models.DateTimeField(null=True)
+    repaid_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("credit statement")
+        verbose_name_plural = _("credit statements")
+        base_manager_name = "objects"
+        ordering = ["-month", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "month"], name="statement_once_a_month"),
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="statement_positive"),
+            models.CheckConstraint(
+                condition=models.Q(repaid__gte=0) & models.Q(repaid__lte=models.F("amount")),
+                name="statement_repaid_within",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(repaid_at=None, repaid__lt=models.F("amount"))
+                | models.Q(repaid_at__isnull=False, repaid=models.F("amount")),
+                name="statement_repaid_when",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["remind_at"], name="statement_remind", condition=models.Q(remind_at__isnull=False)),
+            models.Index(
+                fields=["account", "due_at"], name="statement_open", condition=models.Q(repaid_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    def trace_ref(self) -> tuple[str, str]:
+        """Id and name in traces."""
+        return self.number, f"{self.month:%Y-%m}"
+
+    @property
+    def money(self) -> Money:
+        """The amount stated."""
+        return Money(self.amount, self.currency)
+
+    @property
+    def outstanding(self) -> Money:
+        """What is still to be repaid."""
+        return Money(self.amount - self.repaid, self.currency)
+
+    def state_at(self, moment: datetime) -> StatementState:
+        """Open, overdue or repaid at a moment."""
+        if self.repaid_at is not None:
+            return StatementState.REPAID
+        return StatementState.OVERDUE if moment > self.due_at else StatementState.OPEN
+
+    @property
+    def last_day(self) -> date:
+        """The day by which it is to be repaid, in the platform zone."""
+        return clock.platform_date(self.due_at)

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from billing import gateways
 from billing.models import Card, Charge, Payment
-from billing.operations import ledger
+from billing.operations import ledger, statements
 from billing.states import (
     PAYMENT_MOVES,
     ChargeKind,
@@ -63,10 +63,13 @@ class PaymentSubject:
 def pay(call: Call, *, subject: PaymentSubject, amount: Money, method: str) -> Payment:
     """Pay at once by `balance`, `credit` or `reseller`, inside the caller's operation: money moves to *held*.
 
-    Raises `Refused`: `balance_too_low`, `credit_too_low`, `already_paid`, `reseller_pays`, `account_frozen`. A refusal
-    by the database breaks the transaction; wrap the call in `transaction.atomic()` to go on after it.
+    Raises `Refused`: `balance_too_low`, `credit_too_low`, `credit_overdue`, `already_paid`, `reseller_pays`,
+    `account_frozen`. A refusal by the database breaks the transaction; wrap the call in `transaction.atomic()` to go
+    on after it.
     """
     payer_id = check_payer(call, account_id=subject.account_id, method=method)
+    if method == PayMethod.CREDIT and statements.overdue(account_id=payer_id, at=call.at):
+        raise Refused("credit_overdue")
     sources = {
         PayMethod.BALANCE: (ledger.cash(payer_id), "balance_too_low"),
         PayMethod.CREDIT: (ledger.platform_credit(payer_id), "credit_too_low"),
@@ -220,18 +223,24 @@ def finish_card(call: Call, payment: Payment) -> Payment:
 
 
 def book(payment: Payment, *, source: ledger.LedgerRef) -> None:
-    """Move the money of a succeeded payment to where its purpose says; for an order, also write its line of Bills."""
-    kind, target = {
-        PaymentPurpose.ORDER: (PostingKind.PAYMENT, ledger.held(payment.line_number)),
-        PaymentPurpose.TOP_UP: (PostingKind.TOP_UP, ledger.cash(payment.payer_id)),
-        PaymentPurpose.REPAYMENT: (PostingKind.REPAYMENT, ledger.platform_credit(payment.payer_id)),
-    }[PaymentPurpose(payment.purpose)]
+    """Move the money of a succeeded payment to where its purpose says; for an order, also write its line of Bills.
+
+    A repayment beyond what is owed by then goes to the balance.
+    """
+    money, at = payment.money, payment.finished_at or payment.created_at
+    kind, targets = PostingKind.PAYMENT, [(ledger.held(payment.line_number), money)]
+    if payment.purpose == PaymentPurpose.TOP_UP:
+        kind, targets = PostingKind.TOP_UP, [(ledger.cash(payment.payer_id), money)]
+    elif payment.purpose == PaymentPurpose.REPAYMENT:
+        lowered = statements.lower(account_id=payment.payer_id, amount=money, at=at)
+        parts = [(ledger.platform_credit(payment.payer_id), lowered), (ledger.cash(payment.payer_id), money - lowered)]
+        kind, targets = PostingKind.REPAYMENT, [(ref, part) for ref, part in parts if part]
     ledger.post(
         key=f"pay:{payment.number}",
         kind=kind,
-        at=payment.finished_at or payment.created_at,
+        at=at,
         about=payment.line_number or payment.number,
-        entries=[(source, -payment.money), (target, payment.money)],
+        entries=[(source, -money), *targets],
     )
     if payment.purpose != PaymentPurpose.ORDER:
         return

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F
 
 from billing.models import Charge, LedgerAccount, Payment, Refund, RefundPart
-from billing.operations import ledger
+from billing.operations import ledger, statements
 from billing.rules.shares import split_by_shares
 from billing.states import (
     ChargeKind,
@@ -141,6 +141,8 @@ def _book(given: Refund, shares: Sequence[tuple[Payment, Money]]) -> None:
     targets: dict[ledger.LedgerRef, Money] = {}
     for payment, share in shares:
         ref = _target(payment)[1]
+        if payment.method == PayMethod.CREDIT:
+            statements.lower(account_id=payment.payer_id, amount=share, at=given.at)
         targets[ref] = targets.get(ref, Money.zero(given.currency)) + share
     ledger.post(
         key=f"refund:{given.number}",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db import models, transaction
+from django.urls import reverse
 
 from billing import gateways
 from billing.events import CardPaymentSettled
@@ -25,6 +26,7 @@ from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import describe, operation, untraced
 from koogallery.kernel.outbox import backoff
 from koogallery.kernel.reasons import Missing
+from koogallery.notifications.operations import notify
 
 
 def next_payment() -> datetime | None:
@@ -136,6 +138,15 @@ def settle_refund(call: Call, *, part: RefundPart, outcome: str, reference: str)
             ],
         )
         describe(destination=part.destination)
+        if not approved:
+            notify(
+                account_id=part.payment.payer_id,
+                kind="card_refund_refused",
+                params={"amount": part.money, "order": part.refund.order_number},
+                link=reverse("billing:overview"),
+                key=f"card-refund-refused:{part.pk}",
+                at=call.at,
+            )
     part.save()
     return part
 

@@ -90,6 +90,17 @@ add(
         mail=False,
     ),
     Kind(
+        "order_paid_too_late",
+        Topic.ORDERS,
+        _("Money arrived for an order that was already canceled"),
+        _("The payment of order %(order)s is refunded"),
+        _(
+            "%(amount)s arrived for your order %(order)s, %(product)s, after it was canceled. It is refunded to where it "
+            "came from within %(hours)s hours."
+        ),
+        severity=Severity.WARNING,
+    ),
+    Kind(
         "order_completed",
         Topic.ORDERS,
         _("An order was completed"),
@@ -218,5 +229,61 @@ add(
         ),
         severity=Severity.DANGER,
         action=_("Interface Calls"),
+    ),
+)
+
+# Money
+add(
+    Kind(
+        "balance_increased",
+        Topic.MONEY,
+        _("Money was added to the balance"),
+        _("%(amount)s were added to your balance"),
+        _("%(amount)s were added to the balance of your account. %(note)s"),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
+        "credit_changed",
+        Topic.MONEY,
+        _("The credit limit was changed"),
+        _("Your credit limit is now %(after)s"),
+        _("The credit limit of your account was changed from %(before)s to %(after)s."),
+    ),
+    Kind(
+        "credit_statement",
+        Topic.MONEY,
+        _("A statement of platform credit was made"),
+        _("Credit statement for %(month)s: %(amount)s"),
+        _("Your statement of platform credit for %(month)s is %(amount)s. Repay it until %(due)s."),
+        action=_("Repay"),
+    ),
+    Kind(
+        "credit_statement_due",
+        Topic.MONEY,
+        _("A statement of platform credit is due soon"),
+        _("Repay %(amount)s until %(due)s"),
+        _("Of your statement of platform credit for %(month)s, %(amount)s are to be repaid until %(due)s."),
+        severity=Severity.WARNING,
+        action=_("Repay"),
+    ),
+    Kind(
+        "credit_statement_overdue",
+        Topic.MONEY,
+        _("A statement of platform credit is overdue"),
+        _("%(amount)s of platform credit are overdue"),
+        _(
+            "Of your statement of platform credit for %(month)s, %(amount)s were due on %(due)s. Until they are repaid, "
+            "nothing can be ordered on credit."
+        ),
+        severity=Severity.DANGER,
+        action=_("Repay"),
+        sms=True,
+    ),
+    Kind(
+        "card_refund_refused",
+        Topic.MONEY,
+        _("A card refused a refund, which went to the balance"),
+        _("Your refund of %(amount)s went to your balance"),
+        _("The card refused the refund of %(amount)s for %(order)s. It was added to the balance of your account."),
     ),
 )

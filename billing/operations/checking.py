@@ -1,0 +1,150 @@
+"""The ledger check: whether the books agree with themselves and with payments, refunds and bills."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import connection
+from django.utils.translation import gettext_noop
+
+from billing.models import LedgerCheck
+from koogallery import clock
+from koogallery.kernel.calls import Call, Role, system_call
+from koogallery.kernel.operations import describe, operation
+
+logger = logging.getLogger(__name__)
+
+MOST_FINDINGS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One sentence that must hold, and the query that finds what breaks it (each row: what, found, expected)."""
+
+    name: str
+    sentence: str
+    query: str
+
+
+CHECKS = (
+    Check(
+        "posting_balances",
+        gettext_noop("Every posting has two entries or more and balances in every currency"),
+        "SELECT p.key, e.currency || ' ' || coalesce(sum(e.amount), 0), '0' FROM billing_posting p "
+        "LEFT JOIN billing_entry e ON e.posting_id = p.id GROUP BY p.id, p.key, e.currency "
+        "HAVING coalesce(sum(e.amount), 1) <> 0 OR count(e.id) < 2",
+    ),
+    Check(
+        "entry_has_posting",
+        gettext_noop("Every entry belongs to a posting and to a ledger account of its currency"),
+        "SELECT e.id::text, e.currency, coalesce(a.currency, '-') FROM billing_entry e "
+        "LEFT JOIN billing_posting p ON p.id = e.posting_id LEFT JOIN billing_ledgeraccount a ON a.id = e.account_id "
+        "WHERE p.id IS NULL OR a.id IS NULL OR a.currency <> e.currency",
+    ),
+    Check(
+        "balance_is_sum",
+        gettext_noop("Every balance is the sum of its entries"),
+        "SELECT a.kind || ':' || a.owner || ':' || a.currency, a.balance::text, coalesce(s.total, 0)::text "
+        "FROM billing_ledgeraccount a LEFT JOIN (SELECT account_id, sum(amount) AS total FROM billing_entry "
+        "GROUP BY account_id) s ON s.account_id = a.id WHERE a.balance <> coalesce(s.total, 0)",
+    ),
+    Check(
+        "order_money",
+        gettext_noop("For every order line, held + earned + settled + refunded = paid"),
+        "WITH paid AS (SELECT line_number AS line, currency, sum(amount) AS paid FROM billing_payment "
+        "WHERE state = 'succeeded' AND purpose = 'order' GROUP BY 1, 2), "
+        "refunded AS (SELECT line_number AS line, currency, sum(amount) AS refunded FROM billing_refund "
+        "GROUP BY 1, 2), "
+        "booked AS (SELECT p.about AS line, e.currency, sum(e.amount) AS there FROM billing_entry e "
+        "JOIN billing_posting p ON p.id = e.posting_id JOIN billing_ledgeraccount a ON a.id = e.account_id "
+        "WHERE a.kind IN ('held', 'earned', 'settled') GROUP BY 1, 2) "
+        "SELECT coalesce(p.line, r.line, b.line), (coalesce(b.there, 0) + coalesce(r.refunded, 0))::text, "
+        "coalesce(p.paid, 0)::text FROM paid p FULL JOIN refunded r USING (line, currency) "
+        "FULL JOIN booked b USING (line, currency) "
+        "WHERE coalesce(b.there, 0) + coalesce(r.refunded, 0) <> coalesce(p.paid, 0)",
+    ),
+    Check(
+        "refund_parts",
+        gettext_noop("Every refund is the sum of its parts and no payment is refunded beyond its amount"),
+        "SELECT r.number, coalesce(sum(t.amount), 0)::text, r.amount::text FROM billing_refund r "
+        "LEFT JOIN billing_refundpart t ON t.refund_id = r.id GROUP BY r.id, r.number, r.amount "
+        "HAVING coalesce(sum(t.amount), 0) <> r.amount UNION ALL "
+        "SELECT p.number, coalesce(sum(t.amount), 0)::text, p.refunded::text FROM billing_payment p "
+        "LEFT JOIN billing_refundpart t ON t.payment_id = p.id GROUP BY p.id, p.number, p.refunded, p.amount "
+        "HAVING coalesce(sum(t.amount), 0) <> p.refunded OR p.refunded > p.amount",
+    ),
+    Check(
+        "payment_booked",
+        gettext_noop("Every payment that succeeded, and no other, is booked once with its amount"),
+        "SELECT p.number, coalesce(b.taken, 0)::text, p.amount::text FROM billing_payment p "
+        "LEFT JOIN LATERAL (SELECT -sum(e.amount) AS taken FROM billing_posting o JOIN billing_entry e "
+        "ON e.posting_id = o.id WHERE o.key = 'pay:' || p.number AND e.amount < 0) b ON TRUE "
+        "WHERE coalesce(b.taken, 0) <> CASE WHEN p.state = 'succeeded' THEN p.amount ELSE 0 END",
+    ),
+    Check(
+        "bill_lines",
+        gettext_noop("Every payment of an order and every refund has its line of Bills"),
+        "SELECT p.number, coalesce(c.amount, 0)::text, p.amount::text FROM billing_payment p "
+        "LEFT JOIN billing_charge c ON c.number = p.number WHERE p.state = 'succeeded' AND p.purpose = 'order' "
+        "AND c.amount IS DISTINCT FROM p.amount UNION ALL "
+        "SELECT r.number, coalesce(c.amount, 0)::text, (-r.amount)::text FROM billing_refund r "
+        "LEFT JOIN billing_charge c ON c.number = r.number WHERE c.amount IS DISTINCT FROM -r.amount",
+    ),
+    Check(
+        "refunds_under_way",
+        gettext_noop("What is under way to cards is what the ledger keeps for it"),
+        "SELECT currency, sum(balance)::text, sum(waiting)::text FROM (SELECT currency, balance, 0 AS waiting "
+        "FROM billing_ledgeraccount WHERE kind = 'refunds' UNION ALL SELECT currency, 0, amount "
+        "FROM billing_refundpart WHERE state = 'pending') n GROUP BY currency HAVING sum(balance) <> sum(waiting)",
+    ),
+    Check(
+        "credit_limits",
+        gettext_noop("The credit granted is the sum of the limits"),
+        "SELECT a.number, coalesce(-g.balance, 0)::text, coalesce(l.total, 0)::text FROM identity_account a "
+        'JOIN (SELECT account_id, sum("limit") AS total FROM billing_creditline GROUP BY account_id) l '
+        "ON l.account_id = a.id LEFT JOIN billing_ledgeraccount g ON g.kind = 'credit_granted' "
+        "AND g.owner = a.id::text WHERE coalesce(-g.balance, 0) <> l.total",
+    ),
+)
+"""Each is one statement, so it sees one moment."""
+
+
+@operation("checkLedger", resource_type="Ledger", roles={Role.OPERATOR, Role.SYSTEM})
+def check_ledger(call: Call) -> LedgerCheck:
+    """Run every check and keep the result; findings are at most 50 a check."""
+    began = clock.monotonic()
+    findings = []
+    with connection.cursor() as cursor:
+        for check in CHECKS:
+            cursor.execute(f"{check.query} LIMIT {MOST_FINDINGS}")
+            findings += [
+                {"check": check.name, "what": what, "found": found, "expected": expected}
+                for what, found, expected in cursor.fetchall()
+            ]
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM billing_posting), (SELECT count(*) FROM billing_entry), "
+            "(SELECT count(*) FROM billing_ledgeraccount), "
+            "(SELECT count(DISTINCT order_number) FROM billing_payment WHERE purpose = 'order')"
+        )
+        postings, entries, accounts, orders = cursor.fetchone()
+    result = LedgerCheck.objects.create(
+        at=call.at,
+        postings=postings,
+        entries=entries,
+        ledger_accounts=accounts,
+        orders=orders,
+        findings=findings,
+        seconds=Decimal(f"{clock.monotonic() - began:.3f}"),
+    )
+    describe(resource_id=str(result.pk), resource_name="ledger", findings=len(findings), postings=postings)
+    if findings:
+        logger.error("ledger_check_failed", extra={"findings": findings[:5], "count": len(findings)})
+    return result
+
+
+def nightly(upto: datetime) -> LedgerCheck:
+    """The check that runs every night."""
+    return check_ledger(system_call(at=upto))

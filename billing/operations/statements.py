@@ -1,0 +1,196 @@
+"""Monthly statements of platform credit: generated on the 3rd, reminded of, lowered by repayments and refunds."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+from django.db.models import F, Min, Sum
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+
+from billing.models import CreditLine, CreditStatement, LedgerAccount, Payment
+from billing.rules.terms import due_within
+from billing.states import CreditKind, LedgerKind, PaymentPurpose, PaymentState, PayMethod
+from koogallery import clock
+from koogallery.kernel import ids
+from koogallery.kernel.calls import Call, Role, system_call
+from koogallery.kernel.money import Money
+from koogallery.kernel.operations import describe, operation, untraced
+from koogallery.kernel.reasons import Missing
+from koogallery.notifications.operations import notify
+
+STATEMENT_DAY = 3
+DUE_DAYS = 30
+REMINDER_DAYS = (-7, -1, 1, 7)
+REMINDER_TIME = time(9)
+
+
+def lower(*, account_id: int, amount: Money, at: datetime) -> Money:
+    """Take a repayment or refund off the open statements, oldest first; how much of it is owed at all.
+
+    Locks the credit line, so that statements and repayments of an account take turns.
+    """
+    lines = CreditLine.objects.select_for_update(no_key=True).filter(account_id=account_id, kind=CreditKind.PLATFORM)
+    if (line := lines.first()) is None:
+        return Money.zero(amount.currency)
+    lowered = min(amount, _owed(line))
+    left = lowered
+    for statement in CreditStatement.objects.filter(account_id=account_id, repaid_at=None).order_by("month"):
+        part = min(left, statement.outstanding)
+        if not part:
+            break
+        statement.repaid += part.amount
+        if not statement.outstanding:
+            statement.repaid_at, statement.remind_at = at, None
+        statement.save(update_fields=["repaid", "repaid_at", "remind_at"])
+        left -= part
+    return lowered
+
+
+def overdue(*, account_id: int, at: datetime) -> bool:
+    """Whether a statement of the account is past its due time and not repaid."""
+    return CreditStatement.objects.filter(account_id=account_id, repaid_at=None, due_at__lt=at).exists()
+
+
+def generate(upto: datetime) -> int:
+    """Write the statements for the previous month that should exist by now and do not; how many.
+
+    Nothing before the 3rd. Asleep for months, the next statement holds all that was not stated.
+    """
+    today = clock.platform_date(upto)
+    if today.day < STATEMENT_DAY:
+        return 0
+    month = _previous_month(today)
+    lines = CreditLine.objects.filter(kind=CreditKind.PLATFORM).exclude(
+        account__in=CreditStatement.objects.filter(month=month).values("account")
+    )
+    made = 0
+    for line in lines.select_related("account").order_by("pk"):
+        statement = issue(system_call(at=upto, account=line.account), line=line.pk, month=month)
+        made += statement is not None
+    return made
+
+
+def _line_locked(call: Call, key: int) -> CreditLine:
+    line = CreditLine.objects.select_for_update(no_key=True, of=("self",)).select_related("account").filter(pk=key)
+    if (found := line.first()) is None:
+        raise Missing("No such credit line.")
+    return found
+
+
+@operation("issueCreditStatement", resource_type="CreditStatement", roles={Role.SYSTEM}, targets={"line": _line_locked})
+def issue(call: Call, *, line: CreditLine, month: date) -> CreditStatement | None:
+    """State what is owed on platform credit since before the end of `month` and not stated; None when nothing is."""
+    if CreditStatement.objects.filter(account=line.account_id, month=month).exists():
+        untraced()
+        return None
+    stated = CreditStatement.objects.filter(account=line.account_id, repaid_at=None).aggregate(
+        left=Coalesce(Sum(F("amount") - F("repaid")), Decimal(0))
+    )["left"]
+    later = Payment.objects.filter(
+        payer=line.account_id,
+        method=PayMethod.CREDIT,
+        purpose=PaymentPurpose.ORDER,
+        state=PaymentState.SUCCEEDED,
+        finished_at__gte=clock.day_start(_next_month(month)),
+    ).aggregate(left=Coalesce(Sum(F("amount") - F("refunded")), Decimal(0)))["left"]
+    amount = _owed(line).amount - stated - later
+    if amount <= 0:
+        untraced()
+        return None
+    statement = CreditStatement(
+        number=ids.numbered("ST", at=call.at),
+        account=line.account,
+        month=month,
+        amount=amount,
+        currency=line.currency,
+        generated_at=call.at,
+        due_at=due_within(generated_at=call.at, days=DUE_DAYS),
+    )
+    statement.remind_at = _next_reminder(statement, after=call.at)
+    statement.save(force_insert=True)
+    describe(resource=statement, amount=statement.money, due=statement.due_at)
+    notify(
+        account_id=line.account_id,
+        kind="credit_statement",
+        params={"month": f"{month:%Y-%m}", "amount": statement.money, "due": statement.due_at},
+        link=reverse("billing:overview"),
+        key=f"credit-statement:{statement.number}",
+        at=call.at,
+    )
+    return statement
+
+
+def next_reminder() -> datetime | None:
+    """When the next reminder of a statement is due."""
+    return CreditStatement.objects.filter(remind_at__isnull=False).aggregate(due=Min("remind_at"))["due"]
+
+
+def remind_due(upto: datetime) -> int:
+    """Send every reminder that is due at or before `upto`; how many."""
+    due = CreditStatement.objects.filter(remind_at__lte=upto).order_by("remind_at", "pk").values_list("pk", flat=True)
+    count = 0
+    for key in list(due):
+        remind(system_call(at=upto), statement=key)
+        count += 1
+    return count
+
+
+def _statement_locked(call: Call, key: int) -> CreditStatement:
+    statement = CreditStatement.objects.select_for_update(no_key=True).filter(pk=key).first()
+    if statement is None:
+        raise Missing("No such statement.")
+    return statement
+
+
+@operation(
+    "remindOfCreditStatement",
+    resource_type="CreditStatement",
+    roles={Role.SYSTEM},
+    targets={"statement": _statement_locked},
+)
+def remind(call: Call, *, statement: CreditStatement) -> CreditStatement:
+    """Remind once of an unpaid statement, 7 and 1 days before and after its due date."""
+    if statement.repaid_at is not None or statement.remind_at is None or statement.remind_at > call.at:
+        untraced()
+        return statement
+    late = call.at > statement.due_at
+    notify(
+        account_id=statement.account_id,
+        kind="credit_statement_overdue" if late else "credit_statement_due",
+        params={"month": f"{statement.month:%Y-%m}", "amount": statement.outstanding, "due": statement.due_at},
+        link=reverse("billing:overview"),
+        key=f"credit-reminder:{statement.number}:{statement.remind_at:%Y%m%d}",
+        at=call.at,
+    )
+    statement.remind_at = _next_reminder(statement, after=call.at)
+    statement.save(update_fields=["remind_at"])
+    return statement
+
+
+def _next_reminder(statement: CreditStatement, *, after: datetime) -> datetime | None:
+    moments = [
+        datetime.combine(statement.last_day + timedelta(days=days), REMINDER_TIME, tzinfo=clock.platform_zone())
+        for days in REMINDER_DAYS
+    ]
+    return next((moment for moment in moments if moment > after), None)
+
+
+def _owed(line: CreditLine) -> Money:
+    available = (
+        LedgerAccount.objects.filter(
+            kind=LedgerKind.PLATFORM_CREDIT, owner=str(line.account_id), currency=line.currency
+        )
+        .values_list("balance", flat=True)
+        .first()
+    )
+    return Money(line.limit - (available or Decimal(0)), line.currency)
+
+
+def _previous_month(day: date) -> date:
+    return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+def _next_month(month: date) -> date:
+    return (month + timedelta(days=32)).replace(day=1)
