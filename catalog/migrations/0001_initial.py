@@ -212,16 +212,15 @@ class Migration(migrations.Migration):
             name="ProductFacet",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("product_id", models.BigIntegerField()),
-                ("category_id", models.IntegerField()),
-                ("parent_id", models.IntegerField()),
-                ("seller_id", models.IntegerField()),
-                ("packed", models.IntegerField()),
-                ("from_price", models.DecimalField(decimal_places=8, max_digits=23, null=True)),
+                ("product_id", models.BigIntegerField(db_index=True)),
+                ("seller_id", models.BigIntegerField()),
+                ("frequent", models.BigIntegerField(default=0)),
+                ("price_key", models.BigIntegerField(null=True)),
+                ("key", models.IntegerField()),
             ],
             options={
                 "verbose_name": "facet row",
-                "constraints": [models.UniqueConstraint(fields=("product_id", "category_id"), name="facet_once")],
+                "constraints": [models.UniqueConstraint(fields=("product_id", "key"), name="facet_once")],
             },
         ),
         migrations.CreateModel(
@@ -249,25 +248,53 @@ class Migration(migrations.Migration):
             fields=[
                 ("product_id", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("name", models.CharField(max_length=260)),
+                ("name_zh", models.CharField(blank=True, max_length=260)),
                 ("document", models.TextField()),
                 ("tokens", django.contrib.postgres.search.SearchVectorField()),
+                ("frequent", models.BigIntegerField(default=0)),
+                ("facets", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                ("categories", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
+                ("seller_id", models.BigIntegerField()),
                 ("popularity", models.PositiveIntegerField(default=0)),
                 ("released", models.DateTimeField()),
-                ("from_price", models.DecimalField(decimal_places=8, max_digits=23, null=True)),
+                ("price_key", models.BigIntegerField(null=True)),
                 ("card", models.JSONField(default=dict)),
             ],
             options={
                 "verbose_name": "search row",
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(
-                        fields=["document"], name="search_document", opclasses=["gin_trgm_ops"]
+                        fastupdate=False, fields=["document"], name="search_document", opclasses=["gin_trgm_ops"]
                     ),
-                    django.contrib.postgres.indexes.GinIndex(fields=["tokens"], name="search_tokens"),
+                    django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=["tokens"], name="search_tokens"),
                     models.Index(fields=["name"], name="search_name", opclasses=["text_pattern_ops"]),
                     models.Index(fields=["-popularity", "-product_id"], name="search_popular"),
                     models.Index(fields=["-released", "-product_id"], name="search_newest"),
-                    models.Index(fields=["from_price", "product_id"], name="search_price"),
+                    models.Index(fields=["price_key", "-product_id"], name="search_price"),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SearchProfile",
+            fields=[
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                (
+                    "frequent_words",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), default=list, size=None
+                    ),
+                ),
+                (
+                    "frequent_trigrams",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=3), default=list, size=None
+                    ),
+                ),
+                ("built_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "search profile",
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="search_profile_single")],
             },
         ),
         migrations.CreateModel(
@@ -388,7 +415,8 @@ class Migration(migrations.Migration):
                         base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None
                     ),
                 ),
-                ("usage_unit", models.CharField(blank=True, max_length=40)),
+                ("usage_unit", models.CharField(blank=True, max_length=40, verbose_name="usage unit (one)")),
+                ("usage_units", models.CharField(blank=True, max_length=40, verbose_name="usage unit (many)")),
                 ("usage_unit_zh", models.CharField(blank=True, max_length=40)),
                 ("package_quota", models.DecimalField(blank=True, decimal_places=4, max_digits=18, null=True)),
                 ("package_months", models.PositiveSmallIntegerField(blank=True, null=True)),
@@ -486,7 +514,8 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(max_length=80)),
                 ("name_zh", models.CharField(blank=True, max_length=80)),
-                ("unit", models.CharField(blank=True, max_length=40)),
+                ("unit", models.CharField(blank=True, max_length=40, verbose_name="unit (many)")),
+                ("unit_one", models.CharField(blank=True, max_length=40, verbose_name="unit (one)")),
                 ("unit_zh", models.CharField(blank=True, max_length=40)),
                 ("minimum", models.DecimalField(blank=True, decimal_places=2, max_digits=12, null=True)),
                 ("maximum", models.DecimalField(blank=True, decimal_places=2, max_digits=12, null=True)),
@@ -570,7 +599,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "vocabulary word",
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(
-                        fields=["word"], name="vocabulary_trigrams", opclasses=["gin_trgm_ops"]
+                        fastupdate=False, fields=["word"], name="vocabulary_trigrams", opclasses=["gin_trgm_ops"]
                     )
                 ],
             },

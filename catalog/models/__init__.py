@@ -6,7 +6,7 @@ from catalog.models.discount import ResellerDiscount, StandingDiscount
 from catalog.models.favorite import Favorite
 from catalog.models.plan import PlanPrice, PricePlan
 from catalog.models.product import Product, ProductImage
-from catalog.models.search import ProductFacet, ProductSearch, Vocabulary
+from catalog.models.search import ProductFacet, ProductSearch, SearchProfile, Vocabulary
 from catalog.models.seller import Seller
 from catalog.models.specification import Attribute, AttributeOption, ChangePath, Sku, Specification
 from catalog.models.stock import StockMovement
@@ -25,6 +25,7 @@ __all__ = [
     "ProductImage",
     "ProductSearch",
     "ResellerDiscount",
+    "SearchProfile",
     "Seller",
     "Sku",
     "Specification",

@@ -1,10 +1,11 @@
-"""What search reads: one prepared document per product on sale, narrow facet rows, a vocabulary.
+"""What search reads: one prepared row per product on sale, narrow facet rows, a vocabulary and its profile.
 
-The database keeps no reference to products here, and the rows are rebuilt by `catalog.operations.indexing`.
+Rebuilt by `catalog.operations.indexing`; nothing here is the truth about a product.
 """
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
@@ -12,30 +13,36 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ProductSearch(models.Model):
-    """The prepared text of a product on sale: normalised, one blank around every word.
+    """The prepared text of a product on sale, as `catalog.rules.words` normalises it.
 
-    `document` is matched by trigrams; `tokens` holds whole words and Chinese bigrams; `from_price` is the lowest unit
-    price in the site's currency.
+    `document` is matched by trigrams, `tokens` by whole words and Chinese pairs, `frequent` is a mask of the profile's
+    frequent words. `facets` are its keys, `price_key` its lowest price in ten-thousandths of the site's currency.
+    `card` is what lists show.
     """
 
     product_id = models.BigIntegerField(primary_key=True)
     name = models.CharField(max_length=260)
+    name_zh = models.CharField(max_length=260, blank=True)
     document = models.TextField()
     tokens = SearchVectorField()
+    frequent = models.BigIntegerField(default=0)
+    facets = ArrayField(models.IntegerField())
+    categories = ArrayField(models.IntegerField())
+    seller_id = models.BigIntegerField()
     popularity = models.PositiveIntegerField(default=0)
     released = models.DateTimeField()
-    from_price = models.DecimalField(max_digits=23, decimal_places=8, null=True)
+    price_key = models.BigIntegerField(null=True)
     card = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("search row")
         indexes = [
-            GinIndex(fields=["document"], name="search_document", opclasses=["gin_trgm_ops"]),
-            GinIndex(fields=["tokens"], name="search_tokens"),
+            GinIndex(fields=["document"], name="search_document", opclasses=["gin_trgm_ops"], fastupdate=False),
+            GinIndex(fields=["tokens"], name="search_tokens", fastupdate=False),
             models.Index(fields=["name"], name="search_name", opclasses=["text_pattern_ops"]),
             models.Index(fields=["-popularity", "-product_id"], name="search_popular"),
             models.Index(fields=["-released", "-product_id"], name="search_newest"),
-            models.Index(fields=["from_price", "product_id"], name="search_price"),
+            models.Index(fields=["price_key", "-product_id"], name="search_price"),
         ]
 
     def __str__(self) -> str:
@@ -43,35 +50,47 @@ class ProductSearch(models.Model):
 
 
 class ProductFacet(models.Model):
-    """What facets count: fixed-width columns only. `categories` of a product stand in rows of their own.
+    """What facets of frequent words are counted on: fixed-width columns, one row per product and category."""
 
-    `packed` holds delivery method, billing modes, supervised, trial and price band in one number.
-    """
-
-    product_id = models.BigIntegerField()
-    category_id = models.IntegerField()
-    parent_id = models.IntegerField()
-    seller_id = models.IntegerField()
-    packed = models.IntegerField()
-    from_price = models.DecimalField(max_digits=23, decimal_places=8, null=True)
+    product_id = models.BigIntegerField(db_index=True)
+    seller_id = models.BigIntegerField()
+    frequent = models.BigIntegerField(default=0)
+    price_key = models.BigIntegerField(null=True)
+    key = models.IntegerField()
 
     class Meta:
         verbose_name = _("facet row")
-        constraints = [models.UniqueConstraint(fields=["product_id", "category_id"], name="facet_once")]
+        constraints = [models.UniqueConstraint(fields=["product_id", "key"], name="facet_once")]
 
     def __str__(self) -> str:
-        return f"{self.product_id} {self.category_id}"
+        return f"{self.product_id} {self.key}"
 
 
 class Vocabulary(models.Model):
-    """Every word that products on sale use, with the number of products that use it."""
+    """A word that products on sale use, and how many of them."""
 
     word = models.CharField(max_length=40, primary_key=True)
     products = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("vocabulary word")
-        indexes = [GinIndex(fields=["word"], name="vocabulary_trigrams", opclasses=["gin_trgm_ops"])]
+        indexes = [GinIndex(fields=["word"], name="vocabulary_trigrams", opclasses=["gin_trgm_ops"], fastupdate=False)]
 
     def __str__(self) -> str:
         return self.word
+
+
+class SearchProfile(models.Model):
+    """What is so frequent that trigrams would read half the catalogue: words (by bit of the mask) and runs of three."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    frequent_words = ArrayField(models.CharField(max_length=40), default=list)
+    frequent_trigrams = ArrayField(models.CharField(max_length=3), default=list)
+    built_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("search profile")
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="search_profile_single")]
+
+    def __str__(self) -> str:
+        return f"{len(self.frequent_words)} frequent words"

@@ -41,6 +41,7 @@ class AttributeSheet:
     name: str
     name_zh: str
     unit: str
+    unit_one: str
     unit_zh: str
     minimum: Decimal | None
     maximum: Decimal | None
@@ -54,6 +55,11 @@ class AttributeSheet:
     @property
     def unit_label(self) -> str:
         return _told(self.unit, self.unit_zh)
+
+    @property
+    def one_label(self) -> str:
+        """One unit in the language in force, as in "a user"."""
+        return _told(self.unit_one or self.unit, self.unit_zh)
 
     @property
     def is_quantity(self) -> bool:
@@ -74,6 +80,7 @@ class PlanSheet:
     term_unit: str
     lengths: tuple[int, ...]
     usage_unit: str
+    usage_units: str
     usage_unit_zh: str
     package_quota: Decimal | None
     package_months: int | None
@@ -84,6 +91,11 @@ class PlanSheet:
     @property
     def usage_label(self) -> str:
         return _told(self.usage_unit, self.usage_unit_zh)
+
+    @property
+    def usage_labels(self) -> str:
+        """The usage unit in the plural, in the language in force."""
+        return _told(self.usage_units or self.usage_unit, self.usage_unit_zh)
 
     @property
     def cycle_label(self) -> str:
@@ -177,7 +189,7 @@ def sheet_of(product: Product) -> Sheet:
         .values_list(
             "pk", "code", "name", "name_zh", "description", "description_zh", "limit_per_account",
             "attributes__pk", "attributes__code", "attributes__kind", "attributes__name", "attributes__name_zh",
-            "attributes__unit", "attributes__unit_zh",
+            "attributes__unit", "attributes__unit_one", "attributes__unit_zh",
             "attributes__minimum", "attributes__maximum", "attributes__step",
             "attributes__options__code", "attributes__options__name", "attributes__options__name_zh",
         )
@@ -189,9 +201,9 @@ def sheet_of(product: Product) -> Sheet:
         specifications.setdefault(row[0], row[:7])
         if row[7] is None:
             continue
-        attributes.setdefault(row[0], {}).setdefault(row[7], row[8:17])
-        if row[17] is not None:
-            options.setdefault(row[7], []).append(Option(*row[17:20]))
+        attributes.setdefault(row[0], {}).setdefault(row[7], row[8:18])
+        if row[18] is not None:
+            options.setdefault(row[7], []).append(Option(*row[18:21]))
     skus = _skus_of(product)
     return Sheet(
         specifications=tuple(
@@ -215,8 +227,8 @@ def _skus_of(product: Product) -> dict[int, list[SkuSheet]]:
         .values_list(
             "specification_id", "pk", "code", "choices",
             "plans__pk", "plans__billing_mode", "plans__model", "plans__term_unit", "plans__lengths",
-            "plans__usage_unit", "plans__usage_unit_zh", "plans__package_quota", "plans__package_months",
-            "plans__overflow", "plans__is_active",
+            "plans__usage_unit", "plans__usage_units", "plans__usage_unit_zh",
+            "plans__package_quota", "plans__package_months", "plans__overflow", "plans__is_active",
             "plans__prices__currency", "plans__prices__unit_price", "plans__prices__bands",
             "plans__prices__length_prices", "plans__prices__overflow_price",
         )
@@ -227,23 +239,24 @@ def _skus_of(product: Product) -> dict[int, list[SkuSheet]]:
     overflows: dict[int, dict[str, Decimal | None]] = {}
     for row in rows:
         cells.setdefault(row[1], row[:4])
-        plan_id, active, currency = row[4], row[14], row[15]
+        plan_id, active, currency = row[4], row[15], row[16]
         if plan_id is None or not active:
             continue
-        plans.setdefault(row[1], {}).setdefault(plan_id, row[4:14])
+        plans.setdefault(row[1], {}).setdefault(plan_id, row[4:15])
         if currency is None:
             continue
         values.setdefault(plan_id, {})[currency] = plan_value(
             mode=row[5], model=row[6], term_unit=row[7], lengths=row[8], currency=currency,
-            unit_price=row[16], bands=row[17], length_prices=row[18],
+            unit_price=row[17], bands=row[18], length_prices=row[19],
         )  # fmt: skip
-        overflows.setdefault(plan_id, {})[currency] = row[19]
+        overflows.setdefault(plan_id, {})[currency] = row[20]
     found: dict[int, list[SkuSheet]] = {}
     for sku_id, (specification_id, _pk, code, choices) in cells.items():
         sheets = tuple(
             PlanSheet(
                 pk=plan_id, billing_mode=row[1], term_unit=row[3], lengths=tuple(row[4] or ()),
-                usage_unit=row[5], usage_unit_zh=row[6], package_quota=row[7], package_months=row[8], overflow=row[9],
+                usage_unit=row[5], usage_units=row[6], usage_unit_zh=row[7],
+                package_quota=row[8], package_months=row[9], overflow=row[10],
                 values=values.get(plan_id, {}), overflow_prices=overflows.get(plan_id, {}),
             )
             for plan_id, row in plans.get(sku_id, {}).items()

@@ -1,0 +1,63 @@
+"""The shelves of the storefront (guide 7.2), and further ones that load tests fill."""
+
+from __future__ import annotations
+
+# (code, parent, name, name_zh, summary, summary_zh, icon)
+SHELVES: list[tuple[str, str, str, str, str, str, str]] = [
+    ("infrastructure", "", "Infrastructure software", "基础软件",
+     "Runtimes, databases, backup", "运行环境、数据库、备份", "cpu"),
+    ("business", "", "Business software", "企业应用",
+     "BI, finance, CRM, commerce", "商业智能、财务、CRM、电商", "briefcase"),
+    ("developer", "", "Developer tools", "开发者工具", "Testing, logs, source control", "测试、日志、源码管理", "code"),
+    ("services", "", "Professional services", "专业服务", "Migration, training, upkeep", "迁移、培训、运维", "shield"),
+    ("runtime", "infrastructure", "Running environment", "运行环境", "", "", ""),
+    ("databases", "infrastructure", "Databases and cache memory", "数据库与缓存", "", "", ""),
+    ("content", "infrastructure", "Content management", "内容管理", "", "", ""),
+    ("administration", "infrastructure", "System administration", "系统管理", "", "", ""),
+    ("big-data", "infrastructure", "Big data analytics", "大数据分析", "", "", ""),
+    ("storage", "infrastructure", "Storage and backup", "存储与备份", "", "", ""),
+    ("intelligence", "business", "Business intelligence", "商业智能", "", "", ""),
+    ("finance", "business", "Financial services", "金融服务", "", "", ""),
+    ("enterprise", "business", "Enterprise application", "企业应用软件", "", "", ""),
+    ("crm", "business", "Customer relationship management", "客户关系管理", "", "", ""),
+    ("commerce", "business", "E-commerce", "电子商务", "", "", ""),
+    ("projects", "business", "Project management", "项目管理", "", "", ""),
+    ("middleware", "developer", "Internet middleware", "互联网中间件", "", "", ""),
+    ("development", "developer", "Application development", "应用开发", "", "", ""),
+    ("issues", "developer", "Issue and bug tracking", "问题与缺陷跟踪", "", "", ""),
+    ("logs", "developer", "Log analysis", "日志分析", "", "", ""),
+    ("source", "developer", "Source control", "源码管理", "", "", ""),
+    ("testing", "developer", "Testing", "测试", "", "", ""),
+    ("data-transfer", "services", "Data transfer", "数据迁移", "", "", ""),
+    ("consulting", "services", "Consulting and training", "咨询与培训", "", "", ""),
+    ("configuration", "services", "Environment configuration", "环境配置", "", "", ""),
+    ("maintenance", "services", "Maintenance", "运维", "", "", ""),
+]  # fmt: skip
+
+# (parent, code, name, name_zh)
+LOAD_SHELVES: list[tuple[str, str, str, str]] = [
+    ("infrastructure", "networking", "Networking", "网络"),
+    ("infrastructure", "queues", "Message queues", "消息队列"),
+    ("infrastructure", "containers", "Containers", "容器"),
+    ("infrastructure", "monitoring", "Monitoring", "监控"),
+    ("infrastructure", "identity", "Identity and access", "身份与访问"),
+    ("infrastructure", "security", "Security", "安全"),
+    ("business", "human-resources", "Human resources", "人力资源"),
+    ("business", "documents", "Documents", "文档"),
+    ("business", "marketing", "Marketing", "营销"),
+    ("business", "support", "Customer support", "客户支持"),
+    ("business", "logistics", "Logistics", "物流"),
+    ("business", "collaboration", "Collaboration", "协作"),
+    ("developer", "build", "Build and release", "构建与发布"),
+    ("developer", "interfaces", "API management", "接口管理"),
+    ("developer", "machine-learning", "Machine learning", "机器学习"),
+    ("developer", "media", "Images and video", "图像与视频"),
+    ("developer", "science", "Scientific computing", "科学计算"),
+    ("developer", "quality", "Code quality", "代码质量"),
+    ("services", "integration", "Integration", "集成"),
+    ("services", "audit", "Security audit", "安全审计"),
+    ("services", "optimisation", "Performance optimisation", "性能优化"),
+    ("services", "design", "Solution design", "方案设计"),
+    ("services", "onboarding", "Onboarding", "上线服务"),
+    ("services", "recovery", "Disaster recovery", "灾难恢复"),
+]

@@ -1,0 +1,494 @@
+"""Finding products: words, typos, filters, facets, order. Everything that the category page shows of its list.
+
+A word that few products have is looked up by trigrams; frequent words are bits of a mask; Chinese and short words are
+whole tokens. Facets are counted on packed keys. Only when nothing is found are words corrected.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from catalog.models import Category, SearchProfile
+from catalog.rules import facets, words
+from catalog.rules.facets import Counts, Selection, Tree
+from koogallery.kernel import pagecache
+
+PER_PAGE = 20
+RANKED_AT_MOST = 500
+BROWSED_AT_MOST = 10_000
+CANDIDATES = 64
+
+ORDERS = {
+    "relevance": "",
+    "newest": "released DESC, product_id DESC",
+    "popularity": "popularity DESC, product_id DESC",
+    "price": "price_key ASC NULLS LAST, product_id DESC",
+    "price-down": "price_key DESC NULLS LAST, product_id DESC",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of results. `corrected` is the query that was used instead when nothing was found for the one given."""
+
+    cards: list[dict[str, Any]]
+    counts: Counts
+    page: int
+    pages: int
+    sort: str
+    corrected: str = ""
+
+    @property
+    def total(self) -> int:
+        return self.counts.total
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """Conditions on `catalog_productsearch` for the words of a query."""
+
+    query: str
+    conditions: tuple[str, ...] = ()
+    params: tuple[Any, ...] = ()
+    mask: int = 0
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether an index narrows it down; else only frequent words are asked for, or nothing."""
+        return bool(self.conditions)
+
+
+def find(*, query: str = "", selection: Selection, sort: str = "", page: int = 1, per_page: int = PER_PAGE) -> Found:
+    """The products on sale that match every word of `query` and the selection, in the order asked for.
+
+    Without a query the order is by popularity. At most the 500 best of a search are shown, 10,000 when browsing.
+    """
+    asked = " ".join(words.words_of(query)[: words.MOST_WORDS])
+    sort = sort if sort in ORDERS and (asked or sort != "relevance") else ("relevance" if asked else "popularity")
+    found = _find(asked, selection, sort, page, per_page)
+    if found.counts.total or not asked:
+        return found
+    if _groups_are_empty(asked, selection) and (corrected := correct(asked)):
+        again = _find(corrected, selection, sort, page, per_page)
+        if again.counts.total:
+            return Found(
+                cards=again.cards,
+                counts=again.counts,
+                page=again.page,
+                pages=again.pages,
+                sort=sort,
+                corrected=corrected,
+            )
+    return found
+
+
+def _groups_are_empty(asked: str, selection: Selection) -> bool:
+    """Whether the words match nothing at all, rather than nothing within the filters."""
+    return selection.is_empty or not _find(asked, Selection(), "relevance", 1, 1).counts.total
+
+
+def _find(asked: str, selection: Selection, sort: str, page: int, per_page: int) -> Found:
+    match = _match(asked)
+    most = RANKED_AT_MOST if asked else BROWSED_AT_MOST
+    page = max(1, min(page, most // per_page))
+    if match.is_selective:
+        groups, sellers, cards = _selective(match, selection, sort, page, per_page)
+    else:
+        groups, sellers = _grouped(match.mask, selection)
+        cards = _walked(match, selection, sort, page, per_page)
+    counts = facets.count(groups, selection=selection, tree=category_tree()).with_sellers(dict(sellers))
+    shown = min(counts.total, most)
+    return Found(cards=cards, counts=counts, page=page, pages=max(1, -(-shown // per_page)), sort=sort)
+
+
+# What words mean
+
+
+def _match(asked: str) -> _Match:
+    profile = frequent()
+    conditions: list[str] = []
+    params: list[Any] = []
+    mask = 0
+    for word in asked.split():
+        if words.is_chinese(word[0]):
+            conditions.append("tokens @@ %s::tsquery")
+            params.append(" & ".join(f"'{pair}'" for pair in words.bigrams(word)))
+        elif word in profile.masks:
+            mask |= profile.masks[word]
+        elif len(word) < 3:
+            conditions.append("tokens @@ %s::tsquery")
+            params.append(f"'{word}'" if len(word) < 2 else f"'{word}':*")
+        elif all(run in profile.trigrams for run in words.trigrams(word)):
+            conditions.append("tokens @@ %s::tsquery")
+            params.append(f"'{word}':*")
+        else:
+            conditions.append("document LIKE %s")
+            params.append(f"%{word}%")
+    return _Match(query=asked, conditions=tuple(conditions), params=tuple(params), mask=mask)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frequent:
+    masks: dict[str, int]
+    trigrams: frozenset[str]
+
+
+class _PerVersion:
+    """A value that holds as long as nothing shown has changed; asked for each time while Redis is away."""
+
+    def __init__(self, make: Any) -> None:
+        self._make = make
+        self._kept: tuple[int, Any] | None = None
+
+    def __call__(self) -> Any:
+        version = pagecache.version()
+        if self._kept is not None and version is not None and self._kept[0] == version:
+            return self._kept[1]
+        value = self._make()
+        if version is not None:
+            self._kept = (version, value)
+        return value
+
+
+def _read_frequent() -> _Frequent:
+    profile = SearchProfile.objects.filter(pk=1).first()
+    if profile is None:
+        return _Frequent({}, frozenset())
+    return _Frequent(
+        {word: 1 << bit for bit, word in enumerate(profile.frequent_words)}, frozenset(profile.frequent_trigrams)
+    )
+
+
+def _read_categories() -> tuple[list[Category], Tree]:
+    found = list(Category.objects.all())
+    return found, Tree({each.pk: each.parent_id for each in found})
+
+
+_frequent = _PerVersion(_read_frequent)
+_categories = _PerVersion(_read_categories)
+
+
+def frequent() -> _Frequent:
+    """The words and runs of three letters that too many products have."""
+    found: _Frequent = _frequent()
+    return found
+
+
+def categories() -> list[Category]:
+    """All categories, in their order; kept per process until something shown changes."""
+    found: list[Category] = _categories()[0]
+    return found
+
+
+def category_tree() -> Tree:
+    """Which category lies below which."""
+    found: Tree = _categories()[1]
+    return found
+
+
+# Rows
+
+
+def _filters(selection: Selection, *, without_seller: bool = False) -> tuple[list[str], list[Any]]:
+    """The selection as conditions on `catalog_productsearch`."""
+    conditions: list[str] = []
+    params: list[Any] = []
+    if selection.category:
+        conditions.append("categories @> %s")
+        params.append([selection.category])
+    for condition, values in _key_conditions(selection, column="facets[1]"):
+        conditions.append(condition)
+        params.extend(values)
+    if selection.seller and not without_seller:
+        conditions.append("seller_id = %s")
+        params.append(selection.seller)
+    price, values = _price(selection)
+    return conditions + price, params + values
+
+
+def _price(selection: Selection) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = []
+    params: list[Any] = []
+    if selection.price_from is not None:
+        conditions.append("price_key >= %s")
+        params.append(selection.price_from)
+    if selection.price_to is not None:
+        conditions.append("price_key <= %s")
+        params.append(selection.price_to)
+    return conditions, params
+
+
+def _key_conditions(selection: Selection, *, column: str) -> list[tuple[str, list[Any]]]:
+    """Method, modes, supervised and trial as conditions on a key; categories not included."""
+    found: list[tuple[str, list[Any]]] = []
+    if selection.methods:
+        found.append((f"({column} & 15) = ANY(%s)", [selection.method_bits]))
+    if selection.mode_mask:
+        found.append((f"({column} & %s) <> 0", [selection.mode_mask]))
+    if selection.supervised is not None:
+        found.append((f"({column} & {facets.SUPERVISED}) {'<>' if selection.supervised else '='} 0", []))
+    if selection.trial:
+        found.append((f"({column} & {facets.TRIAL}) <> 0", []))
+    return found
+
+
+def _counts_row(selection: Selection) -> tuple[str, list[Any]]:
+    """Whether a key stands for its product under the selected category, as `Tree.counts_row` says."""
+    category = selection.category
+    if not category:
+        return f"(key & {facets.FIRST}) <> 0", []
+    tree = category_tree()
+    if tree.is_top(category):
+        condition = f"(key >> {facets.CATEGORY_SHIFT}) = ANY(%s) AND (key & {facets.FIRST_IN_PARENT}) <> 0"
+        return condition, [tree.within(category)]
+    return f"(key >> {facets.CATEGORY_SHIFT}) = %s", [category]
+
+
+def _group_columns(selection: Selection) -> tuple[str, list[Any]]:
+    """Two filtered counts: of keys within seller and price, and of sellers within everything but the seller."""
+    price, price_params = _price(selection)
+    seller = ["seller_id = %s"] if selection.seller else []
+    key_filter = " AND ".join(seller + price) or "TRUE"
+    key_params = ([selection.seller] if selection.seller else []) + price_params
+    own, own_params = _counts_row(selection)
+    conditions, params = [own], list(own_params)
+    for condition, values in _key_conditions(selection, column="key"):
+        conditions.append(condition)
+        params.extend(values)
+    seller_filter = " AND ".join(conditions + price)
+    return (
+        f"count(*) FILTER (WHERE {key_filter}), count(*) FILTER (WHERE {seller_filter})",
+        key_params + params + price_params,
+    )
+
+
+def _split(rows: Sequence[Sequence[Any]]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    groups = [(row[0], row[2]) for row in rows if row[0] is not None and row[2]]
+    sellers = [(row[1], row[3]) for row in rows if row[1] is not None and row[3]]
+    return groups, sellers
+
+
+def _selective(
+    match: _Match, selection: Selection, sort: str, page: int, per_page: int
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]], list[dict[str, Any]]]:
+    """One statement: the matches once, their facets, and the page of the best of them."""
+    where, params = list(match.conditions), list(match.params)
+    if match.mask:
+        where.append("frequent & %s = %s")
+        params += [match.mask, match.mask]
+    columns, column_params = _group_columns(selection)
+    filters, filter_params = _filters(selection)
+    score, score_params = _score(match.query)
+    order = ORDERS[sort] or f"{score} DESC, popularity DESC, product_id DESC"
+    sql = f"""
+        WITH hits AS MATERIALIZED (
+            SELECT product_id, name, name_zh, popularity, released, price_key, seller_id, facets, categories
+            FROM catalog_productsearch WHERE {" AND ".join(where)}
+        ), grouped AS (
+            SELECT key, seller_id, {columns}
+            FROM (SELECT unnest(facets) AS key, seller_id, price_key FROM hits) rows
+            GROUP BY GROUPING SETS ((key), (seller_id))
+        ), best AS (
+            SELECT product_id, row_number() OVER (ORDER BY {order}) AS place
+            FROM hits WHERE {" AND ".join(filters) or "TRUE"}
+            ORDER BY place LIMIT %s OFFSET %s
+        )
+        SELECT key, seller_id, "count", count_1, NULL::jsonb, NULL::bigint
+        FROM grouped AS grouped (key, seller_id, "count", count_1)
+        UNION ALL
+        SELECT NULL, NULL, NULL, NULL, s.card, best.place FROM best JOIN catalog_productsearch s USING (product_id)
+    """  # noqa: S608 (built of constants; values are parameters)
+    bound = [*params, *column_params]
+    bound += score_params if not ORDERS[sort] else []
+    bound += [*filter_params, per_page, (page - 1) * per_page]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, bound)
+        rows = cursor.fetchall()
+    groups, sellers = _split([row for row in rows if row[5] is None])
+    placed = sorted((row[5], row[4]) for row in rows if row[5] is not None) if len(rows) else []
+    return groups, sellers, [_card(card) for _place, card in sorted(placed, key=lambda each: each[0])]
+
+
+def _card(stored: Any) -> dict[str, Any]:
+    """A stored card; a raw cursor hands JSON over as text."""
+    if isinstance(stored, str):
+        card: dict[str, Any] = json.loads(stored)
+        return card
+    return dict(stored)
+
+
+def _score(query: str) -> tuple[str, list[Any]]:
+    """4 for the exact name, 3 for a name that begins so, 2 for a name with every word, else 1."""
+    every = query.split()
+    english = " AND ".join("name LIKE %s" for _ in every)
+    chinese = " AND ".join("name_zh LIKE %s" for _ in every)
+    parts = [f"%{word}%" for word in every]
+    joined = query.replace(" ", "")
+    return (
+        "CASE WHEN name IN (%s, %s) OR name_zh IN (%s, %s) THEN 4 WHEN name LIKE %s OR name_zh LIKE %s THEN 3 "
+        f"WHEN ({english}) OR ({chinese}) THEN 2 ELSE 1 END",
+        [query, joined, query, joined, f"{query}%", f"{query}%", *parts, *parts],
+    )
+
+
+class _Kept:
+    """Grouped keys by what they were counted for, as long as nothing shown has changed."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._version: int | None = None
+        self._kept: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Any, make: Any) -> Any:
+        version = pagecache.version()
+        if version is None:
+            return make()
+        with self._lock:
+            if self._version != version:
+                self._kept.clear()
+                self._version = version
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        value = make()
+        with self._lock:
+            if self._version == version:
+                self._kept[key] = value
+                while len(self._kept) > self._most:
+                    self._kept.popitem(last=False)
+        return value
+
+
+_kept_groups = _Kept(256)
+
+
+def _grouped(mask: int, selection: Selection) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Facets of frequent words, or of everything, from the narrow table; kept until something shown changes."""
+    found: tuple[list[tuple[int, int]], list[tuple[int, int]]] = _kept_groups.get(
+        (mask, selection), functools.partial(_count_groups, mask, selection)
+    )
+    return found
+
+
+def _count_groups(mask: int, selection: Selection) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    columns, params = _group_columns(selection)
+    where = "WHERE frequent & %s = %s" if mask else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT key, seller_id, {columns} FROM catalog_productfacet {where} "  # noqa: S608
+            "GROUP BY GROUPING SETS ((key), (seller_id))",
+            [*params, *([mask, mask] if mask else [])],
+        )
+        return _split(cursor.fetchall())
+
+
+def _walked(match: _Match, selection: Selection, sort: str, page: int, per_page: int) -> list[dict[str, Any]]:
+    """A page of what frequent words (or none) leave, by walking the index of its order."""
+    conditions, params = _filters(selection)
+    if match.mask:
+        conditions.append("frequent & %s = %s")
+        params += [match.mask, match.mask]
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    offset = (page - 1) * per_page
+    with connection.cursor() as cursor:
+        if match.query and sort == "relevance":
+            score, score_params = _score(match.query)
+            named = f"{where} {'AND' if where else 'WHERE'} name LIKE %s"
+            columns = "product_id, name, name_zh, popularity"
+            cursor.execute(
+                f"""
+                WITH candidates AS MATERIALIZED (
+                    (SELECT {columns} FROM catalog_productsearch {named} LIMIT {RANKED_AT_MOST})
+                    UNION
+                    (SELECT {columns} FROM catalog_productsearch {where}
+                     ORDER BY popularity DESC, product_id DESC LIMIT {RANKED_AT_MOST})
+                ), best AS (
+                    SELECT product_id,
+                        row_number() OVER (ORDER BY {score} DESC, popularity DESC, product_id DESC) AS place
+                    FROM candidates ORDER BY place LIMIT %s OFFSET %s
+                )
+                SELECT s.card FROM best JOIN catalog_productsearch s USING (product_id) ORDER BY best.place
+                """,  # noqa: S608
+                [*params, f"{match.query}%", *params, *score_params, per_page, offset],
+            )
+        else:
+            cursor.execute(
+                f"SELECT card FROM catalog_productsearch {where} "  # noqa: S608
+                f"ORDER BY {ORDERS[sort] or ORDERS['popularity']} LIMIT %s OFFSET %s",
+                [*params, per_page, offset],
+            )
+        return [_card(row[0]) for row in cursor.fetchall()]
+
+
+# Typos and suggestions
+
+
+def correct(asked: str) -> str:
+    """The query with each unknown word replaced by the nearest known one; empty when nothing can be corrected."""
+    changed, corrected = False, []
+    for word in asked.split():
+        near = None if words.is_chinese(word[0]) else _nearest(word)
+        changed = changed or near is not None
+        corrected.append(near or word)
+    return " ".join(corrected) if changed else ""
+
+
+def _nearest(word: str) -> str | None:
+    if not words.typos_allowed(word):
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM catalog_vocabulary WHERE word = %s", [word])
+        if cursor.fetchone():
+            return None
+        cursor.execute(
+            "SELECT word, products FROM catalog_vocabulary WHERE word = ANY(%s)", [sorted(words.one_typo_away(word))]
+        )
+        if near := words.closest(word, cursor.fetchall()):
+            return near
+        if words.typos_allowed(word) < 2:
+            return None
+        cursor.execute(
+            "SELECT word, products FROM catalog_vocabulary WHERE word %% %s AND length(word) BETWEEN %s AND %s "
+            "ORDER BY similarity(word, %s) DESC, products DESC LIMIT %s",
+            [word, len(word) - 2, len(word) + 2, word, CANDIDATES],
+        )
+        return words.closest(word, cursor.fetchall())
+
+
+def suggestions(query: str, *, most: int = 8) -> list[dict[str, Any]]:
+    """The cards of products whose name has the words of the query, names that begin so first."""
+    asked = " ".join(words.words_of(query)[: words.MOST_WORDS])
+    if not asked or (len(asked) < 2 and not words.is_chinese(asked[0])):
+        return []
+    match = _match(asked)
+    every = [f"%{word}%" for word in asked.split()]
+    english = " AND ".join("name LIKE %s" for _ in every)
+    chinese = " AND ".join("name_zh LIKE %s" for _ in every)
+    columns = "product_id, name, popularity, card"
+    own, own_params = ("", [])
+    if match.is_selective and not match.mask:
+        own = f"""
+            UNION (SELECT {columns} FROM (
+                SELECT {columns}, name_zh FROM catalog_productsearch WHERE {" AND ".join(match.conditions)} LIMIT 2000
+            ) hits WHERE ({english}) OR ({chinese}) ORDER BY popularity DESC LIMIT {most * 2})
+        """  # noqa: S608
+        own_params = [*match.params, *every, *every]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT card FROM (
+                (SELECT {columns} FROM catalog_productsearch WHERE name LIKE %s ORDER BY name LIMIT {most * 8}) {own}
+            ) found ORDER BY (name = %s) DESC, (name LIKE %s) DESC, popularity DESC, product_id DESC LIMIT %s
+            """,  # noqa: S608
+            [f"{asked}%", *own_params, asked, f"{asked}%", most],
+        )
+        return [_card(row[0]) for row in cursor.fetchall()]

@@ -1,0 +1,1 @@
+"""Pure rules of the catalogue: words and typos, packed facet keys, shown prices."""
