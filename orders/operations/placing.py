@@ -143,11 +143,10 @@ def _agreed_texts(account: Account, conditions: catalog.PurchaseConditions, agre
     """The texts that this order signs. Raises `Refused` for one that was not ticked."""
     texts = eligibility.texts_to_sign(account, conditions.agreement_subjects)
     for text in texts:
-        if text.subject in agreed:
-            continue
-        if text.subject == identity.TERMS:
-            raise Refused("terms_not_accepted", field="terms")
-        raise Refused("agreement_not_accepted", field="agreements", title=text.title)
+        if text.subject != identity.TERMS and text.subject not in agreed:
+            raise Refused("agreement_not_accepted", field="agreements", title=text.title)
+    if identity.TERMS not in agreed:
+        raise Refused("terms_not_accepted", field="terms")
     return texts
 
 
