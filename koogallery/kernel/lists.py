@@ -36,13 +36,10 @@ columns are also kept in the user's session. Several lists on one page get a `pr
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.core.exceptions import EmptyResultSet
@@ -50,125 +47,47 @@ from django.db import OperationalError, connections
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from koogallery import clock
-from koogallery.kernel import display
-from koogallery.kernel.reasons import Refused
+from koogallery.kernel import display, markup
+from koogallery.kernel.exports import BYTE_ORDER_MARK, csv_line
+from koogallery.kernel.list_cells import Action, Column, RowPainter, actions
+from koogallery.kernel.list_filters import (
+    ChoiceFilter,
+    DateRangeFilter,
+    Filter,
+    Search,
+    TextFilter,
+)
+
+__all__ = [
+    "Action",
+    "BoundList",
+    "Bulk",
+    "ChoiceFilter",
+    "Column",
+    "DateRangeFilter",
+    "Empty",
+    "ListPage",
+    "Search",
+    "Tab",
+    "TextFilter",
+    "actions",
+]
 
 PAGE_SIZES = (10, 20, 50, 100)
 EXACT_TO = 1_000
 DEEPEST_ROW = 10_000
 EXPORT_LIMIT = 10_000
 SESSION_KEY = "lists"
-DANGEROUS_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-Getter = str | Callable[[Any], Any]
 
 
 # What a list is made of
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing to do with a row.
-
-    `refused` (what `operations.may` answers) or a `reason` disables it and says why; `post` sends a form with
-    `fields`; `confirm` is the sentence that a dialog asks first, naming the object and what happens.
-    """
-
-    label: Any
-    url: str = ""
-    post: bool = False
-    confirm: Any = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    danger: bool = False
-    refused: Refused | None = None
-    reason: Any = ""
-
-    @property
-    def why_not(self) -> str:
-        """Why it cannot be done, or nothing."""
-        return self.refused.sentence if self.refused is not None else str(self.reason)
-
-    @property
-    def who(self) -> str:
-        """Who can help when it cannot be done."""
-        return display.who_can_help(self.refused)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column.
-
-    `value` is an attribute path or a function of the row (default: the attribute named like the key); what it
-    returns is shown by its type (`display.value_html`). `html` is a function of the row returning safe markup and
-    is the fastest way to a special cell; `template` names a template or `file.html#partial` given `row`, `value`,
-    `request` and `list`. `link` gives the address that the cell leads to, `note` a small second line.
-    `sort` names the fields to order by. `csv` is what an export holds: a getter, or False to leave the column out.
-    """
-
-    key: str
-    label: Any
-    value: Getter | None = None
-    html: Callable[[Any], Any] | None = None
-    template: str = ""
-    link: Callable[[Any], str] | None = None
-    note: Callable[[Any], Any] | None = None
-    sort: str | tuple[str, ...] = ()
-    numeric: bool = False
-    mono: bool = False
-    strong: bool = False
-    hideable: bool = True
-    shown: bool = True
-    csv: Getter | bool = True
-    actions: Callable[[Any, HttpRequest], Iterable[Action]] | None = None
-
-    @property
-    def sort_fields(self) -> tuple[str, ...]:
-        """The fields to order by, ascending."""
-        return (self.sort,) if isinstance(self.sort, str) else self.sort
-
-    @property
-    def css(self) -> str:
-        """The classes of the column's cells."""
-        names = ("num" if self.numeric else "", "mono" if self.mono else "", "ops" if self.actions else "")
-        return " ".join(name for name in names if name)
-
-    def get(self, row: Any) -> Any:
-        """The column's value of a row."""
-        return get(row, self.value if self.value is not None else self.key)
-
-    def exported(self, row: Any) -> Any:
-        """The column's value of a row as an export holds it."""
-        if self.csv is True:
-            return self.get(row)
-        return get(row, self.csv)  # type: ignore[arg-type]
-
-
-def actions(getter: Callable[[Any, HttpRequest], Iterable[Action]]) -> Column:
-    """The Operation column, to be put last: two actions as links; of more, the first and **More**."""
-    return Column("operation", gettext_lazy("Operation"), actions=getter, hideable=False, csv=False)
-
-
-def get(row: Any, getter: Getter) -> Any:
-    """Follow `a.b.c` through attributes, keys and calls without arguments, or call `getter` with the row."""
-    if callable(getter):
-        return getter(row)
-    value = row
-    for part in getter.split("."):
-        value = value[part] if isinstance(value, Mapping) else getattr(value, part, None)
-        if callable(value):
-            value = value()
-        if value is None:
-            return None
-    return value
 
 
 @dataclass(frozen=True)
@@ -187,27 +106,6 @@ class Tab:
 
 
 @dataclass(frozen=True)
-class Search:
-    """The search field: every word must occur in one of `fields`, or `apply(queryset, text)` decides."""
-
-    fields: Sequence[str] = ()
-    placeholder: Any = ""
-    apply: Callable[[QuerySet, str], QuerySet] | None = None
-    label: Any = ""
-
-    def narrow(self, queryset: QuerySet, text: str) -> QuerySet:
-        """The rows that match `text`."""
-        if self.apply is not None:
-            return self.apply(queryset, text)
-        for word in text.split()[:8]:
-            either = Q()
-            for name in self.fields:
-                either |= Q(**{f"{name}__icontains": word})
-            queryset = queryset.filter(either)
-        return queryset
-
-
-@dataclass(frozen=True)
 class Empty:
     """What stands where there is nothing yet: one sentence and the next step."""
 
@@ -215,167 +113,6 @@ class Empty:
     text: Any = ""
     action: Any = ""
     url: str = ""
-
-
-class Filter(Protocol):
-    """What the toolbar needs of a filter."""
-
-    def names(self) -> tuple[str, ...]:
-        """The names it uses in the URL."""
-
-    def bind(self, request: HttpRequest, values: Mapping[str, str]) -> BoundFilter:
-        """Read the URL; anything that is not valid counts as not given."""
-
-
-@dataclass(frozen=True)
-class BoundFilter:
-    """A filter with what the URL says: its control, its chip, and how it narrows."""
-
-    key: str
-    label: Any
-    kind: str
-    values: dict[str, str]
-    chip: str = ""
-    choices: Sequence[tuple[str, Any]] = ()
-    narrow: Callable[[QuerySet], QuerySet] = field(default=lambda queryset: queryset)
-
-    @property
-    def active(self) -> bool:
-        """Whether it leaves rows out."""
-        return bool(self.chip)
-
-    @property
-    def value(self) -> str:
-        """The value of a filter with one name."""
-        return self.values.get(self.key, "")
-
-    @property
-    def first(self) -> str:
-        """The first day of a date range, as the control wants it."""
-        return self.values.get(f"{self.key}_from", "")
-
-    @property
-    def last(self) -> str:
-        """The last day of a date range, as the control wants it."""
-        return self.values.get(f"{self.key}_to", "")
-
-
-@dataclass(frozen=True)
-class ChoiceFilter:
-    """One of several values: `field` equals it, or `apply(queryset, value)` decides."""
-
-    key: str
-    label: Any
-    choices: Sequence[tuple[str, Any]] | Callable[[HttpRequest], Sequence[tuple[str, Any]]]
-    field: str = ""
-    apply: Callable[[QuerySet, str], QuerySet] | None = None
-
-    def names(self) -> tuple[str, ...]:
-        return (self.key,)
-
-    def bind(self, request: HttpRequest, values: Mapping[str, str]) -> BoundFilter:
-        choices = self.choices(request) if callable(self.choices) else self.choices
-        options = [(str(value), label) for value, label in choices]
-        chosen = values.get(self.key, "")
-        label = dict(options).get(chosen)
-        if not chosen or label is None:
-            return BoundFilter(self.key, self.label, "choice", {}, choices=options)
-
-        def narrow(queryset: QuerySet) -> QuerySet:
-            if self.apply is not None:
-                return self.apply(queryset, chosen)
-            return queryset.filter(**{self.field or self.key: chosen})
-
-        return BoundFilter(
-            self.key,
-            self.label,
-            "choice",
-            {self.key: chosen},
-            chip=str(label),
-            choices=options,
-            narrow=narrow,
-        )
-
-
-@dataclass(frozen=True)
-class TextFilter:
-    """A text that `field` contains, or that `apply(queryset, text)` looks for; `exact` compares whole values."""
-
-    key: str
-    label: Any
-    field: str = ""
-    apply: Callable[[QuerySet, str], QuerySet] | None = None
-    exact: bool = False
-
-    def names(self) -> tuple[str, ...]:
-        return (self.key,)
-
-    def bind(self, request: HttpRequest, values: Mapping[str, str]) -> BoundFilter:
-        text = values.get(self.key, "").strip()[:200]
-        if not text:
-            return BoundFilter(self.key, self.label, "text", {})
-
-        def narrow(queryset: QuerySet) -> QuerySet:
-            if self.apply is not None:
-                return self.apply(queryset, text)
-            name = self.field or self.key
-            return queryset.filter(**{name if self.exact else f"{name}__icontains": text})
-
-        return BoundFilter(self.key, self.label, "text", {self.key: text}, chip=text, narrow=narrow)
-
-
-@dataclass(frozen=True)
-class DateRangeFilter:
-    """From one day through another, both included, as days of the shown zone (R1)."""
-
-    key: str
-    label: Any
-    field: str
-    is_date: bool = False
-
-    def names(self) -> tuple[str, ...]:
-        return (f"{self.key}_from", f"{self.key}_to")
-
-    def bind(self, request: HttpRequest, values: Mapping[str, str]) -> BoundFilter:
-        first = read_day(values.get(f"{self.key}_from", ""))
-        last = read_day(values.get(f"{self.key}_to", ""))
-        kept: dict[str, str] = {}
-        if first:
-            kept[f"{self.key}_from"] = first.isoformat()
-        if last:
-            kept[f"{self.key}_to"] = last.isoformat()
-        chip = ""
-        if first and last:
-            chip = f"{display.date_text(first)} – {display.date_text(last)}"
-        elif first:
-            chip = _("from %(day)s") % {"day": display.date_text(first)}
-        elif last:
-            chip = _("until %(day)s") % {"day": display.date_text(last)}
-
-        def narrow(queryset: QuerySet) -> QuerySet:
-            where = {}
-            if first:
-                where[f"{self.field}__gte"] = first if self.is_date else zone_day_start(first)
-            if last:
-                following = last + timedelta(days=1)
-                where[f"{self.field}__lt"] = following if self.is_date else zone_day_start(following)
-            return queryset.filter(**where)
-
-        return BoundFilter(self.key, self.label, "dates", kept, chip=chip, narrow=narrow)
-
-
-def read_day(text: str) -> date | None:
-    """A calendar date in ISO form between the years 1990 and 2200, else None."""
-    try:
-        day = date.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return day if 1990 <= day.year <= 2200 else None
-
-
-def zone_day_start(day: date) -> datetime:
-    """00:00:00 of a day in the shown zone."""
-    return datetime(day.year, day.month, day.day, tzinfo=timezone.get_current_timezone())
 
 
 @dataclass(frozen=True)
@@ -515,7 +252,6 @@ class BoundList:
         self.caption = declared.caption
         self.search = declared.search
         self.error = False
-        self._keys = 0
         self._base = queryset
         self._read_url()
 
@@ -729,38 +465,14 @@ class BoundList:
         """The rows of this page as shown."""
         declared = self.declared
         label = _("Select")
+        painter = RowPainter(self.columns, self.request, id=self.id, bound=self)
         rows = []
         for item in self._objects[: self.size]:
             css = declared.row_class(item) if declared.row_class else ""
             select = declared.selectable(item) if declared.selectable else ""
-            cells = mark_safe("".join(self._cell(column, item) for column in self.columns))
+            cells = painter.cells(item)
             rows.append(Row(item, css, cells, select, f"{label} {select}"))
         return rows
-
-    def _cell(self, column: Column, item: Any) -> SafeString:
-        if column.actions is not None:
-            inner: Any = self._actions_html(column.actions(item, self.request))
-        elif column.template:
-            value = column.get(item) if column.value is not None else None
-            context = {"row": item, "value": value, "list": self}
-            inner = render_to_string(column.template, context, request=self.request)
-        else:
-            inner = display.value_html(column.html(item) if column.html else column.get(item))
-            if column.link and inner != display.NOTHING and (url := column.link(item)):
-                inner = format_html('<a href="{}">{}</a>', url, inner)
-            if column.strong:
-                inner = format_html("<strong>{}</strong>", inner)
-            if column.note and (note := column.note(item)):
-                inner = format_html('{} <small class="note">{}</small>', inner, display.value_html(note))
-        return format_html('<td data-label="{}" class="{}">{}</td>', column.label, column.css, inner)
-
-    def _actions_html(self, found: Iterable[Action]) -> SafeString:
-        items = list(found)
-        if not items:
-            return SafeString(display.NOTHING)
-        inline = 2 if len(items) < 3 else 1
-        context = {"actions": items[:inline], "more": items[inline:], "list": self}
-        return SafeString(render_to_string("components/actions.html", context, request=self.request))
 
     # What the template shows
 
@@ -871,12 +583,6 @@ class BoundList:
         return self.declared.empty
 
     @property
-    def next_key(self) -> str:
-        """A name for the next menu or dialog of a row, steady from one request to the next."""
-        self._keys += 1
-        return f"{self.id}-{self._keys}"
-
-    @property
     def path(self) -> str:
         """The address without state."""
         return self.request.path
@@ -925,12 +631,12 @@ class BoundList:
     @property
     def hidden_html(self) -> SafeString:
         """`hidden_fields` as inputs."""
-        return hidden_inputs(self.hidden_fields)
+        return markup.hidden_inputs(self.hidden_fields)
 
     @property
     def all_html(self) -> SafeString:
         """`all_fields` as inputs."""
-        return hidden_inputs(self.all_fields)
+        return markup.hidden_inputs(self.all_fields)
 
     @property
     def names(self) -> dict[str, str]:
@@ -957,7 +663,7 @@ class BoundList:
     def csv_lines(self, *, limit: int = EXPORT_LIMIT) -> Iterator[str]:
         """The lines of the export: a byte order mark, the translated heads, the rows."""
         columns = [column for column in self.declared.columns if column.csv is not False]
-        yield "\ufeff"
+        yield BYTE_ORDER_MARK
         yield csv_line([column.label for column in columns])
         queryset = self.queryset[:limit]
         if limit <= EXPORT_LIMIT:
@@ -968,7 +674,7 @@ class BoundList:
             yield csv_line([column.exported(item) for column in columns])
 
 
-# Counting and writing
+# Counting
 
 
 def count_many(querysets: Mapping[str, QuerySet]) -> dict[str, int]:
@@ -998,33 +704,3 @@ def count_many(querysets: Mapping[str, QuerySet]) -> dict[str, int]:
 def shown_count(count: int) -> str:
     """A count as shown: exact to 1,000, then `1,000+`."""
     return f"{EXACT_TO:,}+" if count > EXACT_TO else f"{count:,}"
-
-
-class _Echo:
-    def write(self, text: str) -> str:
-        return text
-
-
-_writer = csv.writer(_Echo())  # type: ignore[arg-type]
-
-
-def csv_line(values: Iterable[Any]) -> str:
-    """One CSV line, with text cells that a spreadsheet would run made harmless by a leading apostrophe."""
-    return _writer.writerow([neutral(value) for value in values])  # type: ignore[return-value]
-
-
-def neutral(value: Any) -> str:
-    """A value as a CSV cell; text that starts with `= + - @`, tab or return gets an apostrophe, numbers stay."""
-    text = display.value_text(value)
-    if text.startswith(DANGEROUS_STARTS) and not _is_number(value):
-        return f"'{text}"
-    return text
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
-
-
-def hidden_inputs(pairs: Iterable[tuple[str, str]]) -> SafeString:
-    """Hidden inputs for a form that keeps a list's state."""
-    return format_html_join("", '<input type="hidden" name="{}" value="{}">', pairs)

@@ -11,7 +11,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from koogallery.kernel import display, lists
+from koogallery.kernel import display, exports
 from koogallery.kernel.money import Money
 
 LATE = datetime(2027, 1, 5, 15, 59, 59, tzinfo=UTC)
@@ -82,14 +82,14 @@ def test_any_name_has_letters_and_a_tint(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\tx", "\rx"])
 def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless(text: str) -> None:
-    assert lists.neutral(text) == f"'{text}"
+    assert exports.neutral(text) == f"'{text}"
 
 
 def test_a_negative_number_stays_a_number() -> None:
-    assert lists.neutral(Decimal("-3.50")) == "-3.50"
-    assert lists.neutral(-3) == "-3"
+    assert exports.neutral(Decimal("-3.50")) == "-3.50"
+    assert exports.neutral(-3) == "-3"
 
 
 @given(st.text(max_size=30))
 def test_no_text_cell_starts_dangerously(text: str) -> None:
-    assert not lists.neutral(text).startswith(lists.DANGEROUS_STARTS)
+    assert not exports.neutral(text).startswith(exports.DANGEROUS_STARTS)

@@ -11,12 +11,11 @@ from django import template
 from django.middleware.csrf import get_token
 from django.template.context import Context
 from django.template.loader import render_to_string
-from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from koogallery.kernel import charts, display, pages
+from koogallery.kernel import charts, display, markup
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
 
@@ -85,20 +84,7 @@ def shown(value: Any) -> Any:
 @register.simple_tag
 def icon(name: str, label: str = "", *, size: str = "") -> SafeString:
     """`{% icon "bell" %}`; decorative unless it has a label; `size` sm or lg."""
-    return icon_html(name, label, size=size)
-
-
-def icon_html(name: str, label: str = "", *, size: str = "") -> SafeString:
-    """An icon of the sprite `img/icons.svg`."""
-    css = f"icon icon-{size}" if size in {"sm", "lg"} else "icon"
-    address = static("img/icons.svg")
-    if label:
-        return format_html(
-            '<svg class="{}" role="img" aria-label="{}"><use href="{}#{}"/></svg>', css, label, address, name
-        )
-    return format_html(
-        '<svg class="{}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>', css, address, name
-    )
+    return markup.icon_html(name, label, size=size)
 
 
 @register.simple_tag
@@ -114,8 +100,8 @@ def copy(text: Any, *, mono: bool = True, shown: str = "") -> SafeString:
         words,
         text,
         _("Copy %(text)s") % {"text": words},
-        SafeString(icon_html("copy").replace('class="icon"', 'class="icon todo"')),
-        SafeString(icon_html("check").replace('class="icon"', 'class="icon done"')),
+        markup.icon_html("copy", extra="todo"),
+        markup.icon_html("check", extra="done"),
     )
 
 
@@ -149,54 +135,31 @@ def button(
         raise ValueError(f"No button variant {variant!r}.")
     css = "button" + (f" button-{variant}" if variant else "") + (f" button-{size}" if size else "")
     css += " button-wide" if wide else ""
-    inner = format_html("{}{}", icon_html(icon), label) if icon else format_html("{}", label)
+    inner = format_html("{}{}", markup.icon_html(icon), label) if icon else format_html("{}", label)
     why = refused.sentence if refused is not None else str(reason)
     if why:
-        return disabled_html(label=inner, css=css, why=why, who=display.who_can_help(refused))
+        return markup.disabled_html(label=inner, css=css, why=why, who=display.who_can_help(refused))
     if href:
         return format_html('<a class="{}" href="{}">{}</a>', css, href, inner)
     if dialog:
-        return format_html(
-            '<button type="submit" class="{}" form="confirm-form" name="confirm" value="{}" data-dialog="{}" '
-            'aria-haspopup="dialog">{}</button>',
-            css,
-            dialog,
-            dialog,
-            inner,
-        )
+        return markup.opener_html(label=inner, css=css, dialog=dialog)
     if menu:
         return format_html(
             '<button type="button" class="{}" popovertarget="{}" aria-haspopup="true">{}{}</button>',
             css,
             menu,
             inner,
-            icon_html("chevron-down", size="sm"),
+            markup.icon_html("chevron-down", size="sm"),
         )
     extra = format_html(' name="{}" value="{}"', name, value) if name else ""
     extra = format_html('{} form="{}"', extra, form) if form else extra
     return format_html('<button type="{}" class="{}"{}>{}</button>', type, css, extra, inner)
 
 
-def disabled_html(*, label: Any, css: str, why: str, who: str = "") -> SafeString:
-    """A control that cannot be used now but can be reached: a press, hover or focus says why and who can help."""
-    key = f"why-{secrets.token_hex(4)}"
-    return format_html(
-        '<button type="button" class="{}" aria-disabled="true" popovertarget="{}" popovertargetaction="show" '
-        'aria-describedby="{}" data-why>{}</button><span class="why" id="{}" popover role="tooltip">{}{}</span>',
-        css,
-        key,
-        key,
-        label,
-        key,
-        why,
-        f" {who}" if who else "",
-    )
-
-
 @register.simple_tag
 def idempotency_field() -> SafeString:
     """The hidden key of a form that creates something (R18)."""
-    return format_html('<input type="hidden" name="{}" value="{}">', pages.KEY_FIELD, pages.new_key())
+    return markup.idempotency_html()
 
 
 # Boxes around content
@@ -227,7 +190,7 @@ def notice(content: SafeString, *, tone: str = "info", icon: str = "", title: An
         '<div class="notice notice-{}"{}>{}<div>{}{}</div></div>',
         tone,
         SafeString(' role="alert"') if tone == "danger" else "",
-        icon_html(chosen),
+        markup.icon_html(chosen),
         strong,
         content,
     )
@@ -269,27 +232,18 @@ def dialog(context: Context, content: SafeString, id: str, *, title: Any, wide: 
 
     Put the form inside, its buttons in a `<footer>`. Without JavaScript the page shows it for `?confirm=<id>`.
     """
+    return markup.dialog_html(content, id=id, title=title, wide=wide, is_open=_asked_for(context, id))
+
+
+def _asked_for(context: Context, id: str) -> bool:
     request = context.get("request")
-    is_open = request is not None and request.GET.get("confirm") == id
-    return format_html(
-        '<dialog class="dialog{}" id="{}" aria-labelledby="{}-title"{}><header><h2 id="{}-title">{}</h2></header>'
-        "{}</dialog>",
-        " dialog-wide" if wide else "",
-        id,
-        id,
-        SafeString(" open") if is_open else "",
-        id,
-        title,
-        content,
-    )
+    return request is not None and request.GET.get("confirm") == id
 
 
 @register.simple_tag
 def cancel_dialog(label: Any = "") -> SafeString:
     """The Cancel button of a dialog; without JavaScript it shows the page without the dialog."""
-    return format_html(
-        '<button type="submit" class="button" form="confirm-form" data-close>{}</button>', label or _("Cancel")
-    )
+    return markup.cancel_html(label)
 
 
 @register.simple_block_tag(takes_context=True)
@@ -309,27 +263,17 @@ def confirm(
     `{% confirm "cancel-order" title=_("Cancel order") action=url %}…{% endconfirm %}`; the content may hold fields.
     """
     request = context.get("request")
-    hidden = "".join(
-        format_html('<input type="hidden" name="{}" value="{}">', name, value) for name, value in (fields or {}).items()
-    )
-    token = (
-        format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', get_token(request))
-        if request
-        else ""
-    )
-    form = format_html(
-        '<form method="post" action="{}">{}{}{}<div class="dialog-body">{}</div>'
-        '<footer>{}<button type="submit" class="button {}">{}</button></footer></form>',
-        action,
-        token,
-        idempotency_field(),
-        SafeString(hidden),
+    return markup.confirm_html(
         content,
-        cancel_dialog(),
-        "button-danger-solid" if danger else "button-primary",
-        label or _("OK"),
+        id=id,
+        title=title,
+        action=action,
+        token=get_token(request) if request is not None else "",
+        label=label,
+        danger=danger,
+        fields=fields,
+        is_open=_asked_for(context, id),
     )
-    return dialog(context, form, id, title=title)
 
 
 @register.simple_block_tag
@@ -397,7 +341,7 @@ def secret(context: Context, url: str, *, label: Any, refused: Refused | None = 
 @register.simple_tag
 def disabled(label: Any, why: Any, *, who: Any = "", link: bool = False) -> SafeString:
     """A control that says why it cannot be used."""
-    return disabled_html(label=label, css="link" if link else "button", why=str(why), who=str(who))
+    return markup.disabled_html(label=label, css="link" if link else "button", why=str(why), who=str(who))
 
 
 @register.filter
