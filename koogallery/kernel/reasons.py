@@ -227,6 +227,12 @@ _LIST = [
     ),
     Reason("interface_missing", "This product has no SaaS interface.", "该商品没有 SaaS 接口。"),
     Reason("activity_unknown", "This version of the interface has no such activity.", "该接口版本不支持此活动。"),
+    Reason(
+        "debug_parameters",
+        "No request can be made of these parameters: {detail}",
+        "无法用这些参数生成请求：{detail}",
+        status=400,
+    ),
     Reason("secret_missing", "There is no password to show.", "没有可显示的密码。"),
     Reason(
         "resource_not_in_use",

@@ -230,6 +230,19 @@ add(
         severity=Severity.DANGER,
         action=_("Interface Calls"),
     ),
+    Kind(
+        "product_suspended",
+        Topic.SELLING,
+        _("A product was taken off sale because its server failed"),
+        _("%(product)s was taken off sale"),
+        _(
+            "Your server answered no call for %(product)s on %(days)s days in a row, so that the product is off sale. "
+            "Repair the server and run a debug: as soon as one passes, the product is on sale again."
+        ),
+        severity=Severity.DANGER,
+        required=True,
+        action=_("Debug the interface"),
+    ),
 )
 
 # Money

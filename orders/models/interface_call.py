@@ -11,7 +11,8 @@ from koogallery.kernel.guard import GuardedModel
 from orders.models.line import OrderLine
 from orders.models.order import Order
 from orders.models.resource import Resource
-from orders.states import CallState
+from orders.saas.codes import outcome_sentence
+from orders.states import CALL_MOVES, CallState
 
 
 class InterfaceCall(GuardedModel):
@@ -87,6 +88,16 @@ class InterfaceCall(GuardedModel):
         """The state as an enum."""
         return CallState(self.state)
 
+    @property
+    def is_replayable(self) -> bool:
+        """Whether it ended without success and can be made again."""
+        return CALL_MOVES.allowed(self.state_enum, CallState.WAITING)
+
+    @property
+    def last_sentence(self) -> str:
+        """The last answer in words, in the language in force."""
+        return outcome_sentence(self.last_code)
+
 
 class InterfaceAttempt(GuardedModel):
     """One try of a call: what was sent and answered, with secrets masked."""
@@ -109,9 +120,15 @@ class InterfaceAttempt(GuardedModel):
         verbose_name_plural = _("interface attempts")
         ordering = ["at", "pk"]
         constraints = [models.UniqueConstraint(fields=["call", "number"], name="attempt_once")]
+        indexes = [models.Index(fields=["at"], name="attempt_at")]
 
     def __str__(self) -> str:
         return f"{self.call_id} #{self.number}"
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in words, in the language in force."""
+        return outcome_sentence(self.code)
 
 
 class UsageRecord(GuardedModel):

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from koogallery import clock
@@ -48,6 +49,7 @@ class Resource(GuardedModel):
     password = EncryptedTextField(_("password"), blank=True)
     memo = models.TextField(_("note of the seller"), blank=True)
     handover_text = models.TextField(_("hand-over text"), blank=True)
+    handover_text_zh = models.TextField(blank=True)
     info_at = models.DateTimeField(_("application information since"), null=True, blank=True)
 
     purchased_at = models.DateTimeField(_("purchased"))
@@ -117,6 +119,12 @@ class Resource(GuardedModel):
     def awaits_information(self) -> bool:
         """Whether the seller's server still has to bring the application information."""
         return bool(self.instance_id) and self.info_at is None and self.status != ResourceStatus.CLOSED
+
+    @property
+    def handover(self) -> str:
+        """The seller's hand-over text as bought, in the language in force."""
+        chinese = (translation.get_language() or "en").startswith("zh")
+        return (chinese and self.handover_text_zh) or self.handover_text
 
     def remaining_days(self, at: datetime) -> int | None:
         """Expiry date minus today's date in the platform zone (R4); None without an expiry."""

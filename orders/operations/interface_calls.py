@@ -1,14 +1,18 @@
 """Calls to sellers' servers: written with what caused them, made outside of any transaction, recorded one by one.
 
 A claim gives a call to one worker for the length of a lease; a worker that dies leaves it to the next after that.
-Sellers recognise a repeated creation by order and line, so asking again makes nothing twice.
+While it asks, a worker holds an advisory lock of the call, so that a lease that ended too early (a rehearsal's clock
+was advanced) lets nobody ask twice at once. Sellers recognise a repeated creation by order and line, so asking again
+makes nothing twice.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,25 +21,19 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import translation
 
+from catalog.operations import suspending
 from koogallery import clock
 from koogallery.kernel import guard, ids
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import after_commit, describe, operation
-from koogallery.kernel.reasons import Missing, Refused
+from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
 from orders.models import InterfaceAttempt, InterfaceCall, Order, OrderLine, Resource
 from orders.operations import cancelling
 from orders.queries.interface import call_locked, sellers_call_locked
 from orders.rules.trying import LATER, schedule_of
 from orders.saas import codes
-from orders.saas.activities import (
-    Activity,
-    InterfaceVersion,
-    InvalidCall,
-    SellerRequest,
-    build_request,
-    supports,
-)
+from orders.saas.activities import Activity, InterfaceVersion, InvalidCall, SellerRequest, build_request
 from orders.saas.answers import CallResult, failed
 from orders.saas.codes import CallError, CallStatus
 from orders.saas.transport import call_seller
@@ -44,9 +42,11 @@ from orders.states import CALL_MOVES, CallState, OrderState
 if TYPE_CHECKING:
     from catalog.models import Product
 
+logger = logging.getLogger(__name__)
+
 LEASE = timedelta(seconds=60)
-BATCH = 16
-MASKED_PARAMETERS = ("mobilePhone", "email")
+BATCH = 32
+BUDGET_SECONDS = 15.0
 
 
 def enqueue(
@@ -101,31 +101,70 @@ def next_due() -> datetime | None:
 
 
 def run_due(upto: datetime) -> int:
-    """Make every call due at or before `upto`, end those whose time is over; return how many were handled."""
+    """Make the calls due at or before `upto`, end those whose time is over; return how many were handled.
+
+    Stops after some seconds of slow servers, so that other sweeps get their turn; the rest stays due.
+    """
     handled = 0
-    while claimed := _claim(upto):
-        over = [call for call in claimed if call.deadline_at <= upto]
-        for call in over:
-            give_up(system_call(at=call.deadline_at), interface_call=call.number)
-        asked = [call for call in claimed if call.deadline_at > upto]
-        for call, sent in zip(asked, _ask(asked), strict=True):
-            record_answer(system_call(at=upto), interface_call=call.number, sent=sent)
+    until = clock.monotonic() + BUDGET_SECONDS
+    while clock.monotonic() < until and (claimed := _claim(upto)):
+        with _alone(claimed):
+            _handle(_still_claimed(claimed, upto), upto)
         handled += len(claimed)
     return handled
 
 
-def _claim(upto: datetime) -> list[InterfaceCall]:
-    """Take due calls for the length of a lease; no other worker asks meanwhile."""
+def _handle(calls: Sequence[InterfaceCall], upto: datetime) -> None:
+    for call in (call for call in calls if call.deadline_at <= upto):
+        _end_one(call)
+    asked = [call for call in calls if call.deadline_at > upto]
+    for call, sent in zip(asked, _ask(asked), strict=True):
+        try:
+            record_answer(system_call(at=upto), interface_call=call.number, sent=sent)
+        except Exception:
+            logger.exception("interface_answer_not_recorded", extra={"call": call.number})
+
+
+def _end_one(call: InterfaceCall) -> None:
+    """Give up a call; when even that fails, park it where people see it."""
+    try:
+        give_up(system_call(at=call.deadline_at), interface_call=call.number)
+    except Exception:
+        logger.exception("interface_call_not_given_up", extra={"call": call.number})
+        park(system_call(at=call.deadline_at), interface_call=call.number)
+
+
+def _claim(upto: datetime) -> list[int]:
+    """Take due calls for the length of a lease; no other worker takes them meanwhile."""
     with transaction.atomic(), guard.opened("claimInterfaceCalls"), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE orders_interfacecall SET claimed_until = %s, next_try_at = %s WHERE id IN ("
             "SELECT id FROM orders_interfacecall WHERE next_try_at <= %s ORDER BY next_try_at, id LIMIT %s "
-            "FOR UPDATE SKIP LOCKED) RETURNING id",
+            "FOR NO KEY UPDATE SKIP LOCKED) RETURNING id",
             [upto + LEASE, upto + LEASE, upto, BATCH],
         )
-        taken = [row[0] for row in cursor.fetchall()]
-    calls = InterfaceCall.objects.filter(pk__in=taken).select_related("product")
-    return sorted(calls, key=lambda call: call.pk)
+        return sorted(row[0] for row in cursor.fetchall())
+
+
+@contextmanager
+def _alone(call_ids: Sequence[int]) -> Iterator[None]:
+    """Hold the advisory locks of the calls, taken in the order of their ids, until they were asked and recorded."""
+    keys = [f"interface-call:{call_id}" for call_id in call_ids]
+    with connection.cursor() as cursor:
+        for key in keys:
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [key])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            for key in keys:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+
+
+def _still_claimed(call_ids: Sequence[int], upto: datetime) -> list[InterfaceCall]:
+    """The calls as they are now, without those that another worker took or ended while this one waited."""
+    mine = InterfaceCall.objects.filter(pk__in=call_ids, claimed_until=upto + LEASE, state=CallState.WAITING)
+    return list(mine.select_related("product").order_by("pk"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +194,7 @@ def _prepare(call: InterfaceCall) -> SellerRequest | str:
         parameters["businessId"] = ids.public_id()
     try:
         return build_request(
-            version=InterfaceVersion(int(call.version)),
+            version=InterfaceVersion(int(_version(call))),
             url=call.product.interface_url,
             key=call.product.interface_key,
             activity=Activity(call.activity),
@@ -165,6 +204,11 @@ def _prepare(call: InterfaceCall) -> SellerRequest | str:
         )
     except (InvalidCall, ValueError) as error:
         return str(error)
+
+
+def _version(call: InterfaceCall) -> str:
+    """The version that the product's server speaks today."""
+    return call.product.interface_version or call.version
 
 
 def _exchange(request: SellerRequest | str, key: str) -> Sent:
@@ -202,6 +246,7 @@ def record_answer(call: Call, *, interface_call: InterfaceCall, sent: Sent) -> I
     interface_call.last_code = result.code or (result.error.value if result.error else "")
     interface_call.last_message = (result.message or result.detail)[:500]
     interface_call.claimed_until = None
+    interface_call.version = _version(interface_call)
     describe(attempt=interface_call.tries, code=interface_call.last_code, status=result.status.value)
     if interface_call.state != CallState.WAITING:
         interface_call.save(update_fields=["tries", "last_code", "last_message", "claimed_until"])
@@ -211,9 +256,16 @@ def record_answer(call: Call, *, interface_call: InterfaceCall, sent: Sent) -> I
     elif result.status is CallStatus.REFUSED and interface_call.activity != Activity.QUERY_INSTANCE:
         _end(interface_call, CallState.REFUSED, at=call.at)
         _refused(call, interface_call)
+    elif interface_call.test or _is_pointless(interface_call):
+        _end(interface_call, CallState.GIVEN_UP, at=call.at)
     else:
         _try_again(interface_call, at=call.at)
     return interface_call
+
+
+def _is_pointless(interface_call: InterfaceCall) -> bool:
+    """Whether nobody needs the answer any more: information about a resource that was closed."""
+    return interface_call.activity == Activity.QUERY_INSTANCE and _is_closed(interface_call)
 
 
 def _is_answered(interface_call: InterfaceCall, result: CallResult) -> bool:
@@ -236,9 +288,7 @@ def _end(interface_call: InterfaceCall, state: CallState, *, at: datetime) -> No
 def _try_again(interface_call: InterfaceCall, *, at: datetime) -> None:
     schedule = schedule_of(interface_call.activity, test=interface_call.test)
     following = schedule.next_try(first=interface_call.first_try_at, after=at)
-    interface_call.next_try_at = (
-        max(following, at) if following < interface_call.deadline_at else interface_call.deadline_at
-    )
+    interface_call.next_try_at = min(following, interface_call.deadline_at)
     interface_call.save()
 
 
@@ -246,17 +296,20 @@ def _succeeded(call: Call, interface_call: InterfaceCall, result: CallResult) ->
     from orders.operations import provisioning, resources  # both write calls themselves
 
     if interface_call.test:
+        suspending.resume(call, product=interface_call.product.code)
         return
     order, line = interface_call.order, interface_call.line
     if interface_call.activity == Activity.NEW_INSTANCE and order is not None and line is not None:
-        if order.state == OrderState.CANCELED or _is_closed(interface_call):
+        if order.state == OrderState.CANCELED:
             provisioning.release_instance(call, order=order, line=line, instance_id=result.instance_id)
         else:
             provisioning.instance_created(call, order=order, line=line, instance_id=result.instance_id)
     elif interface_call.activity == Activity.QUERY_INSTANCE and interface_call.resource is not None:
         for info in result.instances:
             if info.application is not None:
-                resources.keep_information(call, resource=interface_call.resource, application=info.application)
+                resources.keep_information(
+                    call, resource=interface_call.resource.number, application=info.application
+                )
                 break
 
 
@@ -282,14 +335,13 @@ def _creation_failed(call: Call, interface_call: InterfaceCall) -> None:
     if order.state == OrderState.PROCESSING:
         cancelling.cancel_undeliverable(call, order=order, reason=_reason(interface_call))
     elif interface_call.resource is not None and interface_call.resource.closed_at is None:
-        resources.close_undelivered(call, resource=interface_call.resource)
+        resources.close_undelivered(call, resource=interface_call.resource.number)
 
 
 def _reason(interface_call: InterfaceCall) -> str:
     """Why creation failed, in English, as it is kept with the order; pages show it by its code."""
     with translation.override("en"):
-        code = interface_call.last_code
-        return codes.error_sentence(code) if code in set(CallError) else codes.code_sentence(code)
+        return codes.outcome_sentence(interface_call.last_code) or codes.error_sentence(CallError.TIMEOUT)
 
 
 @operation(
@@ -318,10 +370,23 @@ def give_up(call: Call, *, interface_call: InterfaceCall) -> InterfaceCall:
         given_up = creation or interface_call.test
         _end(interface_call, CallState.GIVEN_UP if given_up else CallState.PARKED, at=call.at)
     describe(state=interface_call.state, tries=interface_call.tries)
-    if creation and not interface_call.replays:
+    if creation:
         _creation_failed(call, interface_call)
     if not interface_call.test:
         _tell_seller(interface_call, at=call.at)
+    return interface_call
+
+
+@operation(
+    "parkInterfaceCall",
+    resource_type="InterfaceCall",
+    roles={Role.SYSTEM},
+    targets={"interface_call": call_locked},
+)
+def park(call: Call, *, interface_call: InterfaceCall) -> InterfaceCall:
+    """Park a call that could not even be given up, where its seller and operations managers see and replay it."""
+    if interface_call.state == CallState.WAITING:
+        _end(interface_call, CallState.PARKED, at=call.at)
     return interface_call
 
 
@@ -351,7 +416,7 @@ def _tell_seller(interface_call: InterfaceCall, *, at: datetime) -> None:
 )
 def replay(call: Call, *, interface_call: InterfaceCall) -> InterfaceCall:
     """Make an ended call again, with its own schedule from now on. Raises `Refused("call_not_replayable")`."""
-    if not CALL_MOVES.allowed(interface_call.state_enum, CallState.WAITING):
+    if not interface_call.is_replayable or interface_call.test:
         raise Refused("call_not_replayable", state=interface_call.state_enum.label)
     interface_call.state = CallState.WAITING
     interface_call.replays += 1
@@ -362,37 +427,3 @@ def replay(call: Call, *, interface_call: InterfaceCall) -> InterfaceCall:
     interface_call.save()
     nudge()
     return interface_call
-
-
-def _debugged_product(call: Call, code: Any) -> Product:
-    from catalog import queries as catalog  # the seller's own product, whatever its state
-
-    product = catalog.product_by_code(str(code)[:64])
-    if product.seller.account_id != call.account_id:
-        raise Missing(f"product {code}")
-    return product
-
-
-@operation(
-    "debugInterface",
-    resource_type="InterfaceCall",
-    roles={Role.SELLER},
-    targets={"product": _debugged_product},
-    once=True,
-)
-def debug(call: Call, *, product: Product, activity: str, parameters: Mapping[str, str]) -> InterfaceCall:
-    """Ask the seller's server once with `testFlag` 1. Raises `Refused` for an activity its version has not."""
-    if not product.interface_version:
-        raise Refused("interface_missing")
-    wanted = Activity(activity) if activity in set(Activity) else None
-    if wanted is None or not supports(version=InterfaceVersion(int(product.interface_version)), activity=wanted):
-        raise Refused("activity_unknown", field="activity")
-    number = ids.public_id()
-    return enqueue(
-        call,
-        activity=wanted,
-        product=product,
-        key=f"debug:{number}",
-        parameters=dict(parameters),
-        test=True,
-    )

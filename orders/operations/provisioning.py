@@ -20,20 +20,18 @@ from orders.operations.moving import tell
 from orders.saas.activities import Activity, expire_time
 from orders.states import RESOURCE_MOVES, OrderStep, OrderType, ResourceStatus
 
-AT_ONCE = (BillingMode.ON_DEMAND, BillingMode.ON_DEMAND_PKG)
-
 
 def start(call: Call, *, order: Order) -> None:
     """Begin the delivery of a locked order that just left Pending payment, in its transaction.
 
-    Supervised products wait for their service flow, SaaS for the seller's server; pay-per-use, packages and products
-    with a hand-over text are there at once.
+    Supervised products wait for their service flow, SaaS that was paid for the seller's server; pay-per-use, packages
+    and products with a hand-over text are there at once.
     """
     line = order.line
     tell(order, OrderStep.DELIVERY_STARTED, at=call.at)
     if line.supervised:
         _create(call, order, line, status=ResourceStatus.IN_DELIVERY)
-    elif order.product.has_interface and line.billing_mode not in AT_ONCE:
+    elif order.product.has_interface and line.billing_mode != BillingMode.ON_DEMAND:
         request_instance(call, order, line, resource=None)
     else:
         resource = make_ready(call, order, line)
@@ -72,7 +70,7 @@ def _creation_parameters(order: Order, line: OrderLine, *, at: datetime) -> dict
         "trialFlag": "1" if order.type == OrderType.TRIAL else "0",
         "expireTime": expire_time(term.expires_at) if term else "",
         "amount": format(line.total.rounded().amount, "f"),
-        "userId": str(user.pk) if user and order.contact_kind else "",
+        "userId": user.number if user and order.contact_kind else "",
         "userName": user.username if user and order.contact_kind == "user_name" else "",
         "mobilePhone": user.mobile if user and order.contact_kind == "mobile" else "",
         "email": user.email if user and order.contact_kind == "email" else "",
@@ -99,25 +97,31 @@ def make_ready(call: Call, order: Order, line: OrderLine, *, instance_id: str = 
 
 
 def instance_created(call: Call, *, order: Order, line: OrderLine, instance_id: str) -> Resource:
-    """The instance exists: the resource is ready, or learns its instance; then its information is asked for."""
-    resource = line.resources.select_for_update().first()
+    """The instance exists: the resource is ready, or learns its instance; then its information is asked for.
+
+    A resource that was closed meanwhile has its instance released.
+    """
+    resource = line.resources.select_for_update(of=("self",), no_key=True).select_related("product").first()
     if resource is None:
         resource = make_ready(call, order, line, instance_id=instance_id)
     else:
         resource.instance_id = instance_id
         resource.save(update_fields=["instance_id"])
-    ask_information(call, resource)
+    if resource.closed_at is None:
+        ask_information(call, resource, line=line)
+    else:
+        release_instance(call, order=order, line=line, instance_id=instance_id, resource=resource)
     return resource
 
 
-def ask_information(call: Call, resource: Resource) -> InterfaceCall:
+def ask_information(call: Call, resource: Resource, *, line: OrderLine) -> InterfaceCall:
     """Write the `queryInstance` call that brings the application information."""
     return interface_calls.enqueue(
         call,
         activity=Activity.QUERY_INSTANCE,
         product=resource.product,
-        order=resource.line.order,
-        line=resource.line,
+        order=line.order,
+        line=line,
         resource=resource,
         key=f"{Activity.QUERY_INSTANCE}:{resource.number}",
         parameters={"instanceId": resource.instance_id},
@@ -166,6 +170,7 @@ def _create(call: Call, order: Order, line: OrderLine, *, status: ResourceStatus
         purchased_at=order.paid_at or call.at,
         instance_id=instance_id,
         handover_text=order.product.handover_text,
+        handover_text_zh=order.product.handover_text_zh,
         quota=package.quota * line.items if package else None,
         expires_at=_package_end(package.months, at=call.at) if package and status is ResourceStatus.ENABLED else None,
         project_code=order.project_code,

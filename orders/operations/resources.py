@@ -29,7 +29,12 @@ BUYERS = {Role.BUYER}
     sensitive={"application"},
 )
 def keep_information(call: Call, *, resource: Resource, application: ApplicationInfo) -> Resource:
-    """Store how the buyer reaches the application, the password encrypted, and tell the buyer."""
+    """Store how the buyer reaches the application, the password encrypted, and tell the buyer.
+
+    A resource that was closed meanwhile is left as it is.
+    """
+    if resource.status == ResourceStatus.CLOSED:
+        return resource
     resource.frontend_url = application.front_end_url
     resource.admin_url = application.admin_url
     resource.user_name = application.user_name
@@ -171,7 +176,6 @@ def set_expiration_policy(call: Call, *, resource: Resource, policy: str) -> Res
     roles=BUYERS,
     targets={"resource": own_resource_locked},
     once=True,
-    default_allowed=True,
 )
 def set_tags(call: Call, *, resource: Resource, tags: Mapping[str, str]) -> Resource:
     """Replace the tags of a resource. Raises `Refused` for a key, a value or a resource that cannot have them."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncDate
 
+from catalog import queries as catalog
+from koogallery import clock
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.reasons import Missing
-from orders.models import InterfaceCall
+from orders.models import InterfaceAttempt, InterfaceCall, Order
+from orders.saas.codes import CallStatus
+
+if TYPE_CHECKING:
+    from catalog.models import Product
 
 _WITH = (
     "seller",
@@ -36,17 +44,36 @@ def sellers_call(call: Call, number: Any) -> InterfaceCall:
 def sellers_call_locked(call: Call, number: Any) -> InterfaceCall:
     """The same, locked for a change; operations managers may take any. Raises `Missing`."""
     calls = InterfaceCall.objects.all() if call.role is Role.OPERATOR else calls_of_seller(call.account_id)
-    return _one(calls.select_related(*_WITH).select_for_update(of=("self",)), number)
+    return _one(calls.select_related(*_WITH).select_for_update(of=("self",), no_key=True), number)
 
 
 def call_locked(call: Call, number: Any) -> InterfaceCall:
     """Any call, locked after its order, for the platform. Raises `Missing`."""
-    from orders.models import Order  # only its lock is taken here
-
     found = InterfaceCall.objects.filter(number=str(number)).values_list("order_id", flat=True).first()
     if found:
-        Order.objects.select_for_update().get(pk=found)
-    return _one(InterfaceCall.objects.select_related(*_WITH).select_for_update(of=("self",)), number)
+        Order.objects.select_for_update(no_key=True).get(pk=found)
+    return _one(InterfaceCall.objects.select_related(*_WITH).select_for_update(of=("self",), no_key=True), number)
+
+
+def products_failing_daily(*, first: date, days: int) -> list[Product]:
+    """Products on sale whose server failed on each of `days` platform days from `first` on, and did nothing else.
+
+    A server that refuses a purchase or is still working does answer; a debug that passes counts as an answer too.
+    """
+    start, end = clock.day_start(first), clock.day_start(first + timedelta(days=days))
+    answered = Q(status__in=[CallStatus.DONE, CallStatus.PROCESSING, CallStatus.REFUSED])
+    failing = (
+        InterfaceAttempt.objects.filter(at__gte=start, at__lt=end)
+        .values("call__product__code")
+        .annotate(
+            failing_days=Count(TruncDate("at", tzinfo=clock.platform_zone()), distinct=True, filter=~answered),
+            answers=Count("pk", filter=answered),
+        )
+        .filter(failing_days=days, answers=0)
+    )
+    codes = [row["call__product__code"] for row in failing]
+    found = catalog.products_by_code(codes) if codes else {}
+    return [product for code, product in sorted(found.items()) if product.is_on_sale]
 
 
 def _one(calls: QuerySet[InterfaceCall], number: Any) -> InterfaceCall:

@@ -38,13 +38,13 @@ def own_resource(call: Call, number: Any) -> Resource:
 
 def own_resource_locked(call: Call, number: Any) -> Resource:
     """A resource of the calling account, locked for a change. Raises `Missing`."""
-    return _one(resources_of(call.account_id).select_for_update(of=("self",)), number)
+    return _one(resources_of(call.account_id).select_for_update(of=("self",), no_key=True), number)
 
 
 def resource_locked(call: Call, number: Any) -> Resource:
     """Any resource, locked, for the platform. Raises `Missing`."""
     everything = Resource.objects.select_related("product", "seller", "line", "line__order", "account")
-    return _one(everything.select_for_update(of=("self",)), number)
+    return _one(everything.select_for_update(of=("self",), no_key=True), number)
 
 
 def _one(resources: QuerySet[Resource], number: Any) -> Resource:

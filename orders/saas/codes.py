@@ -89,3 +89,10 @@ def code_sentence(code: str) -> str:
 def error_sentence(error: CallError | str) -> str:
     """A failure of the connection in words, in the language in force."""
     return gettext(_ERROR_SENTENCES[CallError(error)])
+
+
+def outcome_sentence(code: str) -> str:
+    """A result code or a failure of the connection in words, in the language in force; empty for nothing yet."""
+    if not code:
+        return ""
+    return error_sentence(code) if code in set(CallError) else code_sentence(code)
