@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django_otp import devices_for_user, match_token
@@ -51,14 +52,19 @@ def needs_code(user: User) -> bool:
     return any(not isinstance(device, StaticDevice) for device in devices_for_user(user, confirmed=True))
 
 
-def verify_code(call: Call, *, user: User, code: str) -> None:
-    """Check a code of the user's app, or a recovery code, which is used up. Raises `Refused("code_wrong")`."""
+def verify_code(call: Call, *, user: User, code: str) -> Any:
+    """The device whose code this is: the user's app, or a recovery code, which is used up.
+
+    Raises `Refused("code_wrong")`.
+    """
     name = f"code:{user.pk}"
     attempts.check(AttemptKind.SIGN_IN, name=name, address=call.address)
-    if match_token(user, code.replace(" ", "")) is None:
+    device = match_token(user, code.replace(" ", ""))
+    if device is None:
         attempts.count(AttemptKind.SIGN_IN, name=name, address=call.address)
         raise Refused("code_wrong", field="code")
     attempts.forget(AttemptKind.SIGN_IN, name=name)
+    return device
 
 
 def enter(call: Call, *, user: User) -> User:
