@@ -55,7 +55,7 @@ from django.utils.translation import gettext_lazy
 
 from koogallery import clock
 from koogallery.kernel import display, markup
-from koogallery.kernel.exports import BYTE_ORDER_MARK, csv_line
+from koogallery.kernel.exports import BYTE_ORDER_MARK, csv_line, neutral
 from koogallery.kernel.list_cells import Action, Column, RowPainter, actions
 from koogallery.kernel.list_filters import (
     ChoiceFilter,
@@ -78,6 +78,8 @@ __all__ = [
     "Tab",
     "TextFilter",
     "actions",
+    "csv_line",
+    "neutral",
 ]
 
 PAGE_SIZES = (10, 20, 50, 100)
