@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, TruncMonth
 from django.utils.translation import gettext as _
 
-from billing.models import Card, CreditLine, CreditStatement, LedgerAccount, LedgerCheck, Payment, Refund
-from billing.states import CreditKind, LedgerKind, PayMethod
+from billing.models import Card, Charge, CreditLine, CreditStatement, Entry, LedgerAccount, LedgerCheck, Payment, Refund
+from billing.states import ChargeKind, CreditKind, LedgerKind, PaymentPurpose, PayMethod, PostingKind
 from koogallery import clock
 from koogallery.identity.models import Account
 from koogallery.identity.states import AccountKind
@@ -231,3 +234,152 @@ def seller_money(seller_id: int, *, currency: str = "USD") -> SellerMoney:
 def last_ledger_check() -> LedgerCheck | None:
     """The result of the latest ledger check."""
     return LedgerCheck.objects.first()
+
+
+def charges_of(account_id: int) -> QuerySet[Charge]:
+    """The lines of Bills of an account, newest first."""
+    return Charge.objects.filter(account_id=account_id)
+
+
+def top_ups_of(account_id: int) -> QuerySet[Payment]:
+    """What came onto the balance and what was repaid, newest first."""
+    return Payment.objects.filter(account_id=account_id).exclude(purpose=PaymentPurpose.ORDER).select_related("card")
+
+
+def open_statements(account_id: int) -> list[CreditStatement]:
+    """The credit statements that are not repaid, oldest first."""
+    return list(CreditStatement.objects.filter(account_id=account_id, repaid_at=None).order_by("month"))
+
+
+def reseller_debt(account_id: int, currency: str) -> Money:
+    """What a reseller owes for the orders of its customers."""
+    row = LedgerAccount.objects.filter(kind=LedgerKind.RESELLER_DUE, owner=str(account_id), currency=currency).first()
+    return -row.money if row is not None else Money.zero(currency)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthSpend:
+    """Charges less refunds of a platform month."""
+
+    start: date
+    amount: Money
+
+
+def spend_by_month(account_id: int, *, currency: str, months: int, at: datetime) -> list[MonthSpend]:
+    """Charges less refunds of the last `months` platform months, the running one last."""
+    starts = [_month_start(clock.platform_date(at), back) for back in reversed(range(months))]
+    found = {
+        month.date(): total
+        for month, total in Charge.objects.filter(account_id=account_id, at__gte=clock.day_start(starts[0]))
+        .annotate(month=TruncMonth("at", tzinfo=clock.platform_zone()))
+        .order_by("month")
+        .values_list("month")
+        .annotate(total=Sum("amount"))
+    }
+    return [MonthSpend(start=start, amount=Money(found.get(start, Decimal(0)), currency)) for start in starts]
+
+
+def spend_since(account_id: int, *, currency: str, since: datetime) -> Money:
+    """Charges less refunds since a moment."""
+    total = Charge.objects.filter(account_id=account_id, at__gte=since).aggregate(total=Sum("amount"))["total"]
+    return Money(total or Decimal(0), currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """What an account was charged and refunded in a platform month."""
+
+    start: date
+    charged: Money
+    refunded: Money
+
+    @property
+    def net(self) -> Money:
+        """Charges less refunds."""
+        return self.charged - self.refunded
+
+    @property
+    def label(self) -> str:
+        """`2026-03`."""
+        return f"{self.start:%Y-%m}"
+
+
+def months_of(account_id: int, *, currency: str) -> list[Month]:
+    """Every platform month with a charge or refund, newest first."""
+    rows = (
+        Charge.objects.filter(account_id=account_id)
+        .annotate(month=TruncMonth("at", tzinfo=clock.platform_zone()))
+        .order_by("-month")
+        .values_list("month")
+        .annotate(
+            charged=Coalesce(Sum("amount", filter=Q(kind=ChargeKind.CHARGE)), Decimal(0)),
+            refunded=Coalesce(-Sum("amount", filter=Q(kind=ChargeKind.REFUND)), Decimal(0)),
+        )
+    )
+    return [
+        Month(start=month.date(), charged=Money(charged, currency), refunded=Money(refunded, currency))
+        for month, charged, refunded in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthStatement:
+    """One platform month of an account: the balance's movements and what was charged by product."""
+
+    first: date
+    last: date
+    opening: Money
+    movements: list[tuple[str, Money]]
+    closing: Money
+    by_method: list[tuple[str, Money]]
+    by_product: list[tuple[str, Money]]
+    total: Money
+
+
+def month_statement(account: Account, *, year: int, month: int) -> MonthStatement | None:
+    """The statement of a platform month; None for a month that does not exist or lies in the future."""
+    try:
+        first = date(year, month, 1)
+    except ValueError:
+        return None
+    if clock.day_start(first) > clock.now():
+        return None
+    after = (first + timedelta(days=32)).replace(day=1)
+    start, end = clock.day_start(first), clock.day_start(after)
+    currency = account.currency
+    cash = Entry.objects.filter(
+        account__kind=LedgerKind.CASH, account__owner=str(account.pk), account__currency=currency
+    ).order_by()
+    opening = cash.filter(posting__at__lt=start).aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    moved = [
+        (str(PostingKind(kind).label), Money(total, currency))
+        for kind, total in cash.filter(posting__at__gte=start, posting__at__lt=end)
+        .values_list("posting__kind")
+        .annotate(total=Sum("amount"))
+        .order_by("posting__kind")
+    ]
+    charges = charges_of(account.pk).filter(at__gte=start, at__lt=end).order_by()
+    by_method = [
+        (str(PayMethod(method).label), Money(total, currency))
+        for method, total in charges.values_list("method").annotate(total=Sum("amount")).order_by("method")
+    ]
+    by_product = [
+        (description, Money(total, currency))
+        for description, total in charges.values_list("description").annotate(total=Sum("amount")).order_by("-total")
+    ]
+    closing = Money(opening, currency) + sum((money for _name, money in moved), Money.zero(currency))
+    return MonthStatement(
+        first=first,
+        last=after - timedelta(days=1),
+        opening=Money(opening, currency),
+        movements=moved,
+        closing=closing,
+        by_method=by_method,
+        by_product=by_product,
+        total=sum((money for _name, money in by_method), Money.zero(currency)),
+    )
+
+
+def _month_start(day: date, back: int) -> date:
+    index = day.year * 12 + day.month - 1 - back
+    return date(index // 12, index % 12 + 1, 1)

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import transaction
 
-from billing.models import Card, CreditLine, Payment
-from billing.operations import ledger, paying
+from billing.models import Card, CreditLine, Payment, Refund
+from billing.operations import ledger, paying, refunding
 from billing.operations.paying import PaymentSubject
 from billing.states import CreditKind, PostingKind
 from koogallery import clock
@@ -99,3 +99,16 @@ def paid(account: Account, amount: str | int | Decimal = 100, *, method: str = "
         fund(account, money)
     with transaction.atomic(), guard.opened("test"):
         return paying.pay(system_call(), subject=subject(account, **fields), amount=money, method=method)
+
+
+def refunded(payment: Payment, amount: str | int | Decimal) -> Refund:
+    """A refund of part of a payment."""
+    with transaction.atomic(), guard.opened("test"):
+        return refunding.refund(
+            system_call(),
+            order_number=payment.order_number,
+            line_number=payment.line_number,
+            amount=Money(Decimal(amount), payment.currency),
+            reason="test",
+            key=f"test-refund:{next(_numbers)}:{payment.number}",
+        )

@@ -1,0 +1,30 @@
+"""The traced reads of billing."""
+
+from __future__ import annotations
+
+from billing.models import Charge
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Missing
+
+
+@operation("queryBilling", resource_type="Account", action="marketplace:billing:get", roles={Role.BUYER}, read=True)
+def query_billing(call: Call) -> None:
+    """Look at balance, credit, cards, top-ups and statements."""
+    describe(resource=call.account)
+
+
+@operation("queryBillList", resource_type="Bill", action="marketplace:bill:list", roles={Role.BUYER}, read=True)
+def query_bills(call: Call) -> None:
+    """List the lines of Bills."""
+    describe(resource_id=call.account.number, resource_name=call.account.name)
+
+
+@operation("queryBillDetail", resource_type="Bill", action="marketplace:bill:get", roles={Role.BUYER}, read=True)
+def query_bill(call: Call, *, bill: str) -> Charge:
+    """One line of Bills of the call's account. Raises `Missing`."""
+    charge = Charge.objects.select_related("customer").filter(account=call.account_id, number=bill).first()
+    if charge is None:
+        raise Missing(f"No bill {bill}.")
+    describe(resource=charge)
+    return charge
