@@ -25,7 +25,6 @@ ROOMS = [
     "catalog",
     "orders",
 ]
-ROOMS = [room for room in ROOMS if (ROOT / room.replace(".", "/") / "apps.py").exists()]
 
 INSTALLED_APPS = [
     "koogallery.engine",
@@ -99,10 +98,9 @@ FORM_RENDERER = "koogallery.kernel.forms.DesignRenderer"
 
 # --- Who signs in -----------------------------------------------------------------------------------------
 
-if "koogallery.identity" in ROOMS:
-    AUTH_USER_MODEL = "identity.User"
-    AUTHENTICATION_BACKENDS = ["koogallery.identity.sign_in.AccountBackend"]
-    OTP_TOTP_ISSUER = "KooGallery"
+AUTH_USER_MODEL = "identity.User"
+AUTHENTICATION_BACKENDS = ["koogallery.identity.sign_in.AccountBackend"]
+OTP_TOTP_ISSUER = "KooGallery"
 
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -188,7 +186,7 @@ STRIPE_ADDRESS = environment.text("STRIPE_ADDRESS")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(environment.text("STATIC_ROOT", str(DATA / "static")))
-STATICFILES_DIRS = [ROOT / "static"] if (ROOT / "static").exists() else []
+STATICFILES_DIRS = [ROOT / "static"]
 MEDIA_URL = "/files/"
 MEDIA_ROOT = DATA / "media"
 STORAGES = {
