@@ -14,6 +14,7 @@ LENGTH = timedelta(days=30)
 AHEAD = timedelta(days=90)
 
 _known: set[tuple[str, datetime]] = set()
+_uncommitted: set[tuple[str, datetime]] = set()
 
 
 def start_of(moment: datetime) -> datetime:
@@ -32,10 +33,14 @@ def ensure(moment: datetime) -> None:
     known = (str(connection.settings_dict["NAME"]), start)
     if known in _known:
         return
-    if not _exists(start):
-        with transaction.atomic(), guard.opened("trace-partitions"):
-            _create(start)
-    transaction.on_commit(lambda: _known.add(known))
+    if _exists(start):
+        if known not in _uncommitted:
+            _known.add(known)
+        return
+    with transaction.atomic(), guard.opened("trace-partitions"):
+        _create(start)
+    _uncommitted.add(known)
+    transaction.on_commit(lambda: _uncommitted.discard(known))
 
 
 def _exists(start: datetime) -> bool:

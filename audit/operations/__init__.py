@@ -1,5 +1,6 @@
 """Operations of the trace service."""
 
-from audit.recording import record, record_many
+from audit.operations import digesting, listing, tracking
+from audit.recording import record, record_many, system_traces
 
-__all__ = ["record", "record_many"]
+__all__ = ["digesting", "listing", "record", "record_many", "system_traces", "tracking"]

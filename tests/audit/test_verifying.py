@@ -1,0 +1,180 @@
+"""A changed, removed or inserted trace is named, by the database check and by the auditor's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from audit import queries, signing, verifying
+from audit.exporting import json_lines
+from audit.models import Trace, TraceDigest, TraceSeal
+from audit.operations import digesting
+from audit.rules import canonical
+from koogallery.kernel import guard
+from tests.factories.audit import trace
+
+AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+pytestmark = pytest.mark.django_db
+
+
+@contextmanager
+def as_intruder() -> Iterator[object]:
+    """A superuser who passes the triggers."""
+    with transaction.atomic(), guard.opened("test"), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        yield cursor
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+def make(count: int, *, account: int = 7, hours: int = 0) -> list[Trace]:
+    return [
+        trace(account_id=account, at=AT + timedelta(hours=hours, minutes=n), resource_id=f"R{hours}-{n}")
+        for n in range(count)
+    ]
+
+
+def found(account: int = 7) -> list[tuple[str, str]]:
+    return sorted((finding.kind, finding.trace_id) for finding in verifying.verify([account]).findings)
+
+
+def test_untouched_traces_hold_before_and_after_their_digest() -> None:
+    make(3)
+    make(2, account=8)
+    assert verifying.verify().findings == []
+    assert digesting.digest_due(AT) == 2
+    make(2, hours=1)
+    assert digesting.digest_due(AT + timedelta(hours=2)) == 1
+    make(1, hours=2)
+    report = verifying.verify()
+    assert (report.traces, report.digests, list(report.findings)) == (8, 3, [])
+    assert [(d.account_id, d.number, d.count) for d in TraceDigest.objects.all()] == [(7, 1, 3), (7, 2, 2), (8, 1, 2)]
+    assert TraceSeal.objects.count() == 1
+
+
+def test_digesting_again_without_new_traces_makes_nothing() -> None:
+    make(1)
+    assert digesting.digest_due(AT) == 1
+    assert digesting.digest_due(AT) == 0
+
+
+@pytest.mark.parametrize("digested", [True, False])
+def test_a_changed_a_removed_and_an_inserted_row_are_named(digested: bool) -> None:
+    first, second, third = make(3)
+    if digested:
+        digesting.digest_due(AT + timedelta(hours=1))
+    with as_intruder() as cursor:
+        cursor.execute("UPDATE audit_trace SET user_name = 'mallory' WHERE trace_id = %s", [first.trace_id])
+        cursor.execute("DELETE FROM audit_trace WHERE trace_id = %s", [second.trace_id])
+        cursor.execute(
+            "CREATE TEMPORARY TABLE made_up ON COMMIT DROP AS SELECT * FROM audit_trace WHERE trace_id = %s",
+            [third.trace_id],
+        )
+        cursor.execute("UPDATE made_up SET id = id + 1000000, trace_id = gen_random_uuid() RETURNING trace_id")
+        (inserted,) = cursor.fetchone()
+        cursor.execute("INSERT INTO audit_trace SELECT * FROM made_up")
+    assert found() == [
+        ("changed", str(first.trace_id)),
+        ("inserted", str(inserted)),
+        ("removed", str(second.trace_id)),
+    ]
+    digesting.digest_due(AT + timedelta(hours=3))
+    assert len(found()) == 3
+
+
+def test_a_copy_of_a_trace_is_named() -> None:
+    (row,) = make(1)
+    digesting.digest_due(AT)
+    with as_intruder() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE copied ON COMMIT DROP AS SELECT * FROM audit_trace WHERE trace_id = %s",
+            [row.trace_id],
+        )
+        cursor.execute("UPDATE copied SET id = id + 1000000")
+        cursor.execute("INSERT INTO audit_trace SELECT * FROM copied")
+    assert found() == [("inserted", str(row.trace_id))]
+
+
+def test_a_trace_moved_to_another_account_is_named_in_both() -> None:
+    (row,) = make(1)
+    digesting.digest_due(AT)
+    with as_intruder() as cursor:
+        cursor.execute("UPDATE audit_trace SET account_id = 8")
+    assert found(7) == [("removed", str(row.trace_id))]
+    assert found(8) == [("inserted", str(row.trace_id))]
+
+
+def test_a_digest_that_was_rewritten_or_removed_is_named() -> None:
+    make(1)
+    digesting.digest_due(AT)
+    make(1, hours=1)
+    digesting.digest_due(AT + timedelta(hours=2))
+    make(1, hours=2)
+    digesting.digest_due(AT + timedelta(hours=3))
+    with as_intruder() as cursor:
+        cursor.execute('UPDATE audit_tracedigest SET "end" = "end" + interval \'1 hour\' WHERE number = 3')
+        cursor.execute("DELETE FROM audit_tracedigest WHERE number = 2")
+    kinds = [(finding.kind, finding.trace_id) for finding in verifying.verify([7]).findings]
+    assert ("digest", "#3") in kinds
+    assert [kind for kind, _name in kinds].count("inserted") == 1
+
+
+def test_the_command_names_the_rows_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = make(1)
+    call_command("trace_verify")
+    assert "1 traces, 0 digests, 0 findings" in capsys.readouterr().out
+    with as_intruder() as cursor:
+        cursor.execute("DELETE FROM audit_trace")
+    with pytest.raises(CommandError):
+        call_command("trace_verify")
+    assert f"removed: account 7 {row.trace_id}" in capsys.readouterr().out
+
+
+def files(folder: Path) -> tuple[Path, Path, Path]:
+    export, digests, key = folder / "traces.jsonl", folder / "digests.jsonl", folder / "key.pem"
+    export.write_text("".join(json_lines(Trace.objects.filter(account_id=7).order_by("-time"))), encoding="utf-8")
+    digests.write_text("".join(canonical.text(digest) + "\n" for digest in queries.digests_of(7)), encoding="utf-8")
+    key.write_bytes(signing.public_key_pem())
+    return export, digests, key
+
+
+def verify_files(export: Path, digests: Path, key: Path) -> None:
+    call_command("trace_verify", export=str(export), digests=str(digests), key=str(key))
+
+
+def test_an_auditor_checks_an_export_with_digests_and_public_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = make(3)
+    digesting.digest_due(datetime(2030, 1, 1, tzinfo=UTC))
+    export, digests, key = files(tmp_path)
+    verify_files(export, digests, key)
+    lines = [json.loads(line) for line in export.read_text(encoding="utf-8").splitlines()]
+    lines[0]["message"] = "nothing happened"
+    export.write_text("".join(json.dumps(line) + "\n" for line in (lines[0], lines[2])), encoding="utf-8")
+    with pytest.raises(CommandError):
+        verify_files(export, digests, key)
+    said = capsys.readouterr().out
+    assert f"changed: account 7 {rows[2].trace_id}" in said
+    assert f"removed: account 7 {rows[1].trace_id}" in said
+
+
+def test_a_digest_signed_by_another_key_does_not_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    make(1)
+    digesting.digest_due(datetime(2030, 1, 1, tzinfo=UTC))
+    export, digests, key = files(tmp_path)
+    other = Ed25519PrivateKey.generate().public_key()
+    key.write_bytes(other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(CommandError):
+        verify_files(export, digests, key)
+    assert "signature does not hold" in capsys.readouterr().out
