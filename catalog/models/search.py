@@ -16,8 +16,9 @@ class ProductSearch(models.Model):
     """The prepared text of a product on sale, as `catalog.rules.words` normalises it.
 
     `document` is matched by trigrams, `tokens` by whole words and Chinese pairs, `frequent` is a mask of the profile's
-    frequent words. `facets` are its keys, `price_key` its lowest price in ten-thousandths of the site's currency.
-    `card` is what lists show.
+    frequent words. `facets` are its keys; `categories`, `method`, `modes`, `supervised`, `trial` say the same in
+    columns that PostgreSQL keeps statistics of. `price_key` is its lowest price in ten-thousandths of the site's
+    currency. `card` is what lists show.
     """
 
     product_id = models.BigIntegerField(primary_key=True)
@@ -28,6 +29,10 @@ class ProductSearch(models.Model):
     frequent = models.BigIntegerField(default=0)
     facets = ArrayField(models.IntegerField())
     categories = ArrayField(models.IntegerField())
+    method = models.SmallIntegerField()
+    modes = ArrayField(models.SmallIntegerField())
+    supervised = models.BooleanField()
+    trial = models.BooleanField()
     seller_id = models.BigIntegerField()
     popularity = models.PositiveIntegerField(default=0)
     released = models.DateTimeField()

@@ -23,13 +23,15 @@ from catalog.states import AttributeKind, BillingMode
 from koogallery import clock
 
 CHUNK = 2000
+ALL_TOKENS = "SELECT tokens FROM catalog_productsearch"
 FREQUENT_SHARE = Decimal("0.04")
 FREQUENT_AT_LEAST = 2000
 MASK_BITS = 62
 PRICE_DIGITS = Decimal(10_000)
 
 SEARCH_COLUMNS = (
-    "product_id", "name", "name_zh", "document", "tokens", "frequent", "facets", "categories", "seller_id",
+    "product_id", "name", "name_zh", "document", "tokens", "frequent", "facets", "categories", "method", "modes",
+    "supervised", "trial", "seller_id",
     "popularity", "released", "price_key", "card",
 )  # fmt: skip
 FACET_COLUMNS = ("product_id", "seller_id", "frequent", "price_key", "key")
@@ -46,6 +48,7 @@ class Prepared:
     tokens: list[str]
     facets: list[int]
     categories: list[int]
+    modes: list[int]
     price_key: int | None
     card: dict[str, Any]
 
@@ -67,6 +70,7 @@ def rebuild(*, at: datetime | None = None) -> int:
     """Build search anew from the products on sale; how many there are."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE catalog_productsearch, catalog_productfacet, catalog_vocabulary")
+        indexes = _drop_indexes(cursor)
         ids = list(Product.objects.on_sale().order_by("pk").values_list("pk", flat=True))
         counts: Counter[str] = Counter()
         everything: list[Prepared] = []
@@ -81,9 +85,38 @@ def rebuild(*, at: datetime | None = None) -> int:
         with cursor.copy("COPY catalog_vocabulary (word, products) FROM STDIN") as copy:
             for word, products in counts.items():
                 copy.write_row((word, products))
+        cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
+        for definition in indexes:
+            cursor.execute(definition)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE catalog_productsearch, catalog_productfacet, catalog_vocabulary")
     return len(ids)
+
+
+def _drop_indexes(cursor: Any) -> list[str]:
+    """Drop the indexes of the emptied tables, but for keys; the statements that make them again."""
+    cursor.execute(
+        "SELECT i.indexname, i.indexdef FROM pg_indexes i LEFT JOIN pg_constraint c ON c.conname = i.indexname "
+        "WHERE i.schemaname = current_schema() AND c.oid IS NULL "
+        "AND i.tablename IN ('catalog_productsearch', 'catalog_productfacet', 'catalog_vocabulary')"
+    )
+    found = cursor.fetchall()
+    for name, _definition in found:
+        cursor.execute(f'DROP INDEX "{name}"')
+    return [definition for _name, definition in found]
+
+
+def relearn() -> None:
+    """Count anew how many products use each word, without holding search up."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE learned ON COMMIT DROP AS SELECT * FROM ts_stat(%s)", [ALL_TOKENS])
+        cursor.execute(
+            "INSERT INTO catalog_vocabulary AS v (word, products) SELECT word, ndoc FROM learned "
+            "ON CONFLICT (word) DO UPDATE SET products = excluded.products WHERE v.products <> excluded.products"
+        )
+        cursor.execute(
+            "DELETE FROM catalog_vocabulary v WHERE NOT EXISTS (SELECT FROM learned l WHERE l.word = v.word)"
+        )
 
 
 def set_popularity_of_rows() -> None:
@@ -169,9 +202,10 @@ def _prepared(
     name, name_zh = words.normalised(product.name), words.normalised(product.name_zh)
     texts = [product.summary, product.summary_zh, seller.name, seller.name_zh, *specifications]
     document = f" {' '.join(part for part in (name, name_zh, *map(words.normalised, texts)) if part)} "
+    modes = {offer.mode for offer in offers}
     packed = facets.packed_of(
         method=product.delivery_method,
-        modes={offer.mode for offer in offers},
+        modes=modes,
         supervised=product.supervised,
         trial=bool(product.trial_days),
     )
@@ -185,6 +219,7 @@ def _prepared(
         tokens=words.tokens_of(document),
         facets=facets.keys_of(packed=packed, categories=categories),
         categories=sorted({each for pair in categories for each in pair if each is not None}),
+        modes=sorted(facets.MODES.index(BillingMode(mode)) for mode in modes),
         price_key=None if lowest is None else int((lowest * PRICE_DIGITS).to_integral_value()),
         card=_card(product, offers),
     )
@@ -245,8 +280,9 @@ def _write(found: Sequence[Prepared], masks: dict[str, int]) -> None:
         cursor.execute("DROP TABLE IF EXISTS prepared")
         cursor.execute(
             "CREATE TEMPORARY TABLE prepared (product_id bigint, name text, name_zh text, document text, "
-            "tokens text[], frequent bigint, facets int[], categories int[], seller_id bigint, popularity int, "
-            "released timestamptz, price_key bigint, card jsonb) ON COMMIT DROP"
+            "tokens text[], frequent bigint, facets int[], categories int[], method smallint, modes smallint[], "
+            "supervised boolean, trial boolean, seller_id bigint, popularity int, released timestamptz, "
+            "price_key bigint, card jsonb) ON COMMIT DROP"
         )
         with cursor.copy(f"COPY prepared ({columns}) FROM STDIN") as copy:
             for each in found:
@@ -264,7 +300,9 @@ def _search_row(each: Prepared, masks: dict[str, int]) -> tuple[Any, ...]:
     product = each.product
     return (
         product.pk, each.name, each.name_zh, each.document, each.tokens, mask_of(each.tokens, masks), each.facets,
-        each.categories, product.seller_id, product.popularity, product.released_at, each.price_key, Jsonb(each.card),
+        each.categories, facets.METHODS.index(product.delivery_method), each.modes, product.supervised,
+        bool(product.trial_days), product.seller_id, product.popularity, product.released_at, each.price_key,
+        Jsonb(each.card),
     )  # fmt: skip
 
 

@@ -197,21 +197,22 @@ def category_tree() -> Tree:
 # Rows
 
 
-def _filters(selection: Selection, *, without_seller: bool = False) -> tuple[list[str], list[Any]]:
+def _filters(selection: Selection) -> tuple[list[str], list[Any]]:
     """The selection as conditions on `catalog_productsearch`."""
-    conditions: list[str] = []
-    params: list[Any] = []
-    if selection.category:
-        conditions.append("categories @> %s")
-        params.append([selection.category])
-    for condition, values in _key_conditions(selection, column="facets[1]"):
-        conditions.append(condition)
-        params.extend(values)
-    if selection.seller and not without_seller:
-        conditions.append("seller_id = %s")
-        params.append(selection.seller)
-    price, values = _price(selection)
-    return conditions + price, params + values
+    conditions, params = _price(selection)
+    wanted: list[tuple[str, Any, bool]] = [
+        ("categories @> %s", [selection.category], bool(selection.category)),
+        ("method = ANY(%s)", selection.method_bits, bool(selection.methods)),
+        ("modes && %s::smallint[]", selection.mode_bits, bool(selection.modes)),
+        ("supervised = %s", selection.supervised, selection.supervised is not None),
+        ("trial = %s", True, selection.trial),
+        ("seller_id = %s", selection.seller, bool(selection.seller)),
+    ]
+    for condition, value, applies in wanted:
+        if applies:
+            conditions.append(condition)
+            params.append(value)
+    return conditions, params
 
 
 def _price(selection: Selection) -> tuple[list[str], list[Any]]:
@@ -256,7 +257,7 @@ def _group_columns(selection: Selection) -> tuple[str, list[Any]]:
     """Two filtered counts: of keys within seller and price, and of sellers within everything but the seller."""
     price, price_params = _price(selection)
     seller = ["seller_id = %s"] if selection.seller else []
-    key_filter = " AND ".join(seller + price) or "TRUE"
+    key_filter = " AND ".join(seller + price)
     key_params = ([selection.seller] if selection.seller else []) + price_params
     own, own_params = _counts_row(selection)
     conditions, params = [own], list(own_params)
@@ -264,8 +265,9 @@ def _group_columns(selection: Selection) -> tuple[str, list[Any]]:
         conditions.append(condition)
         params.extend(values)
     seller_filter = " AND ".join(conditions + price)
+    keys = f"count(*) FILTER (WHERE {key_filter})" if seller or price else "count(*)"
     return (
-        f"count(*) FILTER (WHERE {key_filter}), count(*) FILTER (WHERE {seller_filter})",
+        f"{keys}, count(*) FILTER (WHERE {seller_filter})",
         key_params + params + price_params,
     )
 
@@ -395,8 +397,8 @@ def _walked(match: _Match, selection: Selection, sort: str, page: int, per_page:
     """A page of what frequent words (or none) leave, by walking the index of its order."""
     conditions, params = _filters(selection)
     if match.mask:
-        conditions.append("frequent & %s = %s")
-        params += [match.mask, match.mask]
+        conditions.append("tokens @@ %s::tsquery")
+        params.append(" & ".join(f"'{word}'" for word in match.query.split()))
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     offset = (page - 1) * per_page
     with connection.cursor() as cursor:

@@ -69,6 +69,11 @@ class Selection:
         return [METHODS.index(DeliveryMethod(method)) for method in sorted(self.methods)]
 
     @property
+    def mode_bits(self) -> list[int]:
+        """The selected modes by their place."""
+        return [MODES.index(BillingMode(mode)) for mode in sorted(self.modes)]
+
+    @property
     def mode_mask(self) -> int:
         """The selected modes as a mask of a key; 0 for all."""
         mask = 0
