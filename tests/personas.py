@@ -63,7 +63,7 @@ def make_seller(**seller: Any) -> Persona:
     user = identity.UserFactory()
     if apps.is_installed("catalog"):
         catalog = importlib.import_module("tests.factories.catalog")
-        catalog.SellerFactory(account=user.account, **seller)
+        catalog.make_seller(user.account, **seller)
     return Persona(user, Role.SELLER)
 
 
