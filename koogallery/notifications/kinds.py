@@ -95,8 +95,8 @@ add(
         _("Money arrived for an order that was already canceled"),
         _("The payment of order %(order)s is refunded"),
         _(
-            "%(amount)s arrived for your order %(order)s, %(product)s, after it was canceled. It is refunded to where it "
-            "came from within %(hours)s hours."
+            "%(amount)s arrived for your order %(order)s, %(product)s, after it was canceled. It is refunded to where "
+            "it came from within %(hours)s hours."
         ),
         severity=Severity.WARNING,
     ),
@@ -285,8 +285,8 @@ add(
         _("A statement of platform credit is overdue"),
         _("%(amount)s of platform credit are overdue"),
         _(
-            "Of your statement of platform credit for %(month)s, %(amount)s were due on %(due)s. Until they are repaid, "
-            "nothing can be ordered on credit."
+            "Of your statement of platform credit for %(month)s, %(amount)s were due on %(due)s. Until they are "
+            "repaid, nothing can be ordered on credit."
         ),
         severity=Severity.DANGER,
         action=_("Repay"),

@@ -6,67 +6,118 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('identity', '0002_roles_and_policies'),
+        ("identity", "0002_roles_and_policies"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MessageChoices',
+            name="MessageChoices",
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='message_choices', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('choices', models.JSONField(default=dict)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="message_choices",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("choices", models.JSONField(default=dict)),
             ],
             options={
-                'verbose_name': 'message preferences',
-                'verbose_name_plural': 'message preferences',
+                "verbose_name": "message preferences",
+                "verbose_name_plural": "message preferences",
             },
         ),
         migrations.CreateModel(
-            name='SentMessage',
+            name="SentMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('mail', 'E-mail'), ('sms', 'SMS')], max_length=4, verbose_name='channel')),
-                ('recipient', models.CharField(db_index=True, max_length=254, verbose_name='to')),
-                ('subject', models.CharField(blank=True, max_length=300, verbose_name='subject')),
-                ('text', models.TextField(verbose_name='text')),
-                ('html', models.TextField(blank=True, verbose_name='HTML')),
-                ('attachments', models.JSONField(blank=True, default=list, verbose_name='attachments')),
-                ('language', models.CharField(blank=True, max_length=10, verbose_name='language')),
-                ('key', models.CharField(max_length=200, verbose_name='key')),
-                ('sent_at', models.DateTimeField(db_index=True, verbose_name='sent')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("mail", "E-mail"), ("sms", "SMS")], max_length=4, verbose_name="channel"
+                    ),
+                ),
+                ("recipient", models.CharField(db_index=True, max_length=254, verbose_name="to")),
+                ("subject", models.CharField(blank=True, max_length=300, verbose_name="subject")),
+                ("text", models.TextField(verbose_name="text")),
+                ("html", models.TextField(blank=True, verbose_name="HTML")),
+                ("attachments", models.JSONField(blank=True, default=list, verbose_name="attachments")),
+                ("language", models.CharField(blank=True, max_length=10, verbose_name="language")),
+                ("key", models.CharField(max_length=200, verbose_name="key")),
+                ("sent_at", models.DateTimeField(db_index=True, verbose_name="sent")),
             ],
             options={
-                'verbose_name': 'sent message',
-                'verbose_name_plural': 'sent messages',
-                'ordering': ['-sent_at', '-pk'],
+                "verbose_name": "sent message",
+                "verbose_name_plural": "sent messages",
+                "ordering": ["-sent_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('account_id', models.BigIntegerField(verbose_name='account')),
-                ('kind', models.CharField(max_length=40, verbose_name='kind')),
-                ('topic', models.CharField(choices=[('orders', 'Orders'), ('resources', 'Resources'), ('delivery', 'Deliveries and appeals'), ('money', 'Bills and payments'), ('offers', 'Offers'), ('selling', 'Selling'), ('account', 'Account')], max_length=16, verbose_name='topic')),
-                ('severity', models.CharField(choices=[('info', 'Information'), ('success', 'Success'), ('warning', 'Attention'), ('danger', 'Problem')], max_length=8, verbose_name='severity')),
-                ('params', models.JSONField(default=dict, verbose_name='parameters')),
-                ('link', models.CharField(blank=True, max_length=500, verbose_name='link')),
-                ('key', models.CharField(max_length=160)),
-                ('created_at', models.DateTimeField(verbose_name='received')),
-                ('read_at', models.DateTimeField(blank=True, null=True, verbose_name='read')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages_received', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("account_id", models.BigIntegerField(verbose_name="account")),
+                ("kind", models.CharField(max_length=40, verbose_name="kind")),
+                (
+                    "topic",
+                    models.CharField(
+                        choices=[
+                            ("orders", "Orders"),
+                            ("resources", "Resources"),
+                            ("delivery", "Deliveries and appeals"),
+                            ("money", "Bills and payments"),
+                            ("offers", "Offers"),
+                            ("selling", "Selling"),
+                            ("account", "Account"),
+                        ],
+                        max_length=16,
+                        verbose_name="topic",
+                    ),
+                ),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[
+                            ("info", "Information"),
+                            ("success", "Success"),
+                            ("warning", "Attention"),
+                            ("danger", "Problem"),
+                        ],
+                        max_length=8,
+                        verbose_name="severity",
+                    ),
+                ),
+                ("params", models.JSONField(default=dict, verbose_name="parameters")),
+                ("link", models.CharField(blank=True, max_length=500, verbose_name="link")),
+                ("key", models.CharField(max_length=160)),
+                ("created_at", models.DateTimeField(verbose_name="received")),
+                ("read_at", models.DateTimeField(blank=True, null=True, verbose_name="read")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages_received",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'message',
-                'verbose_name_plural': 'messages',
-                'ordering': ['-created_at', '-pk'],
-                'indexes': [models.Index(fields=['user', '-created_at', '-id'], name='message_list'), models.Index(condition=models.Q(('read_at__isnull', True)), fields=['user'], name='message_unread')],
-                'constraints': [models.UniqueConstraint(fields=('user', 'key'), name='message_once')],
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+                "ordering": ["-created_at", "-pk"],
+                "indexes": [
+                    models.Index(fields=["user", "-created_at", "-id"], name="message_list"),
+                    models.Index(condition=models.Q(("read_at__isnull", True)), fields=["user"], name="message_unread"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("user", "key"), name="message_once")],
             },
         ),
     ]
