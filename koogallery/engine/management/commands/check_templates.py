@@ -18,8 +18,8 @@ INLINE = [
     (re.compile(r"<[a-zA-Z][^>]*\son[a-z]+="), "an event handler attribute"),
     (re.compile(r"javascript:", re.IGNORECASE), "a javascript: address"),
 ]
-FOR_OTHER_READERS = ("mail/", "pdf/")
-"""Folders whose templates no browser reads under the content policy."""
+FOR_OTHER_READERS = re.compile(r"(^|/)(mail|pdf)[/._]")
+"""Templates that no browser reads under the content policy."""
 
 
 class Command(BaseCommand):
@@ -46,7 +46,7 @@ def find_faults(path: Path, name: str) -> list[str]:
     except (TemplateSyntaxError, TemplateDoesNotExist) as error:
         found.append(str(error))
     text = path.read_text(encoding="utf-8")
-    if path.suffix == ".html" and not name.startswith(FOR_OTHER_READERS):
+    if path.suffix == ".html" and not FOR_OTHER_READERS.search(name):
         for pattern, fault in INLINE:
             for match in pattern.finditer(text):
                 line = text.count("\n", 0, match.start()) + 1
