@@ -29,6 +29,7 @@ from orders.queries.orders import own_order
 from orders.queries.quoting import quote_for, quoted_again
 from orders.rules.quote import Quote, SignedQuote, open_quote, sign
 from orders.states import OrderState
+from orders.views.orders import same_again_url
 
 if TYPE_CHECKING:
     from catalog.models import Product
@@ -191,6 +192,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
         "is_payable": order.is_payable(call.at),
         "state": order.shown_state(call.at),
         "pending": paying.pending_payment(order.number),
+        "same_again": same_again_url(order),
         "none_available": not any(method.available for method in methods),
         "refused": operations.may(call, "payOrder", order),
     }
