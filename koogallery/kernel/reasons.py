@@ -484,6 +484,11 @@ _LIST = [
         "不能对自己执行此操作。",
     ),
     Reason(
+        "operator_role_needed",
+        "An operations manager needs at least one role.",
+        "运营人员至少需要一个角色。",
+    ),
+    Reason(
         "name_form",
         "Write 1 to 128 letters, digits, spaces or the signs . _ - @ ( ).",
         "请输入 1 至 128 个字符：字母、数字、空格或 . _ - @ ( )。",
