@@ -357,6 +357,7 @@ _LIST = [
         "只有后付费直客账号可以开通信用额度。",
         Help.OPERATIONS,
     ),
+    Reason("account_unknown", "There is no such account.", "没有这样的账号。", status=404),
     Reason("nothing_owed", "Nothing is owed.", "没有待还款项。"),
     Reason("repayment_exceeds_owed", "No more than what is owed can be repaid: {owed}.", "还款不能超过欠款：{owed}。"),
     Reason("payment_finished", "This payment is already finished.", "该笔付款已结束。"),
