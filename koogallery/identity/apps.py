@@ -12,7 +12,9 @@ class IdentityConfig(AppConfig):
 
     def ready(self) -> None:
         from koogallery.identity import authorising, gate
-        from koogallery.kernel import operations, pages
+        from koogallery.identity.operations import preferences
+        from koogallery.kernel import lists, operations, pages
 
         operations.ports.authorise = authorising.authorise
         pages.use_gate(gate.admit)
+        lists.use_keeper(preferences.keep_list)

@@ -31,7 +31,7 @@ list as `list`, answers HTMX with the list alone, and `?export=csv` with a CSV f
 one counts all tabs (exact to 1,000), one reads the rows; select what cells show with `select_related`.
 
 All state is in the URL (`tab`, `q`, `sort`, `page`, `size` and one or two names per filter); page size and hidden
-columns are also kept in the user's session. Several lists on one page get a `prefix` each.
+columns are also kept in the user's preferences. Several lists on one page get a `prefix` each.
 """
 
 from __future__ import annotations
@@ -86,7 +86,15 @@ PAGE_SIZES = (10, 20, 50, 100)
 EXACT_TO = 1_000
 DEEPEST_ROW = 10_000
 EXPORT_LIMIT = 10_000
-SESSION_KEY = "lists"
+PREFERENCE = "lists"
+
+keeper: Callable[[HttpRequest, str, dict[str, Any]], None] | None = None
+
+
+def use_keeper(keep: Callable[[HttpRequest, str, dict[str, Any]], None]) -> None:
+    """identity fills this port: keep what a user chose for a list (`size`, `hidden`) in the user's preferences."""
+    global keeper
+    keeper = keep
 
 
 # What a list is made of
@@ -299,22 +307,19 @@ class BoundList:
             hidden = [key for key in kept.get("hidden", default) if key in hideable]
         self.hidden = frozenset(hidden)
 
-    def _session(self) -> Any:
+    def _kept(self) -> dict[str, Any]:
         user = getattr(self.request, "user", None)
         if user is None or not user.is_authenticated:
-            return None
-        return getattr(self.request, "session", None)
-
-    def _kept(self) -> dict[str, Any]:
-        session = self._session()
-        return {} if session is None else session.get(SESSION_KEY, {}).get(self.name, {})
+            return {}
+        return user.preferences.get(PREFERENCE, {}).get(self.name, {})
 
     def _keep(self, key: str, value: Any) -> None:
-        session = self._session()
-        if session is not None:
-            lists = session.get(SESSION_KEY, {})
-            lists.setdefault(self.name, {})[key] = value
-            session[SESSION_KEY] = lists
+        user = getattr(self.request, "user", None)
+        if keeper is None or user is None or not user.is_authenticated:
+            return
+        kept = self._kept()
+        if kept.get(key) != value:
+            keeper(self.request, self.name, {**kept, key: value})
 
     @property
     def wants_csv(self) -> bool:

@@ -139,12 +139,12 @@ CONSOLE_NAMES = {"buyer": _("My KooGallery"), "seller": _("Seller Console")}
 
 @lru_cache(maxsize=256)
 def leads_somewhere(address: str) -> bool:
-    """Whether an address of this site has a page."""
+    """Whether an address of this site has a page of its own, not one that takes its last part for a number."""
     try:
-        resolve(address)
+        found = resolve(address)
     except Resolver404:
         return False
-    return True
+    return not found.kwargs
 
 
 @dataclass(frozen=True, slots=True)

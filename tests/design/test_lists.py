@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -29,6 +28,7 @@ from koogallery.kernel.lists import (
     count_many,
     shown_count,
 )
+from tests.factories.identity import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -48,19 +48,14 @@ PLAIN = ListPage(
 )
 
 
-class Person:
-    is_authenticated = True
-
-
-def ask(query: str = "", *, user: Any = None, session: dict[str, Any] | None = None, **headers: str) -> HttpRequest:
-    request = RequestFactory().get(f"/kinds/?{query}", headers=headers)
-    request.user = user or AnonymousUser()
-    request.session = session if session is not None else {}  # type: ignore[assignment]
+def ask(query: str = "") -> HttpRequest:
+    request = RequestFactory().get(f"/kinds/?{query}")
+    request.user = AnonymousUser()
     return request
 
 
-def bind(query: str = "", declared: ListPage = PLAIN, **arguments: Any) -> BoundList:
-    return declared.bind(ask(query, **arguments), ContentType.objects.all())
+def bind(query: str = "", declared: ListPage = PLAIN) -> BoundList:
+    return declared.bind(ask(query), ContentType.objects.all())
 
 
 def models_of(bound: BoundList) -> list[str]:
@@ -139,18 +134,24 @@ def test_a_chip_removes_its_filter_only() -> None:
     assert [(chip.text, chip.url) for chip in chips] == [("user", "/kinds/?app=auth"), ("Auth", "/kinds/?q=user")]
 
 
-def test_page_size_and_columns_are_kept_for_a_signed_in_user() -> None:
-    session: dict[str, Any] = {}
-    _ = bind("size=50&columns_set=1&columns=app", user=Person(), session=session).rows
-    again = bind(user=Person(), session=session)
+def test_page_size_and_columns_are_kept_for_a_signed_in_user(client: Client) -> None:
+    user = UserFactory()
+    client.force_login(user)
+    client.get("/styleguide/list/?size=50&columns_set=1&columns=number")
+    client.logout()
+    client.force_login(user)
+    again = client.get("/styleguide/list/").context["list"]
     assert again.size == 50
-    assert [column.key for column in again.columns] == ["model", "app"]
+    assert [column.key for column in again.columns] == ["product", "number", "operation"]
+    user.refresh_from_db()
+    assert user.preferences == {
+        "lists": {"sample": {"size": 50, "hidden": ["model", "state", "expires", "paid", "hidden"]}}
+    }
 
 
-def test_a_visitor_gets_no_session() -> None:
-    session: dict[str, Any] = {}
-    _ = bind("size=50&columns_set=1&columns=app", session=session).rows
-    assert session == {}
+def test_a_visitor_gets_no_session(client: Client) -> None:
+    client.get("/styleguide/list/?size=50&columns_set=1&columns=number")
+    assert "sessionid" not in client.cookies
 
 
 def test_a_date_range_means_days_of_the_shown_zone() -> None:
