@@ -191,6 +191,12 @@
     if (event.key === "/" && !event.target.closest("input, textarea, select, [contenteditable]")) { const input = document.getElementById("top-search"); if (input?.offsetParent) { event.preventDefault(); input.focus(); } }
   });
 
+  /* A list comes back as it was left: its breadcrumb gets the state of its last visit */
+  const remember = () => document.querySelector(".list") && sessionStorage.setItem(`list:${location.pathname}`, location.search);
+  on("click", ".crumbs a", (link) => { if (!link.search) link.search = sessionStorage.getItem(`list:${link.pathname}`) || ""; }, true);
+  /* A date range is sent by its own button, not by its first date */
+  on("change", ".toolbar .menu-body", (box, event) => event.stopPropagation(), true);
+
   /* htmx: busy regions, errors, fresh content */
   const timers = new WeakMap();
   document.addEventListener("htmx:beforeRequest", (event) => {
@@ -211,6 +217,7 @@
     const again = asked?.verb === "get" ? { label: words.retry, run: () => window.htmx.ajax("GET", asked.path, { target, swap: "outerHTML" }) } : undefined;
     toast(words.failed, "error", again);
   };
+  document.addEventListener("htmx:pushedIntoHistory", remember);
   ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach((name) => document.addEventListener(name, failed));
   const measure = () => document.querySelectorAll(".table-wrap").forEach((wrap) => {
     const wide = wrap.firstElementChild?.scrollWidth > wrap.clientWidth + 1;
@@ -220,6 +227,7 @@
   addEventListener("resize", () => { cancelAnimationFrame(resized); resized = requestAnimationFrame(measure); });
   const prepare = (scope) => {
     measure();
+    remember();
     watchSecrets(scope);
     scope.querySelectorAll("textarea[maxlength]").forEach(countLetters);
     scope.querySelectorAll(".list").forEach(countSelected);

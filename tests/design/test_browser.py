@@ -57,6 +57,34 @@ def test_the_same_without_javascript(open_page: Opener) -> None:
     expect(page.locator("main")).to_contain_text("s3cret-Value")
 
 
+def test_a_list_comes_back_as_it_was_left(open_page: Opener) -> None:
+    page = open_page("/styleguide/list/?q=user")
+    page.goto("/styleguide/detail/")
+    page.evaluate("document.querySelector('.crumbs a').setAttribute('href', '/styleguide/list/')")
+    page.locator(".crumbs a").first.click()
+    page.wait_for_url("**/styleguide/list/?q=user")
+
+
+def test_a_date_range_is_sent_by_its_button(open_page: Opener) -> None:
+    page = open_page("/styleguide/list/")
+    page.get_by_role("button", name="Bought").click()
+    page.get_by_label("From", exact=True).fill("2026-01-01")
+    page.get_by_label("Through", exact=True).fill("2026-12-31")
+    page.get_by_label("Through", exact=True).blur()
+    page.wait_for_timeout(200)
+    assert page.url.endswith("/styleguide/list/")
+
+
+def test_the_head_of_a_table_stays_in_sight(open_page: Opener) -> None:
+    page = open_page("/styleguide/list/?size=50&columns_set=1&columns=number&columns=state", width=1440)
+    page.mouse.wheel(0, 1200)
+    page.wait_for_timeout(300)
+    head, bar = page.locator("thead").bounding_box(), page.locator(".topbar").bounding_box()
+    assert head and bar
+    cell = page.locator("thead th").nth(1).bounding_box()
+    assert cell and abs(cell["y"] - (bar["y"] + bar["height"])) <= 4
+
+
 def test_a_dialog_opens_by_keyboard_holds_the_focus_and_gives_it_back(open_page: Opener) -> None:
     page = open_page("/styleguide/detail/")
     button = page.get_by_role("button", name="Accept Service").first
