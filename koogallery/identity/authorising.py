@@ -87,7 +87,7 @@ def documents_of(user: User) -> list[Document]:
             Q(attachments__user=user) | Q(attachments__group__memberships__user=user)
         ).distinct()
         found = [policies.parse(policy.document, name=policy.name) for policy in attached]
-        user._iam_documents = found
+        user.__dict__["_iam_documents"] = found
     return found
 
 
@@ -106,7 +106,7 @@ def operator_roles(user: Any) -> frozenset[OperatorRole]:
     if found is None:
         names = set(user.groups.values_list("name", flat=True))
         found = frozenset(role for role in OperatorRole if role.value in names)
-        user._operator_roles = found
+        user.__dict__["_operator_roles"] = found
     return found
 
 

@@ -22,6 +22,6 @@ class PreferencesMiddleware:
         if user.language and user.language != translation.get_language():
             translation.activate(user.language)
             request.LANGUAGE_CODE = user.language
-        zone = user.zone or (user.account.zone if user.account_id else "")
+        zone = user.zone or (user.account.zone if user.account is not None else "")
         with timezone.override(ZoneInfo(zone) if zone else None):
             return self.get_response(request)

@@ -21,6 +21,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render as django_render
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
@@ -30,7 +31,7 @@ from koogallery.kernel.calls import Call, Role, TraceType
 from koogallery.kernel.reasons import Missing, Refused
 
 T = TypeVar("T")
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 KEY_FIELD = "idempotency_key"
 
 AUDIENCES: dict[str, Role] = {
@@ -66,7 +67,7 @@ def page(*, audience: str, operations: Iterable[str] = ()) -> Callable[[View], V
 
     def declare(view: View) -> View:
         @functools.wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if gate is not None and (answer := gate(request, audience)) is not None:
                 return answer
             request.call = make_call(request, audience)  # type: ignore[attr-defined]
@@ -92,7 +93,7 @@ def make_call(request: HttpRequest, audience: str) -> Call:
     return Call(
         role=role,
         at=clock.now(),
-        account=user.account if known and audience != "operator" else None,
+        account=user.account if user is not None and known and audience != "operator" else None,
         user=user if known else None,
         address=client_address(request),
         request_id=getattr(request, "request_id", ""),

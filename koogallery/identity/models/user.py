@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password
@@ -59,13 +59,13 @@ class User(GuardedModel, AbstractBaseUser, PermissionsMixin):  # type: ignore[mi
     preferences = models.JSONField(_("preferences"), default=dict, blank=True)
     created_at = models.DateTimeField(_("created"), default=clock.now)
     last_sign_in_at = models.DateTimeField(_("last sign-in"), null=True, blank=True)
-    last_login = None
+    last_login = None  # type: ignore[assignment,misc]
 
     USERNAME_FIELD = "sign_in_name"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    objects = UserManager()
+    objects = UserManager()  # type: ignore[misc]
 
     class Meta:
         verbose_name = _("user")
@@ -92,7 +92,7 @@ class User(GuardedModel, AbstractBaseUser, PermissionsMixin):  # type: ignore[mi
         self.sign_in_name = f"{self.account.name}/{self.username}" if self.account else self.username
         super().save(*args, **kwargs)
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Whether this is the password; a hash of an older strength is replaced on the way."""
 
         def rehash(password: str) -> None:

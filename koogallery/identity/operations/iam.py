@@ -326,7 +326,7 @@ def query_simulator(call: Call) -> None:
 
 
 def _lock(call: Call) -> None:
-    Account.objects.select_for_update().get(pk=call.account_id)
+    Account.objects.select_for_update().get(number=call.account.number)
 
 
 def _attachable(call: Call, numbers: Iterable[str]) -> list[Policy]:

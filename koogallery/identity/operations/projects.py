@@ -28,7 +28,7 @@ def _project(call: Call, code: str) -> EnterpriseProject:
 @operation("enableEnterpriseProjects", resource_type="EnterpriseProject", roles=WHO)
 def enable_projects(call: Call) -> EnterpriseProject:
     """Switch the function on; `default` exists from then on. Calling it again changes nothing."""
-    account = Account.objects.select_for_update().get(pk=call.account_id)
+    account = Account.objects.select_for_update().get(number=call.account.number)
     default, _ = EnterpriseProject.objects.get_or_create(
         account=account,
         code=DEFAULT_CODE,
@@ -47,7 +47,7 @@ def create_project(
 
     Raises `Refused`: `projects_off`, `project_name_form`, `project_name_taken`, `project_limit`.
     """
-    account = Account.objects.select_for_update().get(pk=call.account_id)
+    account = Account.objects.select_for_update().get(number=call.account.number)
     if not account.projects_enabled:
         raise Refused("projects_off")
     if account.projects.count() >= PROJECTS:

@@ -25,7 +25,7 @@ def create_tag(call: Call, *, key: str, value: str) -> PredefinedTag:
     Raises `Refused`: `tag_key_form`, `tag_value_form`, `predefined_tag_limit`.
     """
     key, value = check_tag(key, value)
-    account = Account.objects.select_for_update().get(pk=call.account_id)
+    account = Account.objects.select_for_update().get(number=call.account.number)
     found = account.predefined_tags.filter(key=key, value=value).first()
     if found is not None:
         return found

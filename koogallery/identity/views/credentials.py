@@ -21,6 +21,7 @@ from koogallery.identity.forms import (
     KeyForm,
     PreferencesForm,
 )
+from koogallery.identity.models import AccessKey
 from koogallery.identity.operations import accounts, iam, passwords, preferences, signing_in, two_step
 from koogallery.identity.rules.codes import picture
 from koogallery.identity.states import Theme
@@ -80,7 +81,7 @@ def credentials(request: HttpRequest) -> HttpResponse:
             "contact": contact,
             "password": password,
             "key": key,
-            "keys": user.access_keys.all() if user.account_id is not None else [],
+            "keys": AccessKey.objects.filter(user=user.pk),
             "key_refused": may(request.call, "createAccessKey") if user.account_id is not None else None,
             "two_step": two_step.device_of(user, confirmed=True),
         },
@@ -192,13 +193,11 @@ def display(request: HttpRequest) -> HttpResponse:
         "theme": user.theme or Theme.AUTO,
     }
     form = PreferencesForm(request.POST or None, initial=initial)
-    if (
-        request.method == "POST"
-        and form.is_valid()
-        and attempt(form, lambda: preferences.set_preferences(_own_call(request), **form.cleaned_data))
-    ):
-        messages.success(request, _("Your preferences are saved."))
-        return HttpResponseRedirect(reverse("identity:preferences"))
+    if request.method == "POST" and form.is_valid():
+        done = attempt(form, lambda: preferences.set_preferences(_own_call(request), **form.cleaned_data))
+        if done is not None:
+            messages.success(request, _("Your preferences are saved."))
+            return HttpResponseRedirect(reverse("identity:preferences"))
     return render(
         request,
         "identity/preferences.html",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -95,7 +97,7 @@ def project_list(request: HttpRequest) -> HttpResponseBase:
         projects.enable_projects(request.call)
         messages.success(request, _("Enterprise projects are enabled."))
         return HttpResponseRedirect(reverse("identity:projects"))
-    context = {"page": framed(_("Enterprise Projects"))}
+    context: dict[str, Any] = {"page": framed(_("Enterprise Projects"))}
     if not account.projects_enabled:
         context["enable_refused"] = may(request.call, "enableEnterpriseProjects")
         return render(request, "identity/projects_off.html", context)
