@@ -159,8 +159,8 @@ def has_payment_method(account: Account) -> bool:
     """Whether the account can pay at all: a card, a balance, platform credit, or a reseller."""
     return (
         account.kind == AccountKind.RESELLER_CUSTOMER
-        or Card.objects.filter(account_id=account.pk, removed_at=None).exists()
         or balance(account.pk).amount > 0
+        or Card.objects.filter(account_id=account.pk, removed_at=None).exists()
         or CreditLine.objects.filter(account_id=account.pk, kind=CreditKind.PLATFORM, limit__gt=0).exists()
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -62,16 +63,26 @@ class ConfirmForm(forms.Form):
         rows = _pairs(self.data)
         return [*rows, ("", "")][:PER_RESOURCE] if "add_tag" in self.data else rows
 
-    @property
-    def tags(self) -> dict[str, str]:
-        """The tags that were entered."""
-        return {key: value for key, value in _pairs(self.data) if key or value} if self.tags_offered else {}
 
-    @property
-    def agreed(self) -> list[str]:
-        """The subjects of the agreements that were ticked."""
-        ticked = list(self.cleaned_data.get("agreements", []))
-        return [*ticked, "terms"] if self.cleaned_data.get("terms") else ticked
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What was entered on the confirmation page; whether it will do is the operation's to say."""
+
+    project: str
+    tags: dict[str, str]
+    agreed: tuple[str, ...]
+    consent: bool
+
+    @classmethod
+    def of(cls, posted: QueryDict) -> Confirmation:
+        """The entries of a posted confirmation."""
+        ticked = tuple(subject[:120] for subject in posted.getlist("agreements")[:20])
+        return cls(
+            project=posted.get("project", "")[:64],
+            tags=dict(_pairs(posted)),
+            agreed=(*ticked, "terms") if posted.get("terms") else ticked,
+            consent=bool(posted.get("consent")),
+        )
 
 
 def _pairs(data: Any) -> list[tuple[str, str]]:
@@ -96,3 +107,33 @@ class PayForm(forms.Form):
     def __init__(self, *args: Any, methods: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["method"].choices = list(methods)  # type: ignore[attr-defined]
+
+
+class ExpirationForm(forms.Form):
+    """What happens when the term of a resource ends."""
+
+    policy = forms.ChoiceField(label=_("Expiration policy"), widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, choices: Sequence[tuple[str, Any]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["policy"].choices = list(choices)  # type: ignore[attr-defined]
+
+
+class ResourceTagsForm(forms.Form):
+    """The tags of a resource, a row each."""
+
+    def __init__(self, *args: Any, tags: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tags"] = forms.CharField(label=_("Tags"), required=False)
+        self.current = dict(tags)
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """The tags as entered or as they are, with an empty row to fill."""
+        rows = _pairs(self.data) if self.is_bound else list(self.current.items())
+        return [*rows, ("", "")][:PER_RESOURCE]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags that were entered."""
+        return dict(_pairs(self.data))

@@ -15,8 +15,8 @@ from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import Notice, notify, notify_many
 from orders.events import OrderCanceled
-from orders.models import Order, OrderEvent, OrderLine
-from orders.operations.moving import actor_of, move, tell
+from orders.models import Order, OrderLine
+from orders.operations.moving import move, tell
 from orders.queries.orders import order_locked, own_order_locked
 from orders.states import ORDER_MOVES, CancelReason, OrderState, OrderStep
 
@@ -94,7 +94,6 @@ def cancel(call: Call, order: Order, *, reason: CancelReason, at: datetime, note
         stock.give_back(call, order_number=order.number)
     move(order, OrderState.CANCELED, canceled_at=at, cancel_reason=reason, cancel_note=note)
     OrderLine.objects.filter(order=order, once_key__isnull=False).update(once_key=None)
-    tell(order, OrderStep.CANCELED, at=at, actor=actor_of(call), note=note or str(reason.label))
     describe(reason=reason.value, state=order.state)
     events.publish(OrderCanceled(order=order, reason=reason, at=at))
 
@@ -117,17 +116,6 @@ def expire_unpaid(order_ids: list[int], upto: datetime) -> None:
         state=OrderState.CANCELED, canceled_at=F("payment_due_at"), cancel_reason=CancelReason.UNPAID
     )
     OrderLine.objects.filter(order__in=orders, once_key__isnull=False).update(once_key=None)
-    OrderEvent.objects.bulk_create(
-        [
-            OrderEvent(
-                order=order,
-                at=order.payment_due_at,
-                step=OrderStep.CANCELED,
-                note=str(CancelReason.UNPAID.label),
-            )
-            for order in orders
-        ]
-    )
     call = system_call(at=upto)
     for order in sorted(orders, key=lambda each: each.product_id):
         if order.product.stock is not None:

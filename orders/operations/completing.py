@@ -9,9 +9,9 @@ from koogallery.kernel.operations import operation
 from koogallery.notifications.operations import notify
 from orders.events import OrderCompleted
 from orders.models import Order
-from orders.operations.moving import move, tell
+from orders.operations.moving import move
 from orders.queries.orders import order_locked
-from orders.states import OrderState, OrderStep
+from orders.states import OrderState
 
 
 @operation(
@@ -29,7 +29,6 @@ def complete(call: Call, *, order: Order) -> Order:
     for line in order.lines.all():
         if line.amount:
             earning.earn(call, line_number=line.number, key=f"earn:{line.number}")
-    tell(order, OrderStep.COMPLETED, at=call.at)
     notify(
         account_id=order.account_id,
         kind="order_completed",

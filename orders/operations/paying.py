@@ -18,9 +18,9 @@ from koogallery.notifications.operations import Notice, notify_many
 from orders.events import OrderPaid
 from orders.models import Order
 from orders.operations import completing, provisioning
-from orders.operations.moving import actor_of, move, tell
+from orders.operations.moving import move
 from orders.queries.orders import own_order_locked
-from orders.states import OrderState, OrderStep, PaidBy
+from orders.states import OrderState, PaidBy
 
 if TYPE_CHECKING:
     from billing.models import Payment
@@ -91,8 +91,6 @@ def go_on(call: Call, order: Order, *, paid_by: PaidBy) -> None:
     if paid_by is PaidBy.RESELLER:
         billing.pay(call, subject=subject_of(order), amount=order.total, method=PayMethod.RESELLER)
     move(order, OrderState.PROCESSING, paid_at=call.at, paid_by=paid_by, payment_due_at=None)
-    if paid_by is not PaidBy.NOTHING:
-        tell(order, OrderStep.PAID, at=call.at, actor=actor_of(call), note=f"{order.total} · {paid_by.label}")
     notify_many(_notices(order, paid_by=paid_by, at=call.at))
     events.publish(OrderPaid(order=order, at=call.at))
     if order.type_enum.completes_on_payment:

@@ -22,11 +22,10 @@ from koogallery.kernel.reasons import Refused
 from orders.events import OrderPlaced
 from orders.models import Order, OrderLine
 from orders.operations import paying
-from orders.operations.moving import actor_of, tell
 from orders.queries import eligibility
 from orders.queries.quoting import quoted_again
 from orders.rules.quote import Quote, SignedQuote, open_quote
-from orders.states import OrderState, OrderStep, OrderType, PaidBy
+from orders.states import OrderState, OrderType, PaidBy
 
 if TYPE_CHECKING:
     from catalog.models import Product
@@ -101,7 +100,6 @@ def place_order(
         stock.take(call, product_code=product.code, count=configuration.items, order_number=order.number)
     agreements.sign(call, texts=texts, order_number=order.number)
     describe(resource=order, number=order.number, amount=order.total, state=order.state, project=project)
-    tell(order, OrderStep.PLACED, at=call.at, actor=actor_of(call))
     events.publish(OrderPlaced(order=order, at=call.at))
     if (paid_by := goes_straight_on(order, configuration)) is not None:
         paying.go_on(call, order, paid_by=paid_by)
@@ -197,7 +195,7 @@ def _write(
         number=ids.order_number(call.at),
         account=account,
         user=call.user,
-        seller_id=product.seller_id,
+        seller=product.seller,
         product=product,
         product_name=product.name,
         product_code=product.code,

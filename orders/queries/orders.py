@@ -12,8 +12,10 @@ from django.db.models.functions import JSONObject
 
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.reasons import Missing
-from orders.models import Order, OrderEvent, Resource
-from orders.states import OrderState, OrderStep
+from orders.models import Order, OrderEvent, OrderLine, Resource
+from orders.states import CancelReason, OrderState, OrderStep, PaidBy
+
+_ORDER = {step: number for number, step in enumerate(OrderStep)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,11 @@ def own_order(call: Call, number: Any) -> Order:
 
 def own_order_locked(call: Call, number: Any) -> Order:
     """An order of the calling account, locked for a change. Raises `Missing`."""
-    return _one(orders_of(call.account_id).select_for_update(of=("self",)), number)
+    order = _locked(OrderLine.objects.filter(order__account_id=call.account_id), number)
+    order.account = call.account
+    if call.user_id is not None and order.user_id == call.user_id:
+        order.user = call.user
+    return order
 
 
 def sold_order(call: Call, number: Any) -> Order:
@@ -102,8 +108,11 @@ def detailed_order(call: Call, number: Any) -> Order:
 
 
 def timeline_of(order: Order) -> list[TimelineEntry]:
-    """The timeline of an order read by `detailed_order`, oldest first."""
-    return [
+    """The timeline of an order read by `detailed_order`, oldest first.
+
+    Its own moments come from the order's columns, what else happened from its events.
+    """
+    entries = [
         TimelineEntry(
             at=datetime.fromisoformat(stored["at"]),
             step=OrderStep(stored["step"]),
@@ -112,16 +121,43 @@ def timeline_of(order: Order) -> list[TimelineEntry]:
         )
         for stored in getattr(order, "timeline_json", [])
     ]
+    user = order.user.username if order.user else ""
+    paid = f"{order.total} · {PaidBy(order.paid_by).label}" if order.paid_by and order.amount else ""
+    ended = order.cancel_note or (CancelReason(order.cancel_reason).label if order.cancel_reason else "")
+    moments = (
+        (order.placed_at, OrderStep.PLACED, user, ""),
+        (order.paid_at, OrderStep.PAID, "", paid),
+        (order.completed_at, OrderStep.COMPLETED, "", ""),
+        (order.canceled_at, OrderStep.CANCELED, user if order.cancel_reason == CancelReason.BUYER else "", str(ended)),
+    )
+    entries += [TimelineEntry(at, step, actor, text) for at, step, actor, text in moments if at is not None]
+    return sorted(entries, key=lambda entry: (entry.at, _ORDER[entry.step]))
 
 
 def order_locked(call: Call, number: Any) -> Order:
     """Any order, locked, for the platform and operations. Raises `Missing`."""
-    return _one(Order.objects.select_related("seller", "product", "account").select_for_update(of=("self",)), number)
+    return _locked(OrderLine.objects.select_related("order__account"), number)
 
 
 def order_by_number(number: str) -> Order:
     """Any order, for the platform, operations and commands. Raises `Missing`."""
     return _one(Order.objects.select_related("seller", "product", "account"), number)
+
+
+def _locked(lines: QuerySet[OrderLine], number: Any) -> Order:
+    """An order with its first line, seller and product, locked, in one query."""
+    line = (
+        lines.select_related("order__seller", "order__product")
+        .select_for_update(of=("order",))
+        .filter(order__number=str(number)[:20])
+        .order_by("number")
+        .first()
+    )
+    if line is None:
+        raise Missing(f"order {number}")
+    order = line.order
+    order.line, order.product.seller, line.product = line, order.seller, order.product
+    return order
 
 
 def _one(orders: QuerySet[Order], number: Any) -> Order:

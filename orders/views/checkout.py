@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -22,7 +22,7 @@ from koogallery.identity import queries as identity
 from koogallery.kernel import operations, pages, policies
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Missing, Refused
-from orders.forms import ConfirmForm, PayForm, configuration_of
+from orders.forms import Confirmation, ConfirmForm, PayForm, configuration_of
 from orders.operations import card_paying, paying, placing
 from orders.queries import eligibility
 from orders.queries.orders import own_order
@@ -50,32 +50,37 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return redirect(f"{reverse('orders:checkout')}?{urlencode(configuration_of(request.POST))}")
     signed = SignedQuote.parse(request.POST["quote"])
     quote = open_quote(signed, account_id=request.call.account_id)
+    if "add_tag" in request.POST:
+        return _shown_again(request, quote)
+    entered = Confirmation.of(request.POST)
+    try:
+        order = placing.place_order(
+            request.call,
+            product=quote.product_code,
+            quote=signed,
+            project=entered.project,
+            tags=entered.tags,
+            agreed=entered.agreed,
+            consent=entered.consent,
+        )
+    except Refused as refused:
+        return _shown_again(request, quote, refused)
+    waits = order.state == OrderState.PENDING_PAYMENT
+    return redirect(reverse("orders:pay" if waits else "orders:result", args=[order.number]))
+
+
+def _shown_again(request: HttpRequest, quote: Quote, refused: Refused | None = None) -> HttpResponse:
+    """The page with what was entered and, beside its field, why it was refused."""
     product = catalog.product_by_code(quote.product_code)
     form = _form(request, quote, product)
-    if "add_tag" in request.POST:
-        form.is_valid()
-        form.errors.clear()
-        return _show(request, quote, product, form=form)
-    if form.is_valid():
-        try:
-            order = placing.place_order(
-                request.call,
-                product=product.code,
-                quote=signed,
-                project=form.cleaned_data.get("project", ""),
-                tags=form.tags,
-                agreed=form.agreed,
-                consent=bool(form.cleaned_data.get("consent")),
-            )
-        except Refused as refused:
-            if refused.code == "quote_changed":
-                fresh = quoted_again(quote, account=request.call.account, product=product, at=request.call.at)
-                return _show(request, fresh, product, form=form, old=quote)
-            where = refused.field if refused.field in form.fields else None
-            form.add_error(where, ValidationError(refused.sentence, code=refused.code))
-        else:
-            waits = order.state == OrderState.PENDING_PAYMENT
-            return redirect(reverse("orders:pay" if waits else "orders:result", args=[order.number]))
+    form.is_valid()
+    form.errors.clear()
+    if refused is not None and refused.code == "quote_changed":
+        fresh = quoted_again(quote, account=request.call.account, product=product, at=request.call.at)
+        return _show(request, fresh, product, form=form, old=quote)
+    if refused is not None:
+        where = refused.field if refused.field in form.fields else None
+        form.add_error(where, ValidationError(refused.sentence, code=refused.code))
     return _show(request, quote, product, form=form)
 
 
@@ -163,18 +168,28 @@ def _discount_words(quote: Quote) -> str:
 def pay(request: HttpRequest, number: str) -> HttpResponse:
     """The payment page: choose a method, **Confirm**."""
     call = request.call
+    refused: Refused | None = None
+    chosen = request.POST.get("method", "")[:120]
+    if request.method == "POST" and chosen:
+        try:
+            _pay(request, number, chosen)
+        except Refused as why:
+            refused = why
+        if refused is None or refused.code == "order_already_paid":
+            return redirect(reverse("orders:result", args=[number]))
     order = own_order(call, number)
     if order.state_enum.is_paid:
         return redirect(reverse("orders:result", args=[order.number]))
     methods = billing.payment_methods(call.account, order.total)
-    choices = [(method.value, method.label) for method in methods]
     first = next((method.value for method in methods if method.available), None)
-    form = PayForm(request.POST or None, methods=choices, initial={"method": first})
-    if request.method == "POST" and form.is_valid():
-        paid = pages.attempt(form, lambda: _pay(request, order, form.cleaned_data["method"]))
-        if paid or (paid is None and _has_code(form, "order_already_paid")):
-            return redirect(reverse("orders:result", args=[order.number]))
-        order = own_order(call, number)
+    form = PayForm(
+        request.POST if request.method == "POST" else None,
+        methods=[(method.value, method.label) for method in methods],
+        initial={"method": first},
+    )
+    if refused is not None and form.is_valid():
+        where = refused.field if refused.field in form.fields else None
+        form.add_error(where, ValidationError(refused.sentence, code=refused.code))
     context = {
         "page": {
             "title": _("Pay order"),
@@ -199,20 +214,15 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     return pages.render(request, "orders/pay.html", context)
 
 
-def _pay(request: HttpRequest, order: Order, chosen: str) -> bool:
-    """Pay by what was chosen: `balance`, `credit` or `card:<token>`. True when there is a result to show."""
+def _pay(request: HttpRequest, number: str, chosen: str) -> None:
+    """Pay by what was chosen: `balance`, `credit` or `card:<token>`. Raises `Refused`."""
     method, _separator, token = chosen.partition(":")
     if method != PayMethod.CARD:
-        paying.pay_order(request.call, order=order.number, method=method)
-        return True
-    payment = card_paying.pay_by_card(request.call, order_number=order.number, card=token)
+        paying.pay_order(request.call, order=number, method=method)
+        return
+    payment = card_paying.pay_by_card(request.call, order_number=number, card=token)
     if payment.state == PaymentState.FAILED:
         raise Refused("card_declined", field="method")
-    return True
-
-
-def _has_code(form: Any, code: str) -> bool:
-    return any(error.code == code for errors in form.errors.as_data().values() for error in errors)
 
 
 @page(audience="buyer", operations=["queryOrderDetail"])

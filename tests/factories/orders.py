@@ -13,11 +13,13 @@ from typing import Any
 from catalog.models import Product
 from koogallery import clock
 from koogallery.kernel import pages
+from koogallery.kernel.calls import Call, Role
 from orders.models import Order
 from orders.operations import paying, placing
+from orders.queries.orders import detailed_order, timeline_of
 from orders.queries.quoting import quote_for
 from orders.rules.quote import SignedQuote, sign
-from tests.factories import billing, identity
+from tests.factories import billing
 from tests.personas import Persona
 
 
@@ -74,9 +76,9 @@ def bought(
     return order
 
 
-def terms() -> None:
-    """The terms that every order signs, if a test's database has none."""
-    identity.terms()
+def steps(order: Order) -> list[str]:
+    """The timeline of an order, as its page shows it."""
+    call = Call(role=Role.BUYER, at=clock.now(), account=order.account)
+    return [str(entry.step) for entry in timeline_of(detailed_order(call, order.number))]
 
 
-__all__ = ["bought", "clock", "pay", "place", "quote", "terms"]

@@ -98,7 +98,7 @@ def test_unpaid_orders_expire_once_dated_at_their_deadline(rich: Persona) -> Non
             DUE,
             CancelReason.UNPAID,
         )
-        assert [event.step for event in order.events.all()] == ["placed", "canceled"]
+        assert orders.steps(order) == ["placed", "canceled"]
         trace = Trace.objects.get(trace_name="expireOrder", resource_id=order.number)
         assert (trace.trace_type, trace.account_id, trace.time) == ("SystemAction", rich.account.pk, DUE)
         assert Message.objects.filter(kind="order_expired", link__contains=order.number).count() == 1

@@ -57,7 +57,7 @@ def test_payment_from_balance_holds_the_money_and_starts_delivery(rich: Persona,
     money = order_money(order.number)
     assert str(money.paid) == str(money.held) == "USD 70.00"
     assert str(balance(rich.account.pk)) == "USD 9,930.00"
-    assert [event.step for event in order.events.all()] == ["placed", "paid", "delivery_started"]
+    assert orders.steps(order) == ["placed", "paid", "delivery_started"]
     charge = Charge.objects.get()
     assert (charge.amount, charge.explanation) == (Decimal("70.0000"), order.lines.get().explanation)
     told = Message.objects.get(kind="order_paid")
@@ -141,7 +141,7 @@ def test_an_approved_card_pays(rich: Persona, order: Order) -> None:
     assert by_card(rich, order).state == "succeeded"
     order.refresh_from_db()
     assert (order.state, order.paid_by) == (OrderState.PROCESSING, PaidBy.CARD)
-    assert [event.step for event in order.events.all()] == ["placed", "payment_started", "paid", "delivery_started"]
+    assert orders.steps(order) == ["placed", "payment_started", "paid", "delivery_started"]
     assert str(order_money(order.number).held) == "USD 70.00"
 
 
@@ -149,7 +149,7 @@ def test_a_declined_card_leaves_the_order_to_be_paid_otherwise(rich: Persona, or
     assert by_card(rich, order, "sandbox-declined").state == "failed"
     order.refresh_from_db()
     assert order.state == OrderState.PENDING_PAYMENT
-    assert [event.step for event in order.events.all()] == ["placed", "payment_started", "payment_failed"]
+    assert orders.steps(order) == ["placed", "payment_started", "payment_failed"]
     orders.pay(rich, order, at=AT)
     assert str(order_money(order.number).paid) == "USD 70.00"
 

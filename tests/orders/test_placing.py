@@ -49,7 +49,7 @@ def test_an_order_waits_for_payment_and_holds_what_the_quote_said(rich: Persona)
     assert line.total == order.total
     assert line.calculation is not None and line.calculation.amount == order.total
     assert line.configured.spec_text == "Standard · Users: 7 users"
-    assert [event.step for event in order.events.all()] == ["placed"]
+    assert orders.steps(order) == ["placed"]
     assert AgreementSignature.objects.get(order_number=order.number).user == rich.user
     assert not Payment.objects.exists()
     trace = Trace.objects.get(trace_name="createOrder")
