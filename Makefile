@@ -26,7 +26,7 @@ bench: env
 	@$(PY) -m bench $(ONLY)
 
 soak: env
-	@$(PY) -m bench.soak --times $(or $(TIMES),200)
+	@KOOGALLERY_KILLS=$(or $(TIMES),200) $(PY) -m pytest tests/ground/test_kills.py -q
 
 env: .venv/.synced
 

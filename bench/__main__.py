@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", help="default: all")
     options = parser.parse_args()
     for module in pkgutil.iter_modules(bench.__path__):
-        if module.name not in {"__main__", "bare", "soak"}:
+        if module.name not in {"__main__", "bare"}:
             importlib.import_module(f"bench.{module.name}")
     rows = []
     with ground.prepared(options.data) as stand:
