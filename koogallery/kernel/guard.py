@@ -90,24 +90,24 @@ class GuardedModel(models.Model):
 def _guarded_tables() -> re.Pattern[str]:
     tables = sorted(model._meta.db_table for model in apps.get_models() if issubclass(model, GuardedModel))
     names = "|".join(re.escape(table) for table in tables) or "(?!)"
-    return re.compile(
-        rf'\b(?:INSERT\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM(?:\s+ONLY)?|TRUNCATE(?:\s+TABLE)?|COPY)\s+"?({names})"?(?![\w])',
-        re.I,
-    )
+    verbs = r"INSERT\s+INTO|MERGE\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE(?:\s+TABLE)?|COPY"
+    return re.compile(rf'\b(?:{verbs})(?:\s+ONLY)?\s+(?:"?public"?\.)?"?({names})"?(?![\w])', re.I)
 
 
 def wrapper(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """Refuse a write to a guarded table while no operation runs."""
-    if not _opened.get() and isinstance(sql, str) and not sql.startswith("SELECT"):
-        found = _guarded_tables().search(sql) if _might_write(sql) else None
+    if not _opened.get():
+        text = sql if isinstance(sql, str) else sql.as_string(context["connection"].connection)
+        found = _guarded_tables().search(text) if _might_write(text) else None
         if found:
             raise Unguarded(f"A raw write to {found.group(1)} outside an operation.")
     return execute(sql, params, many, context)
 
 
 def _might_write(sql: str) -> bool:
-    head = sql.lstrip()[:8].upper()
-    return head.startswith(("INSERT", "UPDATE", "DELETE", "TRUNCATE", "COPY", "WITH"))
+    return not sql.startswith("SELECT") and sql.lstrip()[:8].upper().startswith(
+        ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "COPY", "MERGE", "WITH", "/*", "--", "EXPLAIN")
+    )
 
 
 def install(sender: Any = None, connection: Any = None, **kwargs: Any) -> None:

@@ -232,11 +232,24 @@ def after_commit(function: Callable[[], Any]) -> None:
 
 
 def present(value: Any) -> Any:
-    """A JSON form of an argument or answer for traces and idempotency: short, stable, without secrets."""
-    if value is None or isinstance(value, bool | int):
-        return value
+    """A JSON form of an argument or answer for traces: short, stable, without secrets."""
+    return _shortened(_presented(value))
+
+
+def _shortened(value: Any) -> Any:
     if isinstance(value, str):
         return value if len(value) <= 2000 else value[:2000] + "…"
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shortened(item) for item in value]
+    return value
+
+
+def _presented(value: Any) -> Any:
+    """The same in full, as idempotency compares it."""
+    if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Enum)):
+        return value
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Decimal | uuid.UUID):
@@ -248,11 +261,13 @@ def present(value: Any) -> Any:
     if isinstance(value, models.Model):
         return _reference(value)[0]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return present({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
+        return _presented({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
     if isinstance(value, Mapping):
-        return {str(key): MASK if _is_secret(str(key)) else present(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [present(item) for item in value]
+        return {str(key): MASK if _is_secret(str(key)) else _presented(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((_presented(item) for item in value), key=str)
+    if isinstance(value, list | tuple):
+        return [_presented(item) for item in value]
     return f"<{type(value).__name__}>"
 
 
@@ -297,15 +312,16 @@ def _run(
         parent=outer.trace_id if outer else None,
         project=call.project,
     )
-    request = present({key: MASK if key in secret else value for key, value in arguments.items()})
+    whole = _presented({key: MASK if key in secret else value for key, value in arguments.items()})
+    request = _shortened(whole)
     token = _running.set(running)
     try:
         if outer is None:
             _who(spec, call)
         if spec.read:
-            return _perform(spec, function, call, arguments, targets, running, request, outer)
+            return _perform(spec, function, call, arguments, targets, running, request, whole, outer)
         with transaction.atomic(), guard.opened(spec.name):
-            return _perform(spec, function, call, arguments, targets, running, request, outer)
+            return _perform(spec, function, call, arguments, targets, running, request, whole, outer)
     except Missing:
         raise
     except Refused as refused:
@@ -329,6 +345,7 @@ def _perform(
     targets: Mapping[str, Resolver],
     running: _Running,
     request: dict[str, Any],
+    whole: dict[str, Any],
     outer: _Running | None,
 ) -> Any:
     first = None
@@ -352,7 +369,7 @@ def _perform(
         _authorise(spec, call, first)
     claimed = None
     if spec.once and call.idempotency_key and outer is None:
-        claimed, replayed, answer = _claim_key(spec, call, request)
+        claimed, replayed, answer = _claim_key(spec, call, whole)
         if replayed:
             running.silent = True
             return answer

@@ -156,7 +156,7 @@ def _deliver(message: OutboxMessage, upto: datetime) -> None:
         message.save(update_fields=["error", "started_at", "next_try_at", "parked_at"])
     else:
         message.delivered_at, message.next_try_at, message.error = clock.now(), None, ""
-        message.save(update_fields=["delivered_at", "next_try_at", "error"])
+        message.save(update_fields=["delivered_at", "next_try_at", "parked_at", "error"])
 
 
 def pending_count() -> int:

@@ -139,7 +139,7 @@ def in_force(at: datetime) -> PolicySet:
 def choose(
     call: Call, *, pack: str | None = None, overrides: Mapping[str, Any] | None = None, keep: bool = True
 ) -> Any:
-    """Put a pack, or single values, in force from now on; without `keep`, only these single values differ from the pack.
+    """Put a pack, or single values, in force from now on; without `keep`, values chosen before follow the pack again.
 
     `overrides` maps a policy to a value of its closed list (or its text form); a value of None removes the override
     when the policy has no None. Raises `Refused("policy_unknown")` or `Refused("policy_value")`.
@@ -180,7 +180,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return " ".join(f"{key}={item}" for key, item in value.items())
+        return " ".join(f"{key}={item}" for key, item in sorted(value.items()))
     if isinstance(value, list | tuple):
         return ",".join(str(item) for item in value)
     return str(value)

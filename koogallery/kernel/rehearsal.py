@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,6 +15,8 @@ from koogallery.kernel import sweeps
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
+
+logger = logging.getLogger(__name__)
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
@@ -70,17 +74,22 @@ def walk(to: datetime, *, start: datetime | None = None) -> int:
         cursor.execute("SELECT pg_advisory_lock(hashtext('rehearsal-walk'))")
     try:
         now = start or stands_at()
+        stuck: dict[str, datetime] = {}
         while True:
-            due, sweep = _earliest(to)
+            due, sweep = _earliest(to, stuck)
             if sweep is None or due is None:
                 break
             now = max(now, due)
             _stand(now)
-            with clock.at(now):
-                count = sweep.run(now)
+            try:
+                with clock.at(now):
+                    count = sweep.run(now)
+            except Exception:
+                logger.exception("sweep_failed", extra={"sweep": sweep.name})
+                count = 0
             acted += count
-            if count == 0 and _earliest(to)[1] is sweep and sweep.next_due() == due:
-                break
+            if count == 0 and sweep.next_due() == due:
+                stuck[sweep.name] = due
         _stand(to)
     finally:
         with connection.cursor() as cursor:
@@ -88,11 +97,14 @@ def walk(to: datetime, *, start: datetime | None = None) -> int:
     return acted
 
 
-def _earliest(to: datetime) -> tuple[datetime | None, sweeps.Sweep | None]:
+def _earliest(to: datetime, stuck: Mapping[str, datetime]) -> tuple[datetime | None, sweeps.Sweep | None]:
+    """The next deadline up to `to` and whose it is; a sweep that could do nothing at its deadline is passed over."""
     found: tuple[datetime | None, sweeps.Sweep | None] = (None, None)
     for sweep in sweeps.sweeps.values():
         due = sweep.next_due()
-        if due is not None and due <= to and (found[0] is None or due < found[0]):
+        if due is None or due > to or stuck.get(sweep.name) == due:
+            continue
+        if found[0] is None or due < found[0]:
             found = (due, sweep)
     return found
 

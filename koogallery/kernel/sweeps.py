@@ -98,24 +98,27 @@ class RowSweep:
 
     def run(self, upto: datetime) -> int:
         total = 0
-        while count := self._run_chunk(upto):
-            total += count
+        before: tuple[list[int], datetime | None] = ([], None)
+        while ids := self._run_chunk(upto):
+            due = self.next_due() if ids == before[0] else None
+            if due is not None and due == before[1]:
+                raise RuntimeError(f"Sweep {self.name!r} acts again and again: it leaves {self.due_column} as it was.")
+            total, before = total + len(ids), (ids, due)
         return total + self._retry_failed(upto)
 
-    def _run_chunk(self, upto: datetime) -> int:
+    def _run_chunk(self, upto: datetime) -> list[int]:
+        ids: list[int] = []
         try:
             with transaction.atomic(), guard.opened(f"sweep:{self.name}"):
                 ids = self._claim(upto)
                 if ids:
                     self.act(ids, upto)
-            return len(ids)
         except Exception:
-            logger.exception(
-                "sweep_chunk_failed", extra={"sweep": self.name, "rows": len(ids) if "ids" in locals() else 0}
-            )
             if not ids:
                 raise
-            return self._bisect(ids, upto)
+            logger.exception("sweep_chunk_failed", extra={"sweep": self.name, "rows": len(ids)})
+            self._bisect(ids, upto)
+        return ids
 
     def _claim(self, upto: datetime) -> list[int]:
         with connection.cursor() as cursor:
@@ -137,23 +140,21 @@ class RowSweep:
             )
             return [row[0] for row in cursor.fetchall()]
 
-    def _bisect(self, ids: list[int], upto: datetime) -> int:
+    def _bisect(self, ids: list[int], upto: datetime) -> None:
         if len(ids) == 1:
-            return self._one(ids[0], upto)
+            self._one(ids[0], upto)
+            return
         middle = len(ids) // 2
-        done = 0
         for half in (ids[:middle], ids[middle:]):
             try:
                 with transaction.atomic(), guard.opened(f"sweep:{self.name}"):
                     if claimed := self._claim_again(half, upto):
                         self.act(claimed, upto)
-                done += len(half)
             except Exception:
-                done += self._bisect(half, upto)
-        return done
+                self._bisect(half, upto)
 
-    def _one(self, row_id: int, upto: datetime) -> int:
-        """Act on a single row; on failure back it off, after `MAX_ATTEMPTS` park it. Counts as handled either way."""
+    def _one(self, row_id: int, upto: datetime) -> None:
+        """Act on a single row; on failure back it off, after `MAX_ATTEMPTS` park it."""
         try:
             with transaction.atomic(), guard.opened(f"sweep:{self.name}"):
                 if claimed := self._claim_again([row_id], upto):
@@ -165,7 +166,6 @@ class RowSweep:
                     )
         except Exception as fault:
             self._note_failure(row_id, upto, f"{type(fault).__name__}: {fault}"[:2000])
-        return 1
 
     def _note_failure(self, row_id: int, upto: datetime, error: str) -> None:
         logger.error("sweep_row_failed", extra={"sweep": self.name, "row": row_id, "error": error})
