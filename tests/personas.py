@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.test import Client
 
 from koogallery import clock
@@ -59,11 +57,11 @@ def make_buyer(**account: Any) -> Persona:
 
 
 def make_seller(**seller: Any) -> Persona:
-    """The root user of an account with an approved seller profile, once there is a catalogue."""
+    """The root user of an account with an approved seller profile."""
+    from tests.factories import catalog  # the floors below the catalogue are tested with these personas, too
+
     user = identity.UserFactory()
-    if apps.is_installed("catalog"):
-        catalog = importlib.import_module("tests.factories.catalog")
-        catalog.make_seller(user.account, **seller)
+    catalog.make_seller(user.account, **seller)
     return Persona(user, Role.SELLER)
 
 

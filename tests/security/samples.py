@@ -1,0 +1,144 @@
+"""An object for every address that names one: whose it is, and how the address calls it.
+
+An address with a parameter that is not listed here fails `test_every_address_that_names_an_object_has_a_sample`.
+To add one: `@sample("console/things/<str:number>/")` on a function of the world that returns the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from koogallery.identity.operations import agreements
+from koogallery.kernel import ids
+from koogallery.notifications.models import Message
+from koogallery.notifications.operations import notify
+from tests.factories import audit, billing, identity
+from tests.security.world import World
+
+Maker = Callable[[World], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How to make the object of an address. `public` ones belong to nobody; others to the buyer or seller."""
+
+    make: Maker
+    public: bool
+
+
+SAMPLES: dict[str, Sample] = {}
+
+
+def sample(*routes: str, public: bool = False) -> Callable[[Maker], Maker]:
+    """List a maker for these routes."""
+
+    def listed(make: Maker) -> Maker:
+        SAMPLES.update({route: Sample(make, public) for route in routes})
+        return make
+
+    return listed
+
+
+# identity
+
+
+@sample("accounts/verify/<str:token>/", public=True)
+def _verification(world: World) -> dict[str, str]:
+    return {"token": "no-such-token"}
+
+
+@sample("accounts/password/<slug:number>/<str:token>/", public=True)
+def _reset(world: World) -> dict[str, str]:
+    return {"number": world.buyer.user.number, "token": "no-such-token"}
+
+
+@sample("console/iam/users/<slug:number>/")
+def _user(world: World) -> dict[str, str]:
+    return {"number": identity.UserFactory(account=world.buyer.account, is_root=False).number}
+
+
+@sample("console/iam/groups/<slug:number>/", "console/iam/groups/<slug:number>/delete/")
+def _group(world: World) -> dict[str, str]:
+    return {"number": identity.GroupFactory(account=world.buyer.account).number}
+
+
+@sample("console/iam/policies/<slug:number>/", "console/iam/policies/<slug:number>/delete/")
+def _policy(world: World) -> dict[str, str]:
+    return {"number": identity.PolicyFactory(account=world.buyer.account).number}
+
+
+@sample("console/iam/keys/<slug:key_id>/")
+def _access_key(world: World) -> dict[str, str]:
+    return {"key_id": identity.AccessKeyFactory(user=world.buyer.user).key_id}
+
+
+@sample("console/projects/<slug:code>/", "console/projects/<slug:code>/switch/")
+def _project(world: World) -> dict[str, str]:
+    return {"code": identity.ProjectFactory(account=world.buyer.account).code}
+
+
+@sample("console/tags/<int:number>/delete/")
+def _tag(world: World) -> dict[str, int]:
+    return {"number": identity.TagFactory(account=world.buyer.account).pk}
+
+
+@sample("console/agreements/<slug:number>/")
+def _signature(world: World) -> dict[str, str]:
+    text = identity.AgreementTextFactory()
+    return {"number": agreements.sign(world.buyer.call(), texts=[text], order_number="CS1")[0].number}
+
+
+@sample("console/agreements/consents/<int:number>/withdraw/")
+def _consent(world: World) -> dict[str, int]:
+    consent = agreements.grant_consent(
+        world.buyer.call(), kind="email", product_code="P", seller_name="S", order_number="CS1"
+    )
+    return {"number": consent.pk}
+
+
+# audit and notifications
+
+
+@sample("console/traces/<uuid:trace_id>/")
+def _trace(world: World) -> dict[str, Any]:
+    return {"trace_id": audit.trace(account_id=world.buyer.account.pk).trace_id}
+
+
+@sample("console/messages/<int:number>/", "console/messages/<int:number>/read/")
+def _message(world: World) -> dict[str, int]:
+    call = world.buyer.call()
+    params = {"account": "buyer"}
+    notify(account_id=call.account_id, kind="account_unfrozen", params=params, key=ids.token(), at=call.at)
+    return {"number": Message.objects.get(user=world.buyer.user).pk}
+
+
+# billing
+
+
+@sample("console/billing/cards/<str:code>/remove/", "console/billing/cards/<str:code>/default/")
+def _card(world: World) -> dict[str, str]:
+    return {"code": billing.card(world.buyer.account).code}
+
+
+# orders
+
+
+@sample(
+    "console/orders/<str:number>/",
+    "console/orders/<str:number>/pay/",
+    "console/orders/<str:number>/result/",
+    "console/orders/<str:number>/cancel/",
+    "seller/orders/<str:number>/",
+)
+def _order(world: World) -> dict[str, str]:
+    return {"number": world.order.number}
+
+
+# pages of nobody
+
+
+@sample("styleguide/<str:page_kind>/", public=True)
+def _styleguide(world: World) -> dict[str, str]:
+    return {"page_kind": "console"}
