@@ -11,6 +11,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from koogallery.identity.rules.tags import PER_RESOURCE
+from koogallery.kernel.reasons import Refused
+from orders.saas.activities import PARAMETERS, Activity, InterfaceVersion, Parameter, supports
+from orders.saas.order_information import MOCK_ORDERS
 
 CONFIGURATION_FIELDS = ("product", "specification", "plan", "term", "items", "quantity", "trial")
 MAX_VALUE = 120
@@ -137,3 +140,68 @@ class ResourceTagsForm(forms.Form):
     def tags(self) -> dict[str, str]:
         """The tags that were entered."""
         return dict(_pairs(self.data))
+
+
+class DebugChoiceForm(forms.Form):
+    """Which activity of which product is debugged."""
+
+    product = forms.ChoiceField(label=_("Product"))
+    activity = forms.ChoiceField(label=_("Activity"), choices=[(each.value, each.value) for each in Activity])
+
+    def __init__(
+        self, *args: Any, products: Sequence[tuple[str, str]], versions: Mapping[str, str], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["product"].choices = list(products)  # type: ignore[attr-defined]
+        self.versions = versions
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an activity that the product's version has not."""
+        cleaned = super().clean() or {}
+        version, activity = self.versions.get(cleaned.get("product", "")), cleaned.get("activity")
+        if version and activity and not supports(version=InterfaceVersion(int(version)), activity=Activity(activity)):
+            self.add_error("activity", Refused("activity_unknown").sentence)
+        return cleaned
+
+
+class DebugForm(forms.Form):
+    """The parameters of one activity in one version, filled with those of a published debug order."""
+
+    def __init__(
+        self,
+        *args: Any,
+        version: InterfaceVersion,
+        activity: Activity,
+        product_code: str,
+        account: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        known = {
+            "orderId": MOCK_ORDERS[0],
+            "orderLineId": f"{MOCK_ORDERS[0]}-000001",
+            "productId": product_code,
+            "customerId": account,
+            "expireTime": "20991231235959",
+        }
+        self.names = []
+        for parameter in PARAMETERS[version][activity]:
+            if parameter.name == "businessId":
+                continue
+            self.names.append(parameter.name)
+            self.fields[parameter.name] = _parameter_field(parameter, initial=known.get(parameter.name, ""))
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What was entered."""
+        return {name: self.cleaned_data[name] for name in self.names if self.cleaned_data.get(name)}
+
+
+def _parameter_field(parameter: Parameter, *, initial: str) -> forms.Field:
+    if parameter.choices:
+        return forms.ChoiceField(
+            label=parameter.name, required=parameter.needed, choices=[(each, each) for each in parameter.choices]
+        )
+    return forms.CharField(
+        label=parameter.name, required=parameter.needed, max_length=parameter.length, initial=initial
+    )

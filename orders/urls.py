@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from orders.urls_delivery import urlpatterns as delivered
 from orders.views import checkout, orders, overview, seller_orders
 
 app_name = "orders"
@@ -18,4 +19,5 @@ urlpatterns = [
     path("seller/", overview.seller, name="seller_overview"),
     path("seller/orders/", seller_orders.order_list, name="seller_list"),
     path("seller/orders/<str:number>/", seller_orders.order_detail, name="seller_detail"),
+    *delivered,
 ]

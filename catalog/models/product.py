@@ -95,6 +95,7 @@ class Product(GuardedModel):
     released_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField()
     popularity = models.PositiveIntegerField(default=0)
+    content_digest = models.CharField(max_length=64, blank=True)
 
     objects = GuardedManager.from_queryset(ProductQuerySet)()
 
@@ -163,6 +164,11 @@ class Product(GuardedModel):
     @property
     def is_on_sale(self) -> bool:
         return self.state == ProductState.ON_SALE
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it is off sale until a debug of its server passes."""
+        return self.state == ProductState.SUSPENDED
 
     @property
     def has_interface(self) -> bool:

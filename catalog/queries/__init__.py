@@ -13,6 +13,7 @@ from catalog.queries.configuration import (
 from catalog.queries.discounts import discounts_for
 from catalog.queries.products import (
     PurchaseConditions,
+    interface_products,
     product_by_code,
     product_on_sale,
     products_by_code,
@@ -32,6 +33,7 @@ __all__ = [
     "configure",
     "currency_of",
     "discounts_for",
+    "interface_products",
     "price",
     "product_by_code",
     "product_on_sale",

@@ -31,6 +31,12 @@ def products_by_code(codes: list[str]) -> dict[str, Product]:
     return {each.code: each for each in Product.objects.select_related("seller").filter(code__in=codes)}
 
 
+def interface_products(account_id: int | None) -> list[Product]:
+    """The products of the seller that an account is whose servers the platform calls, by name."""
+    products = Product.objects.filter(seller__account_id=account_id).exclude(interface_version="")
+    return list(products.select_related("seller").order_by("name", "pk"))
+
+
 def seller_of_account(account_id: int | None) -> Seller | None:
     """The approved seller that an account is, or None."""
     if account_id is None:

@@ -65,6 +65,7 @@ class InterfaceCall(GuardedModel):
             models.Index(fields=["seller", "-created_at"], name="call_of_seller"),
             models.Index(fields=["seller", "state", "-created_at"], name="call_of_seller_state"),
             models.Index(fields=["product", "created_at"], name="call_of_product"),
+            models.Index(fields=["-created_at"], name="call_debugged", condition=Q(test=True)),
         ]
 
     def __str__(self) -> str:

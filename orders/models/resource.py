@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from catalog.states import BillingMode
 from koogallery import clock
 from koogallery.kernel.fields import AmountField, CurrencyField, EncryptedTextField
 from koogallery.kernel.guard import GuardedModel
@@ -116,6 +117,16 @@ class Resource(GuardedModel):
         return ResourceStatus(self.status)
 
     @property
+    def specification(self) -> str:
+        """Specification and attributes in one line, in the language in force."""
+        return self.line.order.specification or self.spec_text
+
+    @property
+    def has_term(self) -> bool:
+        """Whether it ends and can go on: yearly/monthly, no trial."""
+        return self.billing_mode == BillingMode.PERIOD and not self.trial
+
+    @property
     def awaits_information(self) -> bool:
         """Whether the seller's server still has to bring the application information."""
         return bool(self.instance_id) and self.info_at is None and self.status != ResourceStatus.CLOSED
@@ -162,3 +173,8 @@ class ResourceTerm(GuardedModel):
     def full_price(self) -> Money:
         """The full price of the configuration for this term."""
         return Money(self.price, self.currency)
+
+    @property
+    def paid_money(self) -> Money:
+        """What was paid for this term."""
+        return Money(self.paid, self.currency)

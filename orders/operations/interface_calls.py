@@ -307,9 +307,7 @@ def _succeeded(call: Call, interface_call: InterfaceCall, result: CallResult) ->
     elif interface_call.activity == Activity.QUERY_INSTANCE and interface_call.resource is not None:
         for info in result.instances:
             if info.application is not None:
-                resources.keep_information(
-                    call, resource=interface_call.resource.number, application=info.application
-                )
+                resources.keep_information(call, resource=interface_call.resource.number, application=info.application)
                 break
 
 

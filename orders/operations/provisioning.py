@@ -55,7 +55,7 @@ def request_instance(call: Call, order: Order, line: OrderLine, *, resource: Res
 
 def _creation_parameters(order: Order, line: OrderLine, *, at: datetime) -> dict[str, str]:
     """Parameters of both versions; contact data only as far as the buyer consented."""
-    term = _first_term(order, line, at=at)
+    term = first_term(order, line, at=at)
     user = order.user
     parameters = {
         "orderId": order.number,
@@ -182,7 +182,8 @@ def _package_end(months: int, *, at: datetime) -> datetime:
     return clock.day_end(add_months(day=clock.platform_date(at), months=months))
 
 
-def _first_term(order: Order, line: OrderLine, *, at: datetime) -> Term | None:
+def first_term(order: Order, line: OrderLine, *, at: datetime) -> Term | None:
+    """The term that begins when the line is delivered at `at`; None for what does not expire by term."""
     if order.type == OrderType.TRIAL:
         configuration = Configuration.from_json(line.configuration)
         return Term.first(starts_at=at, length=TermLength(configuration.trial_days, TermUnit.DAY))
@@ -192,7 +193,7 @@ def _first_term(order: Order, line: OrderLine, *, at: datetime) -> Term | None:
 
 
 def _begin_term(resource: Resource, order: Order, line: OrderLine, *, at: datetime) -> None:
-    term = _first_term(order, line, at=at)
+    term = first_term(order, line, at=at)
     if term is None:
         return
     resource.expires_at, resource.anchor_day = term.expires_at, term.anchor_day

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from catalog.states import BillingMode
 from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
@@ -159,7 +158,7 @@ def set_expiration_policy(call: Call, *, resource: Resource, policy: str) -> Res
 
     Raises `Refused("resource_has_no_term")` for what does not expire, `Refused("expiration_policy_unsupported")`.
     """
-    if resource.billing_mode != BillingMode.PERIOD or resource.trial or not resource.status_enum.is_in_use:
+    if not resource.has_term or not resource.status_enum.is_in_use:
         raise Refused("resource_has_no_term")
     if policy not in possible_policies(resource):
         raise Refused("expiration_policy_unsupported", field="policy")

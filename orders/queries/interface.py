@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q, QuerySet
@@ -12,7 +13,8 @@ from catalog import queries as catalog
 from koogallery import clock
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.reasons import Missing
-from orders.models import InterfaceAttempt, InterfaceCall, Order
+from orders.models import InterfaceAttempt, InterfaceCall, Order, Resource
+from orders.saas.activities import Activity
 from orders.saas.codes import CallStatus
 
 if TYPE_CHECKING:
@@ -53,6 +55,34 @@ def call_locked(call: Call, number: Any) -> InterfaceCall:
     if found:
         Order.objects.select_for_update(no_key=True).get(pk=found)
     return _one(InterfaceCall.objects.select_related(*_WITH).select_for_update(of=("self",), no_key=True), number)
+
+
+def product_of_order(number: str) -> list[Product]:
+    """The product of an order, whoever asks: its key decides whether they may know the order."""
+    order = Order.objects.filter(number=number[:20]).select_related("product__seller__account").first()
+    return [order.product] if order is not None else []
+
+
+def debugged_products(*, at: datetime) -> list[Product]:
+    """The products debugged within the last day, the latest first, at most fifty."""
+    calls = (
+        InterfaceCall.objects.filter(test=True, created_at__gt=at - timedelta(hours=24), created_at__lte=at)
+        .select_related("product__seller__account")
+        .order_by("-created_at")
+    )
+    found = {call.product_id: call.product for call in calls[:500]}
+    return list(found.values())[:50]
+
+
+def resources_of_instances(instance_ids: Sequence[str]) -> list[Resource]:
+    """The resources of any seller with these instances: they tell whose keys may have signed a report."""
+    resources = Resource.objects.filter(instance_id__in=list(instance_ids)).exclude(instance_id="")
+    return list(resources.select_related("product__seller__account").order_by("pk")[:5000])
+
+
+def information_call(resource: Resource) -> InterfaceCall | None:
+    """The call that asks for the application information of a resource."""
+    return resource.interface_calls.filter(activity=Activity.QUERY_INSTANCE).order_by("-pk").first()
 
 
 def products_failing_daily(*, first: date, days: int) -> list[Product]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from koogallery import clock
+from koogallery.kernel import policies
 from koogallery.kernel.calls import Call
 from koogallery.kernel.reasons import Missing
 from orders.models import Resource
@@ -29,6 +30,19 @@ def expiring(at: datetime) -> Q:
     last_day = clock.day_end(clock.platform_date(at) + timedelta(days=EXPIRING_DAYS))
     late = [ResourceStatus.GRACE, ResourceStatus.RETENTION]
     return Q(status__in=late) | Q(status=ResourceStatus.ENABLED, expires_at__lte=last_day)
+
+
+def days_left(resource: Resource, at: datetime) -> int | None:
+    """Days to the expiry, in grace and retention days to their end; None without an expiry or once closed."""
+    left = resource.remaining_days(at)
+    if left is None or resource.status == ResourceStatus.CLOSED:
+        return None
+    in_force = policies.in_force(at)
+    if resource.status == ResourceStatus.GRACE:
+        left += in_force["grace_days"]
+    elif resource.status == ResourceStatus.RETENTION:
+        left += in_force["grace_days"] + in_force["retention_days"]
+    return max(0, left)
 
 
 def own_resource(call: Call, number: Any) -> Resource:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
 
+import pytest
+from pytest_django import Settings
+
+from catalog.models import Product
 from koogallery.identity.models import AgreementText
-from tests.factories import billing
+from orders.example_seller import DEMO_KEY, ExampleSeller
+from tests.factories import billing, catalog
 from tests.factories.identity import AgreementTextFactory
 from tests.personas import Persona
 
@@ -25,3 +30,17 @@ def rich(buyer: Persona) -> Persona:
     """The buyer with USD 10,000.00 on the balance."""
     billing.fund(buyer.account, 10_000)
     return buyer
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[ExampleSeller]:
+    """A seller's server on loopback, which this installation may call."""
+    settings.ALLOW_LOOPBACK_SELLERS = True
+    with ExampleSeller(key=DEMO_KEY) as seller:
+        yield seller
+
+
+@pytest.fixture
+def app(db: None, server: ExampleSeller) -> Product:
+    """A SaaS product, USD 10.00 a user and month, whose seller runs `server` with version 2.0."""
+    return catalog.saas_product(interface_url=server.url, interface_key=server.key)

@@ -1,0 +1,196 @@
+"""Purchased Apps: what the account bought and received."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from catalog.states import BillingMode, DeliveryMethod
+from koogallery import clock
+from koogallery.kernel import display, operations
+from koogallery.kernel.lists import Action, ChoiceFilter, Column, Empty, ListPage, Search, Tab, actions
+from koogallery.kernel.pages import page
+from orders.models import Resource
+from orders.queries.resources import days_left, expiring, in_use, resources_of
+from orders.states import ExpirationPolicy, ResourceStatus
+
+
+def logo_of(product: Any) -> str:
+    """The address of a product's logo; empty for its letters."""
+    return product.logo.url if product.logo else ""
+
+
+def why_not_renewable(resource: Resource) -> str:
+    """Why **Renewal** is disabled."""
+    if resource.billing_mode != BillingMode.PERIOD or resource.trial:
+        return _("Only yearly/monthly resources can be renewed.")
+    return _("Renewal is not offered here yet.")
+
+
+def why_not_changeable(resource: Resource) -> str:
+    """Why **Change** is disabled."""
+    if not resource.product.supports_change or resource.billing_mode != BillingMode.PERIOD:
+        return _("This product does not support changes of its specification.")
+    return _("Changes are not offered here yet.")
+
+
+def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
+    """What can be done with a resource, from its row."""
+    number = [resource.number]
+    details = Action(_("Resource Details"), resource.get_absolute_url())
+    if not resource.status_enum.is_in_use:
+        return [details]
+    found = [
+        details,
+        Action(_("Renewal"), reason=why_not_renewable(resource)),
+        Action(_("Change"), reason=why_not_changeable(resource)),
+    ]
+    if resource.has_term:
+        found.append(
+            Action(
+                _("Expiration policy"),
+                reverse("orders:resource_policy", args=number),
+                refused=operations.may(request.call, "setResourceStrategy", resource),
+            )
+        )
+    disable = Action(
+        _("Disable"),
+        reverse("orders:resource_disable", args=number),
+        post=True,
+        danger=True,
+        confirm=disable_warning(resource),
+        refused=operations.may(request.call, "closeResource", resource),
+    )
+    return [*found, disable]
+
+
+def disable_warning(resource: Resource) -> str:
+    """What disabling does, naming the resource."""
+    return _(
+        "%(product)s (%(number)s) is closed at once and its data is deleted at the seller. "
+        "Nothing is refunded. This cannot be undone."
+    ) % {"product": resource.product.label, "number": resource.number}
+
+
+def _product(resource: Resource) -> SafeString:
+    product = resource.product
+    return display.product_html(product.label, url=product.get_absolute_url(), logo_url=logo_of(product))
+
+
+def _expires(resource: Resource) -> SafeString:
+    return display.moment_html(resource.expires_at, note=expiry_note(resource), distance=False)
+
+
+def expiry_note(resource: Resource) -> str:
+    """How many days are left of the term, of grace or of retention; nothing once closed."""
+    left = days_left(resource, clock.now())
+    if left is None:
+        return ""
+    if resource.status == ResourceStatus.GRACE:
+        text = ngettext("%(count)d day of grace left", "%(count)d days of grace left", left)
+    elif resource.status == ResourceStatus.RETENTION:
+        text = ngettext("frozen, %(count)d day left", "frozen, %(count)d days left", left)
+    else:
+        text = ngettext("%(count)d day", "%(count)d days", left)
+    return text % {"count": left}
+
+
+def _auto_renewal(resource: Resource) -> str:
+    if not resource.has_term:
+        return ""
+    return _("On") if resource.expiration_policy == ExpirationPolicy.AUTO else _("Off")
+
+
+APPS = ListPage(
+    name="apps",
+    caption=gettext_lazy("Purchased Apps"),
+    columns=(
+        Column(
+            "product",
+            gettext_lazy("Product"),
+            value="product.label",
+            html=_product,
+            sort="product_name",
+            strong=True,
+            hideable=False,
+        ),
+        Column("specification", gettext_lazy("Specification"), value="specification"),
+        Column(
+            "delivery_method",
+            gettext_lazy("Delivery method"),
+            value=lambda resource: DeliveryMethod(resource.delivery_method).label,
+            sort="delivery_method",
+        ),
+        Column("status", gettext_lazy("Status"), value="status_enum", sort="status"),
+        Column("expires", gettext_lazy("Expires"), value="expires_at", html=_expires, sort="expires_at"),
+        Column(
+            "billing_mode",
+            gettext_lazy("Billing mode"),
+            value=lambda resource: BillingMode(resource.billing_mode).label,
+            sort="billing_mode",
+        ),
+        Column("auto_renewal", gettext_lazy("Auto-renewal"), value=_auto_renewal),
+        Column(
+            "order",
+            gettext_lazy("Order No."),
+            value="order_number",
+            link=lambda resource: reverse("orders:detail", args=[resource.order_number]),
+            mono=True,
+            shown=False,
+        ),
+        Column("purchased", gettext_lazy("Purchased"), value="purchased_at", sort="purchased_at", shown=False),
+        Column("resource", gettext_lazy("Resource ID"), value="number", mono=True, shown=False),
+        actions(row_actions),
+    ),
+    tabs=(
+        Tab("in_use", gettext_lazy("In use"), in_use()),
+        Tab(
+            "in_delivery",
+            gettext_lazy("In delivery"),
+            Q(status=ResourceStatus.IN_DELIVERY),
+            empty=Empty(
+                gettext_lazy("Nothing in delivery"),
+                gettext_lazy("Products whose delivery is supervised appear here until you have accepted them."),
+            ),
+        ),
+        Tab(
+            "expiring",
+            gettext_lazy("Expiring"),
+            lambda request: expiring(request.call.at),
+            empty=Empty(
+                gettext_lazy("Nothing expires soon"),
+                gettext_lazy("Resources with 30 days or less to go, in grace or in retention appear here."),
+            ),
+        ),
+        Tab("closed", gettext_lazy("Closed"), Q(status=ResourceStatus.CLOSED)),
+    ),
+    filters=(
+        ChoiceFilter("delivery_method", gettext_lazy("Delivery method"), choices=DeliveryMethod.choices),
+        ChoiceFilter("billing_mode", gettext_lazy("Billing mode"), choices=BillingMode.choices),
+    ),
+    search=Search(
+        ("product_name", "product__name_zh", "spec_text", "order_number", "number"),
+        placeholder=gettext_lazy("Product, specification, order No."),
+    ),
+    default_sort="-purchased",
+    empty=Empty(
+        gettext_lazy("No apps yet"),
+        gettext_lazy("What you buy appears here as soon as it is ready."),
+        gettext_lazy("Browse products"),
+        "/products/",
+    ),
+)
+
+
+@page(audience="buyer", operations=["closeResource"])
+def app_list(request: HttpRequest) -> HttpResponseBase:
+    """Purchased Apps."""
+    context = {"page": {"title": _("Purchased Apps"), "console": "buyer", "breadcrumbs": [(_("My KooGallery"), "")]}}
+    return APPS.respond(request, resources_of(request.call.account_id), "orders/app_list.html", context)

@@ -1,0 +1,202 @@
+"""Resource details and what a buyer does with a resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from catalog.states import BillingMode, DeliveryMethod
+from koogallery.identity import queries as identity
+from koogallery.kernel import operations, pages
+from koogallery.kernel.pages import page
+from koogallery.kernel.reasons import Refused
+from orders.forms import ExpirationForm, ResourceTagsForm
+from orders.models import Resource
+from orders.operations import resources
+from orders.queries import eligibility
+from orders.queries.interface import information_call
+from orders.queries.resources import own_resource
+from orders.states import ResourceStatus
+from orders.views.apps import disable_warning, expiry_note, logo_of, why_not_changeable, why_not_renewable
+
+
+def _page(resource: Resource, title: str = "") -> dict[str, Any]:
+    trail = [(_("Purchased Apps"), reverse("orders:apps"))]
+    if title:
+        trail.append((resource.product.label, resource.get_absolute_url()))
+    return {"title": title or resource.product.label, "console": "buyer", "breadcrumbs": trail}
+
+
+@page(
+    audience="buyer",
+    operations=[
+        "queryResourceDetail",
+        "querySaasResourceInstance",
+        "closeResource",
+        "setResourceStrategy",
+        "setResourceTags",
+    ],
+)
+def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
+    """Application, basic and seller information of one resource."""
+    call = request.call
+    resource = resources.read_details(call, resource=number)
+    product = resource.product
+    project = identity.project_for(call.account, resource.project_code) if resource.project_code else None
+    context = {
+        "page": _page(resource),
+        "resource": resource,
+        "product": product,
+        "seller": resource.seller,
+        "logo_url": logo_of(product),
+        "delivery_method": DeliveryMethod(resource.delivery_method).label,
+        "billing_mode": BillingMode(resource.billing_mode).label,
+        "remaining_days": resource.remaining_days(call.at) if resource.status_enum.is_in_use else None,
+        "expiry_note": expiry_note(resource),
+        "project": project.name if project else resource.project_code,
+        "terms": resource.terms.all(),
+        "information": information_call(resource) if resource.awaits_information else None,
+        "is_closed": resource.status == ResourceStatus.CLOSED,
+        "is_in_delivery": resource.status == ResourceStatus.IN_DELIVERY,
+        "guide": product.text("usage_guide"),
+        "guide_file": product.user_guide_file.url if product.user_guide_file else "",
+        "may_reveal": operations.may(call, "querySaasResourceInstance", resource),
+        "may_disable": operations.may(call, "closeResource", resource),
+        "may_choose": operations.may(call, "setResourceStrategy", resource),
+        "may_tag": why_not_taggable(request, resource),
+        "not_renewable": why_not_renewable(resource),
+        "not_changeable": why_not_changeable(resource),
+        "disable_warning": disable_warning(resource),
+    }
+    return pages.render(request, "orders/resource_detail.html", context)
+
+
+def why_not_taggable(request: HttpRequest, resource: Resource) -> Refused | None:
+    """Why the tags cannot be edited, or None."""
+    if not eligibility.may_tag_resource(resource, at=request.call.at):
+        return Refused("tags_not_offered")
+    return operations.may(request.call, "setResourceTags", resource)
+
+
+@sensitive_variables("password", "context")
+@page(audience="buyer", operations=["querySaasResourceInstance"])
+def resource_password(request: HttpRequest, number: str) -> HttpResponse:
+    """The password in clear, behind the eye; a traced read that no cache keeps."""
+    address = reverse("orders:resource", args=[number])
+    if request.method != "POST":
+        own_resource(request.call, number)
+        return redirect(address)
+    password = resources.reveal_password(request.call, resource=number)
+    context = {
+        "value": password,
+        "url": request.path,
+        "label": _("Password"),
+        "back": address,
+        "page": {"title": _("Password"), "console": "plain", "breadcrumbs": []},
+    }
+    response = pages.render(request, "components/secret_shown.html", context)
+    add_never_cache_headers(response)
+    return response
+
+
+@page(audience="buyer", operations=["closeResource"])
+def resource_disable(request: HttpRequest, number: str) -> HttpResponse:
+    """Disable a resource for good; asks first, also without JavaScript."""
+    resource = own_resource(request.call, number)
+    refused = operations.may(request.call, "closeResource", resource)
+    if request.method == "POST":
+        try:
+            resources.close_resource(request.call, resource=number)
+        except Refused as why:
+            refused = why
+        else:
+            messages.success(request, _("%(product)s is disabled.") % {"product": resource.product.label})
+            return redirect(resource.get_absolute_url())
+    context = {
+        "page": _page(resource, _("Disable")),
+        "resource": resource,
+        "warning": disable_warning(resource),
+        "refused": refused,
+    }
+    return pages.render(
+        request, "orders/resource_disable.html", context, status=409 if request.method == "POST" else 200
+    )
+
+
+@page(audience="buyer", operations=["setResourceStrategy"])
+def resource_policy(request: HttpRequest, number: str) -> HttpResponse:
+    """Choose what happens when the term ends."""
+    resource = own_resource(request.call, number)
+    choices = [(policy.value, policy.label) for policy in resources.possible_policies(resource)]
+    form = ExpirationForm(request.POST or None, choices=choices, initial={"policy": resource.expiration_policy})
+    return _change(
+        request,
+        resource,
+        form,
+        lambda: resources.set_expiration_policy(
+            request.call, resource=number, policy=str(form.cleaned_data.get("policy", ""))
+        ),
+        title=_("Expiration policy"),
+        operation="setResourceStrategy",
+        done=_("The expiration policy is saved."),
+    )
+
+
+@page(audience="buyer", operations=["setResourceTags"])
+def resource_tags(request: HttpRequest, number: str) -> HttpResponse:
+    """Edit the tags of a resource."""
+    resource = own_resource(request.call, number)
+    form = ResourceTagsForm(request.POST or None, tags=resource.tags)
+    if "add_tag" in request.POST:
+        form.is_valid()
+        form.errors.clear()
+        return _show_form(request, resource, form, title=_("Tags"), refused=why_not_taggable(request, resource))
+    return _change(
+        request,
+        resource,
+        form,
+        lambda: resources.set_tags(request.call, resource=number, tags=form.tags),
+        title=_("Tags"),
+        operation="setResourceTags",
+        done=_("The tags are saved."),
+    )
+
+
+def _change(
+    request: HttpRequest,
+    resource: Resource,
+    form: forms.Form,
+    do: Callable[[], Any],
+    *,
+    title: str,
+    operation: str,
+    done: str,
+) -> HttpResponse:
+    if request.method == "POST" and form.is_valid() and pages.attempt(form, do) is not None:
+        messages.success(request, done)
+        return redirect(resource.get_absolute_url())
+    refused = operations.may(request.call, operation, resource)
+    return _show_form(request, resource, form, title=title, refused=refused)
+
+
+def _show_form(
+    request: HttpRequest, resource: Resource, form: forms.Form, *, title: str, refused: Refused | None
+) -> HttpResponse:
+    context = {
+        "page": _page(resource, title),
+        "resource": resource,
+        "form": form,
+        "refused": refused,
+        "known_tags": identity.predefined_tags(request.call.account),
+    }
+    template = "orders/resource_tags.html" if isinstance(form, ResourceTagsForm) else "orders/resource_policy.html"
+    return pages.render(request, template, context, status=422 if form.errors else 200)
