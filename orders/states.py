@@ -97,7 +97,7 @@ class OrderStep(models.TextChoices):
 
 ORDER_MOVES = Moves(
     {
-        OrderState.PENDING_PAYMENT: {OrderState.PROCESSING, OrderState.COMPLETED, OrderState.CANCELED},
+        OrderState.PENDING_PAYMENT: {OrderState.PROCESSING, OrderState.CANCELED},
         OrderState.PROCESSING: {OrderState.COMPLETED, OrderState.CANCELED},
         OrderState.COMPLETED: set(),
         OrderState.CANCELED: set(),
