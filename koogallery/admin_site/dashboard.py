@@ -76,16 +76,16 @@ def _parked(request: HttpRequest) -> Card | None:
     if (failed := failed_interface_calls()) is not None:
         count = failed[:1001].count()
         lines.append(
-            Line(_("Interface calls given up"), _count(count), _link("orders_interfacecall_changelist"), count > 0)
+            Line(_("Interface calls parked"), _count(count), _link("orders_interfacecall_changelist"), count > 0)
         )
     return Card(_("Parked work"), lines, _link("parked"), _("Open"))
 
 
 def failed_interface_calls() -> Any:
-    """Calls to sellers' servers that were given up, newest first; None without the app."""
+    """Calls to sellers' servers that are parked, newest first; None without the app."""
     if not apps.is_installed("orders"):
         return None
-    return apps.get_model("orders", "InterfaceCall").objects.filter(state="failed").order_by("-pk")
+    return apps.get_model("orders", "InterfaceCall").objects.filter(state="parked").order_by("-pk")
 
 
 def _orders(request: HttpRequest) -> Card | None:

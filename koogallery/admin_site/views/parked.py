@@ -29,7 +29,18 @@ RETRY: dict[str, tuple[Any, Callable[[Call, str], Any]]] = {
         gettext_lazy("The sweep tries the row again."),
         lambda call, key: parked.retry_sweep_row(call, failure=key),
     ),
+    "call": (
+        gettext_lazy("The seller's server is called again."),
+        lambda call, key: replay_call(call, key),
+    ),
 }
+
+
+def replay_call(call: Call, number: str) -> Any:
+    """Replay a parked call to a seller's server."""
+    from orders.operations import interface_calls  # an installation may be without it
+
+    return interface_calls.replay(call, interface_call=number)
 
 
 def overview(request: HttpRequest) -> HttpResponse:
@@ -51,7 +62,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def retry(request: HttpRequest) -> HttpResponse:
-    """Try one again: `kind` is `message` or `row`."""
+    """Try one again: `kind` is `message`, `row` or `call`."""
     said, again = RETRY.get(request.POST.get("kind", ""), (None, None))
     if again is not None:
         try:

@@ -1,0 +1,61 @@
+"""Resources with their terms; secrets are not shown."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, shown_moment
+from orders.models import Resource, ResourceTerm, UsageRecord
+
+
+class TermInline(GuardedInline):
+    """The paid terms of a resource."""
+
+    model = ResourceTerm
+    fk_name = "resource"
+    fields = ("start", "end", "price", "discount_share", "paid", "currency")
+    tab = False
+
+
+@admin.register(Resource)
+class ResourceAdmin(GuardedModelAdmin):
+    """All resources."""
+
+    list_display = (
+        "number",
+        "account",
+        "seller",
+        "product_name",
+        "delivery_method",
+        "status",
+        shown_moment("purchased_at", _("Purchased")),
+        shown_moment("expires_at", _("Expires")),
+    )
+    list_filter = ("status", "delivery_method", "billing_mode", ("purchased_at", admin.DateFieldListFilter))
+    search_fields = ("=number", "=order_number", "=account__name", "=instance_id")
+    search_help_text = _("Resource ID, order No., account name or instance ID, exactly")
+    list_select_related = ("account", "seller")
+    exclude = ("password",)
+    ordering = ("-pk",)
+    inlines = (TermInline,)
+
+
+@admin.register(UsageRecord)
+class UsageRecordAdmin(GuardedModelAdmin):
+    """What sellers reported of pay-per-use resources."""
+
+    list_display = (
+        "serial",
+        "seller",
+        "resource",
+        "value",
+        shown_moment("begin_at", _("From")),
+        shown_moment("end_at", _("To")),
+        shown_moment("received_at", _("Received")),
+    )
+    list_filter = (("received_at", admin.DateFieldListFilter),)
+    search_fields = ("=serial", "=resource__number", "=resource__instance_id")
+    search_help_text = _("Serial, resource ID or instance ID, exactly")
+    list_select_related = ("seller", "resource")
+    ordering = ("-pk",)
