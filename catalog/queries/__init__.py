@@ -13,6 +13,7 @@ from catalog.queries.configuration import (
 from catalog.queries.discounts import discounts_for
 from catalog.queries.products import (
     PurchaseConditions,
+    codes_on_sale,
     interface_products,
     product_by_code,
     product_on_sale,
@@ -30,6 +31,7 @@ __all__ = [
     "PricedConfiguration",
     "PurchaseConditions",
     "Sheet",
+    "codes_on_sale",
     "configure",
     "currency_of",
     "discounts_for",

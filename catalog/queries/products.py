@@ -26,6 +26,11 @@ def product_by_code(code: str) -> Product:
     return product
 
 
+def codes_on_sale() -> list[str]:
+    """The codes of everything on sale, in alphabetical order."""
+    return list(Product.objects.on_sale().order_by("code").values_list("code", flat=True))
+
+
 def products_by_code(codes: list[str]) -> dict[str, Product]:
     """Products by code with their sellers; for lists that show many. One query."""
     return {each.code: each for each in Product.objects.select_related("seller").filter(code__in=codes)}

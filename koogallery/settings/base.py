@@ -24,6 +24,7 @@ ROOMS = [
     "billing",
     "catalog",
     "orders",
+    "koogallery.demo",
 ]
 
 INSTALLED_APPS = [
