@@ -25,7 +25,7 @@ def query_order_list(call: Call, *, filters: Mapping[str, Any] | None = None) ->
     """List the orders of the account, or in the Seller Console those placed with the seller."""
     if call.role is Role.SELLER:
         return orders.orders_of_seller(call.account_id)
-    return orders.orders_of(call.account_id)
+    return orders.with_project_names(orders.orders_of(call.account_id))
 
 
 def _detailed(call: Call, number: Any) -> Order:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet
 from django.db.models.functions import JSONObject
 
 from koogallery.kernel.calls import Call, Role
@@ -41,6 +41,12 @@ class TimelineEntry:
 def orders_of(account_id: int | None) -> QuerySet[Order]:
     """The orders an account placed."""
     return Order.objects.filter(account_id=account_id).select_related("seller", "product")
+
+
+def with_project_names(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """The same orders with `project_name`, None where the order belongs to no project."""
+    project = FilteredRelation("account__projects", condition=Q(account__projects__code=F("project_code")))
+    return orders.annotate(project=project).annotate(project_name=F("project__name"))
 
 
 def orders_of_seller(account_id: int | None) -> QuerySet[Order]:
@@ -89,7 +95,8 @@ def detailed_order(call: Call, number: Any) -> Order:
 
     `timeline_json` and `resources_json` hold the rows of both. Raises `Missing`.
     """
-    mine = orders_of_seller(call.account_id) if call.role is Role.SELLER else orders_of(call.account_id)
+    is_seller = call.role is Role.SELLER
+    mine = orders_of_seller(call.account_id) if is_seller else with_project_names(orders_of(call.account_id))
     steps = OrderEvent.objects.filter(order=OuterRef("pk")).order_by("at", "pk")
     resources = Resource.objects.filter(line__order=OuterRef("pk")).order_by("pk")
     annotated = (

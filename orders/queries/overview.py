@@ -12,6 +12,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 
+from billing import queries as billing
 from koogallery import clock
 from koogallery.kernel.money import Money
 from orders.models import InterfaceCall, Order, Resource
@@ -72,29 +73,34 @@ def recent_orders(account_id: int) -> QuerySet[Order]:
 
 
 def spent_by_day(account_id: int, *, at: datetime, currency: str) -> list[Day]:
-    """What the account's orders of this month came to, day by day: paid and not Canceled, at their amount."""
+    """What the account was charged less what was refunded, on each day of this month."""
     today = clock.platform_date(at)
     first, following = today.replace(day=1), (today.replace(day=28) + timedelta(days=4)).replace(day=1)
-    orders = Order.objects.filter(account_id=account_id, currency=currency)
-    return _by_day(orders, first=first, last=following - timedelta(days=1), currency=currency)
+    last = following - timedelta(days=1)
+    charges = billing.charges_of(account_id).filter(
+        currency=currency, at__gte=clock.day_start(first), at__lte=clock.day_end(last)
+    )
+    return _by_day(charges, moment="at", first=first, last=last, currency=currency)
 
 
 def sold_by_day(seller_id: int, *, at: datetime, currency: str) -> list[Day]:
     """What was sold on each of the last 30 platform days: orders paid and not Canceled, at their amount."""
     last = clock.platform_date(at)
-    orders = Order.objects.filter(seller_id=seller_id, currency=currency)
-    return _by_day(orders, first=last - timedelta(days=DAYS - 1), last=last, currency=currency)
+    first = last - timedelta(days=DAYS - 1)
+    sold = Order.objects.filter(
+        seller_id=seller_id, currency=currency, state__in=PAID_STATES, paid_at__gte=clock.day_start(first)
+    )
+    return _by_day(sold, moment="paid_at", first=first, last=last, currency=currency)
 
 
-def _by_day(orders: QuerySet[Order], *, first: date, last: date, currency: str) -> list[Day]:
-    rows = (
-        orders.filter(state__in=PAID_STATES, paid_at__gte=clock.day_start(first), paid_at__lte=clock.day_end(last))
-        .annotate(day=TruncDate("paid_at", tzinfo=clock.platform_zone()))
+def _by_day(rows: QuerySet[Any], *, moment: str, first: date, last: date, currency: str) -> list[Day]:
+    sums = dict(
+        rows.order_by()
+        .annotate(day=TruncDate(moment, tzinfo=clock.platform_zone()))
         .values("day")
         .annotate(sum=Sum("amount"))
         .values_list("day", "sum")
     )
-    sums = dict(rows)
     count = (last - first).days + 1
     every = [first + timedelta(days=number) for number in range(count)]
     return [Day(day, Money(sums.get(day, Decimal(0)), currency)) for day in every]

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from audit import queries as audit
 from billing import queries as billing
 from koogallery import clock
 from koogallery.identity import queries as identity
@@ -21,6 +22,7 @@ from koogallery.kernel import operations, pages
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilter, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Refused
+from koogallery.notifications import queries as told
 from orders.models import Order
 from orders.operations import cancelling, reading
 from orders.queries.orders import ended, own_order, timeline_of, waiting
@@ -193,10 +195,9 @@ def order_detail(request: HttpRequest, number: str) -> HttpResponse:
         context |= {"payments": billing.payments_of(order.number), "refunds": billing.refunds_of(order.number)}
     elif tab == "agreements":
         context["signatures"] = identity.signatures_of_order(order.number)
+        context["told"] = told.messages_of(call.user).filter(link__startswith=order.get_absolute_url())
         context["consent"] = identity.consent_of_order(order.number, order.contact_kind) if order.contact_kind else None
     elif tab == "traces":
-        from audit import queries as audit
-
         context["traces"] = audit.for_resource(call.account_id, "Order", order.number, limit=TRACES_SHOWN)
     else:
         context |= {
@@ -210,7 +211,7 @@ def _tabs(order: Order, current: str) -> list[dict[str, Any]]:
     names = (
         ("", _("Order")),
         ("payments", _("Payments and refunds")),
-        ("agreements", _("Agreements")),
+        ("agreements", _("Agreements and messages")),
         ("traces", _("Traces")),
     )
     address = order.get_absolute_url()
