@@ -63,7 +63,7 @@ class PriceModel(TextChoices):
     LINEAR = "linear", _("Unit price × quantity")
     TIERED = "tiered", _("Tiered: the whole quantity at its band's price")
     VOLUME = "volume", _("Volume: the whole quantity at its band's price")
-    PER_SKU = "per_sku", _("Price per specification")
+    PER_SKU = "sku", _("Price per specification")
 
 
 class TermUnit(TextChoices):

@@ -199,6 +199,7 @@ class Migration(migrations.Migration):
                 ("released_at", models.DateTimeField(blank=True, null=True)),
                 ("changed_at", models.DateTimeField()),
                 ("popularity", models.PositiveIntegerField(default=0)),
+                ("content_digest", models.CharField(blank=True, max_length=64)),
                 ("categories", models.ManyToManyField(blank=True, related_name="products", to="catalog.category")),
             ],
             options={
@@ -403,7 +404,7 @@ class Migration(migrations.Migration):
                             ("linear", "Unit price × quantity"),
                             ("tiered", "Tiered: the whole quantity at its band's price"),
                             ("volume", "Volume: the whole quantity at its band's price"),
-                            ("per_sku", "Price per specification"),
+                            ("sku", "Price per specification"),
                         ],
                         default="flat",
                         max_length=8,

@@ -21,6 +21,7 @@ from catalog.models import Attribute, Product, SearchProfile, Sku, Specification
 from catalog.rules import facets, words
 from catalog.states import AttributeKind, BillingMode
 from koogallery import clock
+from koogallery.kernel import pagecache
 
 CHUNK = 2000
 ALL_TOKENS = "SELECT tokens FROM catalog_productsearch"
@@ -88,6 +89,7 @@ def rebuild(*, at: datetime | None = None) -> int:
         cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
         for definition in indexes:
             cursor.execute(definition)
+    pagecache.bump()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE catalog_productsearch, catalog_productfacet, catalog_vocabulary")
     return len(ids)

@@ -63,7 +63,7 @@ PRODUCT = (
     "handover_text", "handover_text_zh", "supports_change", "supports_auto_renewal", "trial_days", "contact_data",
     "one_at_a_time", "max_items", "platform_fee_percent", "interface_version", "interface_url", "interface_key",
     "image_reference", "security_group_rules", "stack_template", "created_at", "released_at", "changed_at",
-    "popularity",
+    "popularity", "content_digest",
 )  # fmt: skip
 SPECIFICATION = (
     "id",

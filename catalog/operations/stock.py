@@ -9,7 +9,7 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation, untraced
 from koogallery.kernel.reasons import Missing, Refused
 
-EVERYONE = set(Role)
+EVERYONE = set(Role) - {Role.ANONYMOUS}
 
 
 @operation("takeStock", resource_type="Product", roles=EVERYONE, default_allowed=True)

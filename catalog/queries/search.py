@@ -201,8 +201,8 @@ def _filters(selection: Selection) -> tuple[list[str], list[Any]]:
     """The selection as conditions on `catalog_productsearch`."""
     conditions, params = _price(selection)
     wanted: list[tuple[str, Any, bool]] = [
-        ("categories @> %s", [selection.category], bool(selection.category)),
-        ("method = ANY(%s)", selection.method_bits, bool(selection.methods)),
+        ("categories @> %s::int[]", [selection.category], bool(selection.category)),
+        ("method = ANY(%s::smallint[])", selection.method_bits, bool(selection.methods)),
         ("modes && %s::smallint[]", selection.mode_bits, bool(selection.modes)),
         ("supervised = %s", selection.supervised, selection.supervised is not None),
         ("trial = %s", True, selection.trial),
@@ -292,7 +292,8 @@ def _selective(
     order = ORDERS[sort] or f"{score} DESC, popularity DESC, product_id DESC"
     sql = f"""
         WITH hits AS MATERIALIZED (
-            SELECT product_id, name, name_zh, popularity, released, price_key, seller_id, facets, categories
+            SELECT product_id, name, name_zh, popularity, released, price_key, seller_id, facets, categories,
+                   method, modes, supervised, trial
             FROM catalog_productsearch WHERE {" AND ".join(where)}
         ), grouped AS (
             SELECT key, seller_id, {columns}

@@ -280,6 +280,17 @@ _LIST = [
         "卖家未提供 {currency} 价格。",
         Help.SELLER,
     ),
+    Reason("reason_missing", "Give a reason.", "请填写原因。", status=400),
+    Reason("seller_unknown", "There is no seller “{name}”.", "没有卖家“{name}”。", status=400),
+    Reason("category_unknown", "There is no category “{name}”.", "没有类目“{name}”。", status=400),
+    Reason("already_a_seller", "This account already sells or waits for approval.", "该账号已是卖家或正在等待审核。"),
+    Reason("seller_code_taken", "Another seller has this address. Choose another.", "该地址已被其他卖家使用，请更换。"),
+    Reason(
+        "discount_share",
+        "Enter the share that is paid, between 0 and 1 (0.90 = 10 % off).",
+        "请输入实付比例，介于 0 与 1 之间（0.90 表示九折）。",
+        status=400,
+    ),
     Reason("not_on_sale", "“{name}” is no longer on sale.", "“{name}”已停止销售。", Help.SELLER),
     Reason("sold_out", "Only {left} left in stock.", "库存仅剩 {left} 件。", Help.SELLER),
     # Billing
