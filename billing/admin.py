@@ -101,7 +101,7 @@ ACCOUNT_BUTTONS = (
 
 if (accounts := admin.site._registry.get(Account)) is not None:
     accounts.operation_buttons = (*accounts.operation_buttons, *ACCOUNT_BUTTONS)  # type: ignore[attr-defined]
-    accounts.inlines = (*accounts.inlines, CreditLineInline)
+    accounts.inlines = (*accounts.inlines, CreditLineInline)  # type: ignore[misc]
 
 
 class EntryOfPostingInline(GuardedInline):

@@ -13,7 +13,7 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from datetime import time
 
-        from billing.operations import checking, settling_cards, statements
+        from billing.operations import cards, checking, closing, crediting, reading, settling_cards, statements  # noqa: F401
         from koogallery.kernel import sweeps
 
         sweeps.register(

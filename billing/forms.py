@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +24,10 @@ def amount_field(label: Any, *, lowest: str | None = "0.001", **fields: Any) -> 
         min_value=Decimal(lowest) if lowest is not None else None,
         **fields,
     )
+
+
+def _choice(form: forms.Form, name: str) -> forms.ChoiceField:
+    return cast(forms.ChoiceField, form.fields[name])
 
 
 class AmountForm(forms.Form):
@@ -51,7 +55,7 @@ class TopUpForm(AmountForm):
     def __init__(self, *args: Any, cards: Iterable[Card], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(card.code, str(card)) for card in cards]
-        self.fields["card"].choices = choices
+        _choice(self, "card").choices = choices
         if choices:
             self.fields["card"].initial = choices[0][0]
 
@@ -63,7 +67,7 @@ class RepayForm(AmountForm):
 
     def __init__(self, *args: Any, cards: Iterable[Card], balance: Money, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["method"].choices = [
+        _choice(self, "method").choices = [
             (PayMethod.BALANCE.value, _("Account balance (%(amount)s)") % {"amount": balance}),
             *[(f"card:{card.code}", str(card)) for card in cards],
         ]
@@ -77,7 +81,7 @@ class SandboxCardForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reference"].choices = [
+        _choice(self, "reference").choices = [
             (card.token, f"Visa •••• {card.last_digits} · {card.behaviour}") for card in TEST_CARDS
         ]
         self.fields["reference"].initial = TEST_CARDS[0].token

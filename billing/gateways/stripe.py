@@ -40,7 +40,8 @@ class StripeGateway:
         if customer_token:
             params["customer"] = customer_token
         try:
-            intent = self._client.v1.payment_intents.create(params, {"idempotency_key": key})
+            intents: Any = self._client.v1.payment_intents
+            intent = intents.create(params, {"idempotency_key": key})
         except stripe.CardError as declined:
             return Answer(approved=False, failure=str(declined.code or "card_declined"))
         except stripe.InvalidRequestError as wrong:
@@ -70,7 +71,8 @@ class StripeGateway:
     def entry_address(self, *, account_number: str, return_address: str, cancel_address: str) -> str:
         """A Checkout session in set-up mode, of a new customer of Stripe's named by the account's number."""
         try:
-            session = self._client.v1.checkout.sessions.create(
+            sessions: Any = self._client.v1.checkout.sessions
+            session = sessions.create(
                 {
                     "mode": "setup",
                     "payment_method_types": ["card"],

@@ -19,10 +19,12 @@ BEGIN
     RETURN found_id;
 END $$;
 
-CREATE FUNCTION billing_check_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+-- The plans are held to index look-ups, so that the cost grows with what is posted and not with what is stored.
+CREATE FUNCTION billing_check_postings() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     IF EXISTS (
-        SELECT 1 FROM added p LEFT JOIN billing_entry e ON e.posting_id = p.id GROUP BY p.id HAVING count(e.id) < 2
+        SELECT 1 FROM added p WHERE (SELECT count(*) FROM billing_entry e WHERE e.posting_id = p.id) < 2
     ) THEN
         RAISE EXCEPTION 'A posting goes in with at least two entries, in one statement.'
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'ledger_two_entries';
@@ -30,7 +32,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION billing_book_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION billing_book_entries() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE expected bigint; updated bigint;
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM added) THEN
@@ -42,8 +45,8 @@ BEGIN
     END IF;
     IF EXISTS (
         SELECT 1 FROM (SELECT posting_id, count(*) AS rows FROM added GROUP BY posting_id) n
-        LEFT JOIN billing_posting p ON p.id = n.posting_id
-        WHERE p.id IS NULL OR n.rows <> (SELECT count(*) FROM billing_entry e WHERE e.posting_id = n.posting_id)
+        WHERE n.rows <> (SELECT count(*) FROM billing_entry e WHERE e.posting_id = n.posting_id)
+        OR (SELECT p.id FROM billing_posting p WHERE p.id = n.posting_id) IS NULL
     ) THEN
         RAISE EXCEPTION 'Entries go in together with their posting, all at once.'
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'ledger_complete';

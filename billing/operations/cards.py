@@ -43,7 +43,7 @@ def add_entered_card(call: Call, *, reference: str) -> Card:
 @operation("addCard", resource_type="Card", roles={Role.BUYER, Role.SYSTEM})
 def add_card(call: Call, *, gateway: str, details: CardDetails) -> Card:
     """Keep a card of the call's account; the same card is kept once. The first one becomes the default."""
-    account = Account.objects.select_for_update(no_key=True).get(pk=call.account_id)
+    account = Account.objects.select_for_update(no_key=True).get(pk=call.account.pk)
     if account.kind == AccountKind.RESELLER_CUSTOMER:
         raise Refused("reseller_pays")
     present = list(Card.objects.filter(account=account, removed_at=None))

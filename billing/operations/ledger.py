@@ -73,9 +73,9 @@ def held(line_number: str) -> LedgerRef:
     return LedgerRef(LedgerKind.HELD, line_number)
 
 
-def earned(seller_id: int) -> LedgerRef:
-    """Accepted and paid, gross, not yet paid out to the seller."""
-    return LedgerRef(LedgerKind.EARNED, str(seller_id))
+def earned(seller_id: int | None) -> LedgerRef:
+    """Accepted and paid, gross, not yet paid out to the seller; without one, the platform's own sales."""
+    return LedgerRef(LedgerKind.EARNED, "" if seller_id is None else str(seller_id))
 
 
 def settled(seller_id: int) -> LedgerRef:
@@ -127,11 +127,15 @@ WITH given AS (
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::boolean[])
         AS e(key, kind, owner, currency, amount, negative)
 ), accounts AS MATERIALIZED (
-    SELECT kind, owner, currency, billing_ledger_account(kind, owner, currency, negative) AS id
+    SELECT w.kind, w.owner, w.currency,
+        coalesce(a.id, billing_ledger_account(w.kind, w.owner, w.currency, w.negative)) AS id
     FROM (
         SELECT DISTINCT p.kind, p.owner, p.currency, p.negative
         FROM parts p JOIN posted USING (key) ORDER BY p.kind, p.owner, p.currency
-    ) wanted
+    ) w LEFT JOIN LATERAL (
+        SELECT id FROM billing_ledgeraccount l
+        WHERE l.kind = w.kind AND l.owner = w.owner AND l.currency = w.currency OFFSET 0
+    ) a ON TRUE
 ), booked AS (
     INSERT INTO billing_entry (posting_id, account_id, amount, currency)
     SELECT o.id, a.id, p.amount, p.currency

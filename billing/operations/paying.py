@@ -39,6 +39,7 @@ from koogallery.kernel.reasons import Missing, Refused
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 12
+CLEAR = (GatewayOutcome.APPROVED, GatewayOutcome.DECLINED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +159,11 @@ def ask_gateway(payment: Payment, *, at: datetime | None = None) -> Payment:
     """
     with transaction.atomic(durable=True):
         payment = Payment.objects.select_related("card", "account").get(pk=payment.pk)
-    if payment.state != PaymentState.PENDING or payment.outcome in (GatewayOutcome.APPROVED, GatewayOutcome.DECLINED):
+    if payment.state != PaymentState.PENDING or payment.outcome in CLEAR:
         return payment
     card = payment.card
+    if card is None:
+        raise ValueError(f"{payment.number} is no card payment.")
     outcome, reference, failure = GatewayOutcome.UNKNOWN, "", ""
     try:
         answer = gateways.gateway(card.gateway).charge(
@@ -189,7 +192,7 @@ def payment_locked(call: Call, number: str) -> Payment:
 @operation("recordGatewayAnswer", resource_type="Payment", roles={Role.SYSTEM}, targets={"payment": payment_locked})
 def record_answer(call: Call, *, payment: Payment, outcome: str, reference: str, failure: str) -> Payment:
     """Keep what the gateway said about a Pending payment; a clear answer is never replaced."""
-    if payment.state != PaymentState.PENDING or payment.outcome in (GatewayOutcome.APPROVED, GatewayOutcome.DECLINED):
+    if payment.state != PaymentState.PENDING or payment.outcome in CLEAR:
         return payment
     payment.attempts += 1
     payment.outcome, payment.gateway_reference, payment.failure = outcome, reference[:120], failure[:64]
@@ -210,7 +213,7 @@ def finish_card(call: Call, payment: Payment) -> Payment:
     is no clear answer yet, the sweep goes on asking.
     """
     payment = payment_locked(call, payment.number)
-    if payment.state != PaymentState.PENDING or payment.outcome in (GatewayOutcome.NONE, GatewayOutcome.UNKNOWN):
+    if payment.state != PaymentState.PENDING or payment.outcome not in CLEAR:
         return payment
     approved = payment.outcome == GatewayOutcome.APPROVED
     target = PaymentState.SUCCEEDED if approved else PaymentState.FAILED
@@ -260,7 +263,7 @@ def book(payment: Payment, *, source: ledger.LedgerRef) -> None:
                 project_code=payment.project_code,
                 tags=payment.tags,
                 explanation=payment.explanation,
-                at=payment.finished_at,
+                at=at,
             )
         ]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import F
@@ -97,12 +98,12 @@ def refund_all(call: Call, *, order_number: str, reason: str, key: str) -> list[
 
 def proportions(amount: Money, payments: Sequence[Payment]) -> list[Money]:
     """Each payment's share of a refund, in proportion to what is left of it and never more than that (R11)."""
-    room = [payment.refundable.amount for payment in payments]
-    shares = [share.amount.amount for share in split_by_shares(whole=amount, shares=room)]
-    spare = sum((max(share - limit, 0) for share, limit in zip(shares, room, strict=True)), start=amount.amount * 0)
-    shares = [min(share, limit) for share, limit in zip(shares, room, strict=True)]
+    room: list[Decimal] = [payment.refundable.amount for payment in payments]
+    fair: list[Decimal] = [share.amount.amount for share in split_by_shares(whole=amount, shares=room)]
+    shares: list[Decimal] = [min(share, limit) for share, limit in zip(fair, room, strict=True)]
+    spare: Decimal = amount.amount - sum(shares, Decimal(0))
     for index, limit in enumerate(room):
-        more = min(spare, limit - shares[index])
+        more: Decimal = min(spare, limit - shares[index])
         shares[index] += more
         spare -= more
     return [Money(share, amount.currency) for share in shares]
@@ -136,8 +137,8 @@ def _book(given: Refund, shares: Sequence[tuple[Payment, Money]]) -> None:
     still_held = account.money if account is not None else Money.zero(given.currency)
     from_held = min(still_held, given.money)
     entries = [(ledger.held(given.line_number), -from_held)]
-    if (from_earned := given.money - from_held) and (seller_id := shares[0][0].seller_id) is not None:
-        entries.append((ledger.earned(seller_id), -from_earned))
+    if from_earned := given.money - from_held:
+        entries.append((ledger.earned(shares[0][0].seller_id), -from_earned))
     targets: dict[ledger.LedgerRef, Money] = {}
     for payment, share in shares:
         ref = _target(payment)[1]

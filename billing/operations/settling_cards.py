@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -27,6 +28,8 @@ from koogallery.kernel.operations import describe, operation, untraced
 from koogallery.kernel.outbox import backoff
 from koogallery.kernel.reasons import Missing
 from koogallery.notifications.operations import notify
+
+logger = logging.getLogger(__name__)
 
 
 def next_payment() -> datetime | None:
@@ -83,10 +86,11 @@ def settle_refunds(upto: datetime) -> int:
 def _settle_refund(part: RefundPart, upto: datetime) -> None:
     with transaction.atomic(durable=True):
         part = RefundPart.objects.select_related("refund__account", "payment__card").get(pk=part.pk)
+    card = part.payment.card
     outcome, reference = GatewayOutcome(part.outcome), part.gateway_reference
-    if outcome in (GatewayOutcome.NONE, GatewayOutcome.UNKNOWN):
+    if card is not None and outcome not in paying.CLEAR:
         try:
-            answer = gateways.gateway(part.payment.card.gateway).refund(
+            answer = gateways.gateway(card.gateway).refund(
                 key=f"{part.refund.number}-{part.pk}", reference=part.payment.gateway_reference, amount=part.money
             )
             outcome = GatewayOutcome.APPROVED if answer.approved else GatewayOutcome.DECLINED
@@ -152,11 +156,17 @@ def settle_refund(call: Call, *, part: RefundPart, outcome: str, reference: str)
 
 
 def _each(model: type[Payment] | type[RefundPart], upto: datetime, settle: Callable[..., None]) -> int:
-    """Claim one due row after the other, so that two workers never ask about the same, and settle it."""
+    """Claim one due row after the other, so that two workers never ask about the same, and settle it.
+
+    A row that cannot be settled is tried again when its lease ends and holds up no other.
+    """
     done = 0
     while (row := _claim(model, upto)) is not None:
-        settle(row, upto)
         done += 1
+        try:
+            settle(row, upto)
+        except Exception:
+            logger.exception("card_not_settled", extra={"kind": model.__name__, "row": row.pk})
     return done
 
 

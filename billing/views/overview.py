@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -42,7 +44,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "cards": queries.cards(account.pk),
         "spent_now": spent[-1].amount,
         "spend": [
-            Point(label=f"{month.start:%Y-%m}", value=max(month.amount.amount, 0), text=str(month.amount))
+            Point(label=f"{month.start:%Y-%m}", value=max(month.amount.amount, Decimal(0)), text=str(month.amount))
             for month in spent
         ],
         "recent": queries.charges_of(account.pk)[:RECENT],
