@@ -50,21 +50,9 @@ def _exists(start: datetime) -> bool:
 
 
 def _create(start: datetime) -> None:
-    """Built beside the table and then attached, which lets others go on writing."""
+    """Built beside the table and then attached, which lets others go on writing; done by the table's owner."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('audit-partitions'))")
-        if _exists(start):
-            return
-        table = connection.ops.quote_name(name_of(start))
-        first, last = start.isoformat(), (start + LENGTH).isoformat()
-        cursor.execute(f"CREATE TABLE {table} (LIKE {columns.TABLE} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
-        cursor.execute(
-            f"ALTER TABLE {columns.TABLE} ATTACH PARTITION {table} FOR VALUES FROM ('{first}') TO ('{last}')"
-        )
-        cursor.execute(
-            f"CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change()"
-        )
+        cursor.execute("SELECT audit_make_partition(%s, %s)", [start, LENGTH])
 
 
 def existing() -> list[datetime]:
@@ -89,7 +77,7 @@ def keep(at: datetime) -> list[str]:
     for start in existing():
         if start + LENGTH <= oldest:
             with transaction.atomic(), guard.opened("trace-retention"), connection.cursor() as cursor:
-                cursor.execute(f"DROP TABLE {connection.ops.quote_name(name_of(start))}")
+                cursor.execute("SELECT audit_drop_partition(%s, %s)", [start, LENGTH])
             _known.discard((str(connection.settings_dict["NAME"]), start))
             dropped.append(name_of(start))
     return dropped

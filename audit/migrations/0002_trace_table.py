@@ -57,11 +57,49 @@ CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit_tracedigest
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
 """
 
+# The platform's role owns no table, so the owner's functions make and drop partitions for it. Whoever is not a member
+# of the owner drops none that ended less than 30 days ago.
+PARTITIONS = """
+CREATE FUNCTION audit_partition_name(first timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT 'audit_trace_p' || to_char(first AT TIME ZONE 'UTC', 'YYYYMMDD')
+$$;
+CREATE FUNCTION audit_make_partition(first timestamptz, length interval) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    name text := audit_partition_name(first);
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('audit-partitions'));
+    IF to_regclass(name) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE audit_trace INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
+    EXECUTE format(
+        'ALTER TABLE audit_trace ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, first, first + length
+    );
+    EXECUTE format(
+        'CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change()',
+        name
+    );
+    RETURN true;
+END $$;
+CREATE FUNCTION audit_drop_partition(first timestamptz, length interval) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF first + length > clock_timestamp() - interval '30 days' AND NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
+        RAISE EXCEPTION 'the traces from % are too young to be dropped', first USING ERRCODE = 'restrict_violation';
+    END IF;
+    EXECUTE format('DROP TABLE %I', audit_partition_name(first));
+END $$;
+"""
+
 BACK = """
 DROP TABLE audit_trace;
 DROP TRIGGER audit_append_only ON audit_tracedigest;
 DROP TRIGGER audit_no_truncate ON audit_tracedigest;
 DROP FUNCTION audit_refuse_change();
+DROP FUNCTION audit_make_partition(timestamptz, interval);
+DROP FUNCTION audit_drop_partition(timestamptz, interval);
+DROP FUNCTION audit_partition_name(timestamptz);
 """
 
 
@@ -79,6 +117,6 @@ class Migration(migrations.Migration):
     dependencies = [("audit", "0001_initial"), ("kernel", "0002_extensions")]
 
     operations = [
-        migrations.RunSQL(TABLE + APPEND_ONLY, BACK),
+        migrations.RunSQL(TABLE + APPEND_ONLY + PARTITIONS, BACK),
         migrations.RunPython(make_partitions, migrations.RunPython.noop),
     ]

@@ -93,14 +93,61 @@ def test_the_role_cannot_switch_off_what_protects_the_rows(statement: str, role_
         line.execute(statement)
 
 
-def test_the_database_of_the_script_has_the_right_locale(role_url: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "manage.py", "check", "--database", "default", "--tag", "database"],
+def manage(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of manage.py as the platform's role."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "koogallery.settings.local", "DATABASE_URL": role_url},
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "koogallery.settings.local", "DATABASE_URL": url},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+EVERY_SWEEP = """
+from koogallery import clock
+
+from koogallery.kernel.sweeps import sweeps
+for name, sweep in sweeps.items():
+    print(name, sweep.run(clock.now()))
+"""
+
+PARTITIONS = """
+from datetime import timedelta
+from django.db import IntegrityError, transaction
+from audit import partitions
+from koogallery import clock
+now = clock.real_now()
+partitions.keep(now + timedelta(days=200))
+assert partitions.start_of(now + timedelta(days=280)) in partitions.existing()
+oldest = partitions.existing()[0]
+partitions.keep(oldest + timedelta(days=420))
+assert oldest not in partitions.existing()
+try:
+    partitions.keep(now + timedelta(days=500))
+except IntegrityError as refused:
+    print("refused:", refused)
+"""
+
+
+def test_the_role_can_do_the_platforms_work(role_url: str) -> None:
+    made = manage(role_url, "create_account", "acme", "--balance", "100", "--password", "a long enough password")
+    assert made.returncode == 0, made.stderr
+    swept = manage(role_url, "shell", "-c", EVERY_SWEEP)
+    assert swept.returncode == 0, swept.stderr
+    assert swept.stdout.count("\n") > 5
+    checked = manage(role_url, "ledger_check")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_role_keeps_the_traces_partitions_but_drops_no_young_one(role_url: str) -> None:
+    kept = manage(role_url, "shell", "-c", PARTITIONS)
+    assert kept.returncode == 0, kept.stderr
+    assert "too young to be dropped" in kept.stdout
+
+
+def test_the_database_of_the_script_has_the_right_locale(role_url: str) -> None:
+    result = manage(role_url, "check", "--database", "default", "--tag", "database")
     assert result.returncode == 0, result.stderr
     assert "no issues" in result.stdout
