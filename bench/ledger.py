@@ -35,7 +35,7 @@ FROM (SELECT account_id, sum(amount) AS amount FROM booked GROUP BY account_id) 
 
 @part("ledger")
 def ledger(bench: Bench) -> Iterator[Row]:
-    """Held becomes earned for 10,000 order lines of five sellers, in chunks of 1,000; median of 3, chunks taking turns."""
+    """Held becomes earned for 10,000 order lines of five sellers, in chunks of 1,000, taking turns; median of 3."""
     from django.db import connection, transaction
 
     from billing.operations import ledger as books
