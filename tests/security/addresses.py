@@ -30,6 +30,12 @@ class Address:
         """The path with its parameters filled in."""
         return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(parameters[found.group(1)]), self.route)
 
+    @property
+    def anywhere(self) -> str:
+        """A path of the address that names nothing; for refusals that come before any object is looked for."""
+        kinds = {"int": "1", "uuid": str(uuid.UUID(int=1))}
+        return "/" + re.sub(r"<(?:(\w+):)?\w+>", lambda found: kinds.get(found.group(1) or "str", "x"), self.route)
+
     def at_nothing(self, parameters: Mapping[str, Any]) -> str:
         """The path of an object of the same form that does not exist."""
         return self.at({name: unknown(value) for name, value in parameters.items()})

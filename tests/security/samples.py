@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from billing.models import Charge
 from koogallery.identity.operations import agreements
 from koogallery.kernel import ids
 from koogallery.notifications.models import Message
 from koogallery.notifications.operations import notify
-from tests.factories import audit, billing, identity
+from orders.models import InterfaceCall, Resource
+from tests.factories import audit, billing, catalog, identity, orders
 from tests.security.world import World
 
 Maker = Callable[[World], Mapping[str, Any]]
@@ -22,7 +24,7 @@ Maker = Callable[[World], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Sample:
-    """How to make the object of an address. `public` ones belong to nobody; others to the buyer or seller."""
+    """How to make what an address names; `public` ones (a month, a page) belong to nobody."""
 
     make: Maker
     public: bool
@@ -122,6 +124,17 @@ def _card(world: World) -> dict[str, str]:
     return {"code": billing.card(world.buyer.account).code}
 
 
+@sample("console/bills/<str:number>/")
+def _bill(world: World) -> dict[str, str]:
+    orders.bought(world.buyer, catalog.content_product())
+    return {"number": Charge.objects.get(account=world.buyer.account).number}
+
+
+@sample("console/billing/statements/<int:year>-<int:month>/", public=True)
+def _month(world: World) -> dict[str, int]:
+    return {"year": 2026, "month": 3}
+
+
 # orders
 
 
@@ -134,6 +147,23 @@ def _card(world: World) -> dict[str, str]:
 )
 def _order(world: World) -> dict[str, str]:
     return {"number": world.order.number}
+
+
+@sample(
+    "console/apps/<str:number>/",
+    "console/apps/<str:number>/password/",
+    "console/apps/<str:number>/disable/",
+    "console/apps/<str:number>/expiration/",
+    "console/apps/<str:number>/tags/",
+)
+def _resource(world: World) -> dict[str, str]:
+    order = orders.bought(world.buyer, catalog.content_product())
+    return {"number": Resource.objects.get(order_number=order.number).number}
+
+
+@sample("seller/interface/<str:number>/", "seller/interface/<str:number>/replay/")
+def _interface_call(world: World) -> dict[str, str]:
+    return {"number": InterfaceCall.objects.filter(order=world.order).earliest("pk").number}
 
 
 # pages of nobody
