@@ -1,6 +1,6 @@
 """The place of orders in Django: subscriptions and sweeps."""
 
-from datetime import time
+from datetime import time, timedelta
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +15,7 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         from billing.events import CardPaymentSettled
         from koogallery.kernel import events, navigation, sweeps
-        from orders.operations import cancelling, card_paying, debugging, interface_calls
+        from orders.operations import cancelling, card_paying, debugging, interface_calls, popularity
         from orders.queries import overview
 
         events.subscribe(CardPaymentSettled, card_paying.on_card_settled)
@@ -31,7 +31,6 @@ class OrdersConfig(AppConfig):
         sweeps.register(
             sweeps.JobSweep(name="interface-calls", due=interface_calls.next_due, work=interface_calls.run_due)
         )
-        sweeps.register(
-            sweeps.Periodic(name="failing-interfaces", work=debugging.suspend_failing, daily_at=time(0, 5))
-        )
+        sweeps.register(sweeps.Periodic(name="failing-interfaces", work=debugging.suspend_failing, daily_at=time(0, 5)))
+        sweeps.register(sweeps.Periodic(name="popularity", work=popularity.publish, every=timedelta(hours=1)))
         navigation.provide("unpaid_orders", overview.unpaid_of_request)

@@ -29,9 +29,9 @@ def configuration_of(posted: QueryDict) -> dict[str, str]:
 
 
 class ConfirmForm(forms.Form):
-    """What the confirmation page asks besides its quote; the operation decides, so nothing is required here."""
+    """What the confirmation page asks besides its quote; the operation decides what will do."""
 
-    project = forms.ChoiceField(label=_("Enterprise project"), required=False)
+    project = forms.ChoiceField(label=_("Enterprise project"))
     consent = forms.BooleanField(label=_("Pass on my contact data"), required=False)
     agreements = forms.MultipleChoiceField(label=_("Agreements"), required=False, widget=forms.CheckboxSelectMultiple)
     terms = forms.BooleanField(label=_("Terms and Conditions"), required=False)

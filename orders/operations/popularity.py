@@ -23,8 +23,8 @@ def publish(at: datetime) -> None:
             state__in=LIVE_STATES,
             type__in=[OrderType.NEW, OrderType.TRIAL],
         )
-        .values("product_id")
+        .values("product_code")
         .annotate(orders=Count("pk"))
-        .values_list("product_id", "orders")
+        .values_list("product_code", "orders")
     )
     set_popularity(system_call(at=at), orders=dict(counted))

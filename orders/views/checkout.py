@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing import queries as billing
@@ -147,10 +148,21 @@ def _show(
         "known_tags": identity.predefined_tags(call.account) if form.tags_offered else [],
         "is_reseller_customer": call.account.reseller_id is not None,
         "lacks_method": needs_method and not billing.has_payment_method(call.account),
+        "rate": _rate(form.configuration),
         "is_pay_per_use": form.configuration.billing_mode == BillingMode.ON_DEMAND,
         "refused": operations.may(replace(call, form={"product_code": product.code}), "createOrder", product),
     }
     return pages.render(request, "orders/checkout.html", context, status=200)
+
+
+def _rate(configuration: catalog.Configuration) -> str:
+    """What a unit of use costs, for pay-per-use without bands."""
+    plan = configuration.plan
+    if plan.mode != BillingMode.ON_DEMAND or plan.bands:
+        return ""
+    chinese = (get_language() or "en").startswith("zh")
+    unit = (chinese and configuration.usage_unit_zh) or configuration.usage_unit
+    return _("%(price)s per %(unit)s") % {"price": f"{plan.currency} {plan.unit_price.normalize():f}", "unit": unit}
 
 
 def _discount_words(quote: Quote) -> str:

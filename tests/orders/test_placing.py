@@ -16,7 +16,7 @@ from koogallery.kernel import guard, pages, policies
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.reasons import Missing, Refused
 from orders.models import Order, OrderEvent
-from orders.operations import placing
+from orders.operations import cancelling, placing, popularity
 from orders.queries.quoting import quote_for
 from orders.rules.quote import Sealed, SignedQuote, sign
 from orders.states import OrderState, OrderType, PaidBy
@@ -322,3 +322,15 @@ def test_a_product_that_does_not_exist_is_missing(rich: Persona) -> None:
     with pytest.raises(Missing):
         placing.place_order(rich.call(at=AT, key=pages.new_key()), product="nothing", quote=signed, agreed=("terms",))
     assert not OrderEvent.objects.exists()
+
+
+def test_popularity_counts_live_orders_of_thirty_days(rich: Persona) -> None:
+    popular, quiet = catalog.content_product(), catalog.content_product()
+    for days in (0, 29, 30):
+        orders.bought(rich, popular, at=AT - timedelta(days=days))
+    late = orders.place(rich, quiet, at=AT - timedelta(days=2))
+    cancelling.expire_order(system_call(at=AT), order=late)
+    popularity.publish(AT)
+    popular.refresh_from_db()
+    quiet.refresh_from_db()
+    assert (popular.popularity, quiet.popularity) == (2, 0)
