@@ -48,8 +48,8 @@ class InterfaceCallAdmin(GuardedModelAdmin):
             _("Replay"),
             run=lambda call, row, data: interface_calls.replay(call, interface_call=row.number),
             says=_(
-                "The seller's server is called again now, and for an hour if it fails. If the order is canceled and the "
-                "call succeeds, the instance is released."
+                "The seller's server is called again now, and for an hour if it fails. If the order is canceled "
+                "and the call succeeds, the instance is released."
             ),
             shown=lambda row: row.is_replayable and not row.test,
         ),
