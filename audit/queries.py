@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from audit.models import Trace, TraceDigest
 from audit.rules import canonical
 from koogallery import clock
-from koogallery.identity.models import User
+from koogallery.identity import queries as identity
 from koogallery.kernel import policies
 from koogallery.kernel.calls import Call
 from koogallery.kernel.reasons import Missing
@@ -62,7 +62,7 @@ def operators_of(account: Any, *, at: datetime) -> list[str]:
     """Whom the operator filter offers: the account's users and whoever acted lately."""
     recent = traces_of(account, at=at).order_by("-time", "-id").values("user_name")[:RECENT]
     names = {row["user_name"] for row in recent}
-    names |= set(User.objects.filter(account_id=account.pk).values_list("username", flat=True))
+    names |= identity.user_names(account.pk)
     return sorted(name for name in names if name)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -27,12 +28,14 @@ from billing.models import (
 )
 from billing.operations import checking, closing, crediting, topping_up
 from billing.states import CreditKind, PaymentState
-from koogallery.identity.models import Account
 from koogallery.identity.queries import account_by_name, account_by_number
 from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, OperationButton, shown_moment, shown_money
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
+
+if TYPE_CHECKING:
+    from koogallery.identity.models import Account
 
 AMOUNT = shown_money("amount", _("Amount"))
 
@@ -99,7 +102,7 @@ ACCOUNT_BUTTONS = (
     ),
 )
 
-if (accounts := admin.site._registry.get(Account)) is not None:
+if (accounts := admin.site._registry.get(apps.get_model("identity", "Account"))) is not None:
     accounts.operation_buttons = (*accounts.operation_buttons, *ACCOUNT_BUTTONS)  # type: ignore[attr-defined]
     accounts.inlines = (*accounts.inlines, CreditLineInline)  # type: ignore[misc]
 

@@ -6,19 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Exists, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncMonth
 from django.utils.translation import gettext as _
 
 from billing.models import Card, Charge, CreditLine, CreditStatement, Entry, LedgerAccount, LedgerCheck, Payment, Refund
-from billing.states import ChargeKind, CreditKind, LedgerKind, PaymentPurpose, PayMethod, PostingKind
+from billing.states import ChargeKind, CreditKind, LedgerKind, PaymentPurpose, PaymentState, PayMethod, PostingKind
 from koogallery import clock
-from koogallery.identity.models import Account
 from koogallery.identity.states import AccountKind
 from koogallery.kernel.money import Money
-from koogallery.kernel.reasons import sentence
+from koogallery.kernel.reasons import Missing, sentence
+
+if TYPE_CHECKING:
+    from koogallery.identity.models import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def balance(account_id: int) -> Money:
         )
         row = cursor.fetchone()
     if row is None:
-        raise Account.DoesNotExist(f"No account {account_id}.")
+        raise Missing(f"No account {account_id}.")
     return Money(*row)
 
 
@@ -205,6 +208,11 @@ def order_money(order_number: str, *, currency: str = "USD") -> OrderMoney:
 def payments_of(order_number: str) -> Sequence[Payment]:
     """The payments of an order, oldest first."""
     return list(Payment.objects.filter(order_number=order_number).select_related("card").order_by("pk"))
+
+
+def card_payment_pending(order_number: Any) -> Exists:
+    """An expression for other apps' queries: whether a card payment of the order has no outcome yet."""
+    return Exists(Payment.objects.filter(order_number=order_number, state=PaymentState.PENDING))
 
 
 def refunds_of(order_number: str) -> Sequence[Refund]:

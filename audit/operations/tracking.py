@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from koogallery.identity.models import Account
+from typing import TYPE_CHECKING
+
+from koogallery.identity import queries as identity
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing
+
+if TYPE_CHECKING:
+    from koogallery.identity.models import Account
 
 OWNERS = {Role.BUYER, Role.SELLER}
 
@@ -23,9 +28,9 @@ def disable(call: Call) -> Account:
 
 
 def _switch(call: Call, *, enabled: bool) -> Account:
-    account = Account.objects.select_for_update().filter(pk=call.account_id).first()
-    if account is None:
+    if call.account_id is None:
         raise Missing("No account.")
+    account = identity.account(call.account_id, locked=True)
     account.tracker_enabled = enabled
     account.save(update_fields=["tracker_enabled"])
     describe(resource=account, resource_id="system", resource_name="system", tracker_enabled=enabled)

@@ -6,7 +6,7 @@ from billing import gateways
 from billing.gateways import CardDetails
 from billing.models import Card, Payment, RefundPart
 from billing.states import PaymentState, RefundState
-from koogallery.identity.models import Account
+from koogallery.identity import queries as identity
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import ids
 from koogallery.kernel.calls import Call, Role
@@ -43,7 +43,7 @@ def add_entered_card(call: Call, *, reference: str) -> Card:
 @operation("addCard", resource_type="Card", roles={Role.BUYER, Role.SYSTEM})
 def add_card(call: Call, *, gateway: str, details: CardDetails) -> Card:
     """Keep a card of the call's account; the same card is kept once. The first one becomes the default."""
-    account = Account.objects.select_for_update(no_key=True).get(pk=call.account.pk)
+    account = identity.account(call.account_id, locked=True)
     if account.kind == AccountKind.RESELLER_CUSTOMER:
         raise Refused("reseller_pays")
     present = list(Card.objects.filter(account=account, removed_at=None))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from billing import queries
 from billing.models import CreditChange, CreditLine, Payment
 from billing.operations import ledger, paying
 from billing.operations.topping_up import account_locked, check_payable, finish_top_up, new_payment
 from billing.states import CreditKind, PaymentPurpose, PaymentState, PayMethod, PostingKind
-from koogallery.identity.models import Account
 from koogallery.identity.states import AccountKind
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
+
+if TYPE_CHECKING:
+    from koogallery.identity.models import Account
 
 LEDGER_REFS = {CreditKind.PLATFORM: ledger.platform_credit, CreditKind.MILESTONE: ledger.milestone_credit}
 

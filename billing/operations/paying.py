@@ -28,7 +28,7 @@ from billing.states import (
     PostingKind,
 )
 from koogallery import clock
-from koogallery.identity.models import Account
+from koogallery.identity import queries as identity
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import ids
 from koogallery.kernel.calls import Call, Role, system_call
@@ -90,7 +90,7 @@ def check_payer(call: Call, *, account_id: int, method: str) -> int:
     """Who is charged when the account pays by `method`: itself, or its reseller. Raises `Refused` when it cannot."""
     account = call.account
     if account is None or account.pk != account_id:
-        account = Account.objects.get(pk=account_id)
+        account = identity.account(account_id)
     if account.is_frozen:
         raise Refused("account_frozen")
     is_customer = account.kind == AccountKind.RESELLER_CUSTOMER

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from billing.models import Payment
 from billing.operations import ledger, paying
 from billing.states import PaymentPurpose, PaymentState, PayMethod
-from koogallery.identity.models import Account
+from koogallery.identity import queries as identity
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import ids
 from koogallery.kernel.calls import Call, Role
@@ -16,15 +17,15 @@ from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing, Refused
 from koogallery.notifications.operations import notify
 
+if TYPE_CHECKING:
+    from koogallery.identity.models import Account
+
 MOST = Decimal(1_000_000)
 
 
 def account_locked(call: Call, number: str) -> Account:
     """The account of that number, locked. Raises `Missing`."""
-    account = Account.objects.select_for_update(no_key=True, of=("self",)).filter(number=number).first()
-    if account is None:
-        raise Missing(f"No account {number}.")
-    return account
+    return identity.locked_account_by_number(number)
 
 
 def top_up(call: Call, *, amount: Money, card: str) -> Payment:

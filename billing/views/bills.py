@@ -95,7 +95,6 @@ BILLS = ListPage(
             choices=lambda request: sorted(project_names(request.call.account).items()),
             field="project_code",
         ),
-        ChoiceFilter("method", gettext_lazy("Payment method"), choices=PayMethod.choices, field="method"),
         TextFilter("tag", gettext_lazy("Tag"), apply=lambda rows, text: rows.filter(tags__has_key=text)),
     ),
     search=Search(("number", "order_number", "description"), placeholder=gettext_lazy("Bill No., Order No., product")),

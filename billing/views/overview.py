@@ -130,7 +130,7 @@ def repay(request: HttpRequest) -> HttpResponse:
         cards=queries.cards(account.pk),
         balance=balance,
         currency=account.currency,
-        initial={"amount": display_amount(credit.owed.amount)},
+        initial={"amount": credit.owed.rounded().amount},
     )
     if request.method == "POST" and form.is_valid():
         payment = attempt(form, lambda: crediting.repay(call, amount=form.money, method=form.cleaned_data["method"]))
@@ -145,14 +145,6 @@ def repay(request: HttpRequest) -> HttpResponse:
         "refused": may(call, "repayCredit"),
     }
     return render(request, "billing/repay.html", context)
-
-
-def display_amount(amount: object) -> str:
-    """An amount as a form shows it, without needless zeros beyond two digits."""
-    text = f"{amount:f}"
-    whole, _dot, digits = text.partition(".")
-    digits = digits.rstrip("0")
-    return f"{whole}.{digits.ljust(2, '0')}" if digits else whole
 
 
 @page(audience="buyer", operations=["queryBilling"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from koogallery import clock
 from koogallery.identity import authorising
@@ -24,6 +24,7 @@ from koogallery.identity.rules.policies import DEFAULT_ACTIONS, Decision
 from koogallery.identity.states import AgreementKind, ContactKind, OperatorRole
 from koogallery.kernel.calls import Role
 from koogallery.kernel.operations import Operation, registry
+from koogallery.kernel.reasons import Missing
 
 TERMS = "terms"
 
@@ -39,6 +40,35 @@ def account_by_number(number: str) -> Account | None:
 def account_by_name(name: str) -> Account | None:
     """The account of this name, in any case."""
     return Account.objects.filter(name__iexact=name.strip()).first()
+
+
+def account(account_id: int, *, locked: bool = False) -> Account:
+    """The account of this row number, locked against other changes if asked. Raises `Missing`."""
+    rows = Account.objects.select_for_update(no_key=True, of=("self",)) if locked else Account.objects.all()
+    found = rows.filter(pk=account_id).first()
+    if found is None:
+        raise Missing(f"No account {account_id}.")
+    return found
+
+
+def locked_account_by_number(number: str) -> Account:
+    """The account with this account ID, locked against other changes. Raises `Missing`."""
+    found = Account.objects.select_for_update(no_key=True, of=("self",)).filter(number=number).first()
+    if found is None:
+        raise Missing(f"No account {number}.")
+    return found
+
+
+def user_names(account_id: int) -> set[str]:
+    """The names of an account's users, also of those who may no longer sign in."""
+    return set(User.objects.filter(account_id=account_id).values_list("username", flat=True))
+
+
+def readers(account_ids: Iterable[int], *, named: Iterable[int]) -> QuerySet[User]:
+    """Who reads what is told to these accounts: their root users, and the named ones of their users."""
+    return User.objects.filter(
+        Q(is_root=True) | Q(pk__in=list(named)), account_id__in=list(account_ids), is_active=True
+    )
 
 
 def root_user(account: Account) -> User:

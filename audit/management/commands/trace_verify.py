@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit import signing, verifying
-from koogallery.identity.models import Account
+from koogallery.identity import queries as identity
 
 
 class Command(BaseCommand):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def _accounts(self, name: str | None) -> list[int] | None:
         if not name:
             return None
-        found = Account.objects.filter(name__iexact=name).first() or Account.objects.filter(number=name).first()
+        found = identity.account_by_name(name) or identity.account_by_number(name)
         if found is None:
             raise CommandError(f"There is no account {name!r}.")
         return [found.pk]

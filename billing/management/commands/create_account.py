@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
@@ -12,13 +12,15 @@ from django.db import transaction
 from billing.gateways import sandbox
 from billing.operations import cards, crediting, topping_up
 from billing.states import CreditKind
-from koogallery.identity.models import Account, User
 from koogallery.identity.operations import accounts, iam
 from koogallery.identity.queries import account_by_name, root_user
 from koogallery.identity.states import AccountKind
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
+
+if TYPE_CHECKING:
+    from koogallery.identity.models import Account, User
 
 KINDS = {kind.value.replace("_", "-"): kind for kind in AccountKind}
 TEST_CARDS = {card.token.removeprefix("sandbox-"): card.token for card in sandbox.TEST_CARDS}
@@ -84,10 +86,10 @@ class Command(BaseCommand):
         self._give_policies(call, users, options)
         currency = account.currency
         if balance := _amount(options["balance"], currency):
-            topping_up.add_funds(call, account=account.number, amount=balance, note="create_account")
+            topping_up.add_funds(call, account=account.number, amount=balance)
         for kind in CreditKind:
             if limit := _amount(options[f"{kind.value}_credit"], currency):
-                crediting.grant_credit(call, account=account.number, kind=kind, limit=limit, reason="create_account")
+                crediting.grant_credit(call, account=account.number, kind=kind, limit=limit)
         for name in options["sandbox_card"]:
             details = sandbox.SandboxGateway().card(reference=TEST_CARDS[name], account_number=account.number)
             if details is not None:

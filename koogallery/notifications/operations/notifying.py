@@ -7,17 +7,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
-
-from koogallery.identity.models import User
+from koogallery.identity import queries as identity
 from koogallery.kernel import fields, outbox
 from koogallery.notifications import rendering
 from koogallery.notifications.kinds import kind_named
 from koogallery.notifications.models import Message
 from koogallery.notifications.models.choice import wants
 from koogallery.notifications.states import Channel
+
+if TYPE_CHECKING:
+    from koogallery.identity.models import User
 
 Attachment = tuple[str, str, bytes]
 
@@ -114,7 +115,7 @@ def _readers(notices: Sequence[Notice]) -> dict[int, list[User]]:
     """The users who are told, by account, with their choices: one query."""
     accounts = {notice.account_id for notice in notices}
     named = {user_id for notice in notices for user_id in notice.user_ids}
-    users = User.objects.filter(Q(is_root=True) | Q(pk__in=named), account_id__in=accounts, is_active=True)
+    users = identity.readers(accounts, named=named)
     found: dict[int, list[User]] = {}
     for user in users.select_related("message_choices"):
         found.setdefault(user.account_id, []).append(user)
