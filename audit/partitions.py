@@ -52,7 +52,7 @@ def _exists(start: datetime) -> bool:
 def _create(start: datetime) -> None:
     """Built beside the table and then attached, which lets others go on writing; done by the table's owner."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT audit_make_partition(%s, %s)", [start, LENGTH])
+        cursor.execute("SELECT audit_make_partition(%s, %s)", [start, f"{LENGTH.days} days"])
 
 
 def existing() -> list[datetime]:
@@ -77,7 +77,7 @@ def keep(at: datetime) -> list[str]:
     for start in existing():
         if start + LENGTH <= oldest:
             with transaction.atomic(), guard.opened("trace-retention"), connection.cursor() as cursor:
-                cursor.execute("SELECT audit_drop_partition(%s, %s)", [start, LENGTH])
+                cursor.execute("SELECT audit_drop_partition(%s, %s)", [start, f"{LENGTH.days} days"])
             _known.discard((str(connection.settings_dict["NAME"]), start))
             dropped.append(name_of(start))
     return dropped

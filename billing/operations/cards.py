@@ -43,7 +43,7 @@ def add_entered_card(call: Call, *, reference: str) -> Card:
 @operation("addCard", resource_type="Card", roles={Role.BUYER, Role.SYSTEM})
 def add_card(call: Call, *, gateway: str, details: CardDetails) -> Card:
     """Keep a card of the call's account; the same card is kept once. The first one becomes the default."""
-    account = identity.account(call.account_id, locked=True)
+    account = identity.account(call.account.pk, locked=True)
     if account.kind == AccountKind.RESELLER_CUSTOMER:
         raise Refused("reseller_pays")
     present = list(Card.objects.filter(account=account, removed_at=None))
