@@ -67,6 +67,8 @@ class Order(GuardedModel):
     cancel_reason = models.CharField(_("reason"), max_length=20, choices=CancelReason, blank=True)
     cancel_note = models.TextField(blank=True)
 
+    card_pending = False
+
     class Meta(GuardedModel.Meta):
         verbose_name = _("order")
         verbose_name_plural = _("orders")

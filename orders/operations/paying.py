@@ -58,7 +58,7 @@ def check_payable(order: Order, call: Call) -> None:
         raise Refused("order_already_paid")
     if not order.is_payable(call.at):
         raise Refused("order_not_payable", state=order.shown_state(call.at).label)
-    if pending_payment(order.number) is not None:
+    if order.card_pending:
         raise Refused("payment_in_progress")
 
 

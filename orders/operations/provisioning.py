@@ -28,7 +28,6 @@ def start(call: Call, *, order: Order) -> None:
     and products with a hand-over text are there at once.
     """
     line = order.line
-    tell(order, OrderStep.DELIVERY_STARTED, at=call.at)
     if line.supervised:
         _create(call, order, line, status=ResourceStatus.IN_DELIVERY)
     elif order.product.has_interface and line.billing_mode != BillingMode.ON_DEMAND:

@@ -10,6 +10,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet
 from django.db.models.functions import JSONObject
 
+from billing.queries import card_payment_pending
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.reasons import Missing
 from orders.models import Order, OrderEvent, OrderLine, Resource
@@ -131,8 +132,10 @@ def timeline_of(order: Order) -> list[TimelineEntry]:
     user = order.user.username if order.user else ""
     paid = f"{order.total} · {PaidBy(order.paid_by).label}" if order.paid_by and order.amount else ""
     ended = order.cancel_note or (CancelReason(order.cancel_reason).label if order.cancel_reason else "")
+    started = order.paid_at if order.type_enum.makes_resource else None
     moments = (
         (order.placed_at, OrderStep.PLACED, user, ""),
+        (started, OrderStep.DELIVERY_STARTED, "", ""),
         (order.paid_at, OrderStep.PAID, "", paid),
         (order.completed_at, OrderStep.COMPLETED, "", ""),
         (order.canceled_at, OrderStep.CANCELED, user if order.cancel_reason == CancelReason.BUYER else "", str(ended)),
@@ -152,9 +155,13 @@ def order_by_number(number: str) -> Order:
 
 
 def _locked(lines: QuerySet[OrderLine], number: Any) -> Order:
-    """An order with its first line, seller and product, locked, in one query."""
+    """An order with its first line, seller and product, locked, in one query.
+
+    `card_pending` says whether a card payment of it had no outcome yet when it was asked for.
+    """
     line = (
         lines.select_related("order__seller", "order__product")
+        .annotate(card_pending=card_payment_pending(OuterRef("order__number")))
         .select_for_update(of=("order",))
         .filter(order__number=str(number)[:20])
         .order_by("number")
@@ -164,6 +171,7 @@ def _locked(lines: QuerySet[OrderLine], number: Any) -> Order:
         raise Missing(f"order {number}")
     order = line.order
     order.line, order.product.seller, line.product = line, order.seller, order.product
+    order.card_pending = line.card_pending
     return order
 
 
