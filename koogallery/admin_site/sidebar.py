@@ -64,14 +64,14 @@ def may(request: HttpRequest, name: str) -> bool:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar for this operations manager."""
-    work = [_item(_("Overview"), reverse("admin:index"), "dashboard")]
+    pages_of_work = [("index", _("Overview"), "dashboard")]
     if may(request, "retryMessage"):
-        work.append(_item(_("Parked work"), reverse("admin:parked"), "hourglass_disabled"))
+        pages_of_work.append(("parked", _("Parked work"), "hourglass_disabled"))
     if may(request, "choosePolicies"):
-        work.append(_item(_("Policies"), reverse("admin:policies"), "rule"))
-        work.append(_item(_("What if"), reverse("admin:what_if"), "help"))
+        pages_of_work += [("policies", _("Policies"), "rule"), ("what_if", _("What if"), "help")]
     if settings.REHEARSAL and may(request, "advanceClock"):
-        work.append(_item(_("Rehearsal clock"), reverse("admin:clock"), "schedule"))
+        pages_of_work.append(("clock", _("Rehearsal clock"), "schedule"))
+    work = [_page_item(request, *page) for page in pages_of_work]
     groups = [{"title": _("Operations"), "separator": False, "items": work}]
     apps = sorted(admin.site.get_app_list(request), key=lambda app: _place(app["app_label"]))
     for app in apps:
@@ -83,6 +83,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         if items:
             groups.append({"title": app["name"], "separator": True, "collapsible": False, "items": items})
     return groups
+
+
+def _page_item(request: HttpRequest, name: str, title: Any, icon: str) -> dict[str, Any]:
+    link = reverse(f"admin:{name}")
+    return {**_item(title, link, icon), "active": request.path == link}
 
 
 def _item(title: Any, link: str, icon: str) -> dict[str, Any]:

@@ -46,7 +46,6 @@ from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectMultipleWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminSingleDateWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldAdminURLInputWidget,
@@ -55,6 +54,7 @@ from unfold.widgets import (
 
 from koogallery.kernel import display, operations, pages
 from koogallery.kernel.calls import Call
+from koogallery.kernel.fields import AmountField
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Missing, Refused
 
@@ -120,7 +120,8 @@ WIDGETS: tuple[tuple[type[forms.Widget], type[forms.Widget]], ...] = (
     (forms.SelectMultiple, UnfoldAdminSelectMultipleWidget),
     (forms.Select, UnfoldAdminSelectWidget),
     (forms.CheckboxInput, UnfoldBooleanWidget),
-    (forms.DateInput, UnfoldAdminSingleDateWidget),
+    (forms.DateInput, UnfoldAdminTextInputWidget),
+    (forms.DateTimeInput, UnfoldAdminTextInputWidget),
     (forms.ClearableFileInput, UnfoldAdminFileFieldWidget),
     (forms.NumberInput, UnfoldAdminIntegerFieldWidget),
     (forms.EmailInput, UnfoldAdminEmailInputWidget),
@@ -128,6 +129,14 @@ WIDGETS: tuple[tuple[type[forms.Widget], type[forms.Widget]], ...] = (
     (forms.PasswordInput, UnfoldAdminPasswordWidget),
     (forms.TextInput, UnfoldAdminTextInputWidget),
 )
+
+
+INPUT_TYPES: dict[type[forms.Widget], str] = {
+    forms.NumberInput: "number",
+    forms.DateInput: "date",
+    forms.DateTimeInput: "datetime-local",
+}
+"""The browser's own pickers."""
 
 
 def dressed(form: forms.Form) -> forms.Form:
@@ -140,8 +149,8 @@ def dressed(form: forms.Form) -> forms.Form:
                 field.widget = new(attrs=attrs)
                 if isinstance(plain, forms.Select):
                     field.widget.choices = plain.choices
-                elif isinstance(plain, forms.NumberInput):
-                    field.widget.input_type = "number"
+                elif input_type := INPUT_TYPES.get(old):
+                    field.widget.input_type = input_type
                 field.widget.is_required = plain.is_required
                 field.widget.is_localized = plain.is_localized
                 break
@@ -186,6 +195,41 @@ class GuardedModelAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    # How values are shown: moments with their zone, amounts with their currency
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [self._column(name) for name in super().get_list_display(request)]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [
+            (title, {**options, "fields": [self._fields(entry) for entry in options["fields"]]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        columns = [self._column(field.name) for field in self.opts.fields]
+        return [*super().get_readonly_fields(request, obj), *[column for column in columns if callable(column)]]
+
+    def _fields(self, entry: Any) -> Any:
+        return [self._column(name) for name in entry] if isinstance(entry, list | tuple) else self._column(entry)
+
+    def _column(self, name: Any) -> Any:
+        columns: dict[str, Any] = self.__dict__.setdefault("_columns", {})
+        if not isinstance(name, str) or hasattr(type(self), name):
+            return name
+        if name not in columns:
+            columns[name] = self._made_column(name)
+        return columns[name]
+
+    def _made_column(self, name: str) -> Any:
+        fields = {field.name: field for field in self.opts.fields}
+        field = fields.get(name)
+        if isinstance(field, models.DateTimeField):
+            return shown_moment(name, field.verbose_name)
+        if isinstance(field, AmountField) and "currency" in fields:
+            return shown_money(name, field.verbose_name)
+        return name
 
     # What may be done
 
