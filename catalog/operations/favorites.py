@@ -17,7 +17,7 @@ def _known(call: Call, slug: str) -> Product:
 
 
 @operation(
-    "saveFavorite", resource_type="Favorite", action="marketplace:favorite:create", roles={Role.BUYER},
+    "addFavorites", resource_type="Favorites", action="marketplace:favorite:create", roles={Role.BUYER},
     targets={"product": _known}, default_allowed=True,
 )  # fmt: skip
 def save(call: Call, *, product: Product) -> Favorite:
@@ -31,7 +31,7 @@ def save(call: Call, *, product: Product) -> Favorite:
 
 
 @operation(
-    "removeFavorite", resource_type="Favorite", action="marketplace:favorite:delete", roles={Role.BUYER},
+    "deleteFavorites", resource_type="Favorites", action="marketplace:favorite:delete", roles={Role.BUYER},
     targets={"product": _known}, default_allowed=True,
 )  # fmt: skip
 def remove(call: Call, *, product: Product) -> None:
@@ -42,7 +42,7 @@ def remove(call: Call, *, product: Product) -> None:
 
 
 @operation(
-    "queryFavoriteList", resource_type="Favorite", action="marketplace:favorite:list", roles={Role.BUYER}, read=True,
+    "queryFavorites", resource_type="Favorites", action="marketplace:favorite:list", roles={Role.BUYER}, read=True,
     default_allowed=True,
 )  # fmt: skip
 def query_list(call: Call) -> None:
