@@ -177,6 +177,6 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(buyer: Persona, sell
     assert {call.verified for call in seller.calls} == {True}
     assert billing_queries.balance(buyer.account.pk).amount == funds - PRICE * len(numbers)
     for name in ("createOrder", "payOrder"):
-        assert Trace.objects.filter(name=name, rating="normal").count() == len(numbers)
+        assert Trace.objects.filter(trace_name=name, trace_rating="normal").count() == len(numbers)
     assert not OutboxMessage.objects.filter(parked_at__isnull=False).exists()
     call_command("ledger_check")
