@@ -27,9 +27,14 @@ def provide(name: str, function: Provider) -> None:
 
 
 def provided(name: str, request: HttpRequest, default: Any = None) -> Any:
-    """What the provider of a name answers, else `default`."""
+    """What the provider of a name answers, asked once a request, else `default`."""
     function = _providers.get(name)
-    return default if function is None else function(request)
+    if function is None:
+        return default
+    answers: dict[str, Any] = request.__dict__.setdefault("_provided", {})
+    if name not in answers:
+        answers[name] = function(request)
+    return answers[name]
 
 
 @dataclass(frozen=True, slots=True)
