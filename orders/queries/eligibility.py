@@ -69,14 +69,14 @@ def checked_tags(tags: Mapping[str, str], *, configuration: Configuration, in_fo
     return _well_formed(tags)
 
 
-def may_tag_resource(resource: Resource, *, at: datetime) -> bool:
+def may_tag_resource(resource: Resource, in_force: PolicySet) -> bool:
     """Whether a purchased resource has tags: pay-per-use, or all by policy `tags.scope`."""
-    return policies.in_force(at)["tags.scope"] == "all" or resource.billing_mode == BillingMode.ON_DEMAND
+    return in_force["tags.scope"] == "all" or resource.billing_mode == BillingMode.ON_DEMAND
 
 
 def checked_resource_tags(tags: Mapping[str, str], *, resource: Resource, at: datetime) -> dict[str, str]:
     """The tags of a purchased resource. Raises `Refused` as `checked_tags` does."""
-    if tags and not may_tag_resource(resource, at=at):
+    if tags and not may_tag_resource(resource, policies.in_force(at)):
         raise Refused("tags_not_offered", field="tags")
     return _well_formed(tags)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from koogallery import clock
 from koogallery.kernel import policies
 from koogallery.kernel.calls import Call
+from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Missing
 from orders.models import Resource
 from orders.states import EXPIRING_DAYS, IN_USE_STATUSES, ResourceStatus
@@ -32,16 +33,25 @@ def expiring(at: datetime) -> Q:
     return Q(status__in=late) | Q(status=ResourceStatus.ENABLED, expires_at__lte=last_day)
 
 
-def days_left(resource: Resource, at: datetime) -> int | None:
-    """Days to the expiry, in grace and retention days to their end; None without an expiry or once closed."""
+def with_periods(resources: QuerySet[Resource], in_force: PolicySet) -> QuerySet[Resource]:
+    """The resources, each knowing how long grace and retention last by the policies in force."""
+    return resources.annotate(
+        grace_days=Value(in_force["grace_days"]), retention_days=Value(in_force["retention_days"])
+    )
+
+
+def days_left(resource: Resource, at: datetime, in_force: PolicySet | None = None) -> int | None:
+    """Days to the expiry, in grace and retention days to their end; None without an expiry or once closed.
+
+    Of a resource that was not read `with_periods`, the policies in force tell how long those last.
+    """
     left = resource.remaining_days(at)
     if left is None or resource.status == ResourceStatus.CLOSED:
         return None
-    in_force = policies.in_force(at)
-    if resource.status == ResourceStatus.GRACE:
-        left += in_force["grace_days"]
-    elif resource.status == ResourceStatus.RETENTION:
-        left += in_force["grace_days"] + in_force["retention_days"]
+    if resource.status in (ResourceStatus.GRACE, ResourceStatus.RETENTION):
+        left += getattr(resource, "grace_days", None) or (in_force or policies.in_force(at))["grace_days"]
+    if resource.status == ResourceStatus.RETENTION:
+        left += getattr(resource, "retention_days", None) or (in_force or policies.in_force(at))["retention_days"]
     return max(0, left)
 
 

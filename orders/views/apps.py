@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from catalog.states import BillingMode, DeliveryMethod
 from koogallery import clock
-from koogallery.kernel import display, operations
+from koogallery.kernel import display, operations, policies
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.pages import page
+from koogallery.kernel.policies import PolicySet
 from orders.models import Resource
-from orders.queries.resources import days_left, expiring, in_use, resources_of
+from orders.queries.resources import days_left, expiring, in_use, resources_of, with_periods
 from orders.states import ExpirationPolicy, ResourceStatus
 
 
@@ -88,9 +89,9 @@ def _expires(resource: Resource) -> SafeString:
     return display.moment_html(resource.expires_at, note=expiry_note(resource), distance=False)
 
 
-def expiry_note(resource: Resource) -> str:
+def expiry_note(resource: Resource, in_force: PolicySet | None = None) -> str:
     """How many days are left of the term, of grace or of retention; nothing once closed."""
-    left = days_left(resource, clock.now())
+    left = days_left(resource, clock.now(), in_force)
     if left is None:
         return ""
     if resource.status == ResourceStatus.GRACE:
@@ -193,4 +194,5 @@ APPS = ListPage(
 def app_list(request: HttpRequest) -> HttpResponseBase:
     """Purchased Apps."""
     context = {"page": {"title": _("Purchased Apps"), "console": "buyer", "breadcrumbs": [(_("My KooGallery"), "")]}}
-    return APPS.respond(request, resources_of(request.call.account_id), "orders/app_list.html", context)
+    resources = with_periods(resources_of(request.call.account_id), policies.in_force(request.call.at))
+    return APPS.respond(request, resources, "orders/app_list.html", context)

@@ -16,8 +16,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from catalog.states import BillingMode, DeliveryMethod
 from koogallery.identity import queries as identity
-from koogallery.kernel import operations, pages
+from koogallery.kernel import operations, pages, policies
 from koogallery.kernel.pages import page
+from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Refused
 from orders.forms import ExpirationForm, ResourceTagsForm
 from orders.models import Resource
@@ -51,6 +52,7 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
     call = request.call
     resource = resources.read_details(call, resource=number)
     product = resource.product
+    in_force = policies.in_force(call.at)
     project = identity.project_for(call.account, resource.project_code) if resource.project_code else None
     context = {
         "page": _page(resource),
@@ -60,8 +62,7 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "logo_url": logo_of(product),
         "delivery_method": DeliveryMethod(resource.delivery_method).label,
         "billing_mode": BillingMode(resource.billing_mode).label,
-        "remaining_days": resource.remaining_days(call.at) if resource.status_enum.is_in_use else None,
-        "expiry_note": expiry_note(resource),
+        "expiry_note": expiry_note(resource, in_force),
         "project": project.name if project else resource.project_code,
         "terms": resource.terms.all(),
         "information": information_call(resource) if resource.awaits_information else None,
@@ -72,7 +73,7 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "may_reveal": operations.may(call, "querySaasResourceInstance", resource),
         "may_disable": operations.may(call, "closeResource", resource),
         "may_choose": operations.may(call, "setResourceStrategy", resource),
-        "may_tag": why_not_taggable(request, resource),
+        "may_tag": why_not_taggable(request, resource, in_force),
         "not_renewable": why_not_renewable(resource),
         "not_changeable": why_not_changeable(resource),
         "disable_warning": disable_warning(resource),
@@ -80,9 +81,9 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
     return pages.render(request, "orders/resource_detail.html", context)
 
 
-def why_not_taggable(request: HttpRequest, resource: Resource) -> Refused | None:
+def why_not_taggable(request: HttpRequest, resource: Resource, in_force: PolicySet | None = None) -> Refused | None:
     """Why the tags cannot be edited, or None."""
-    if not eligibility.may_tag_resource(resource, at=request.call.at):
+    if not eligibility.may_tag_resource(resource, in_force or policies.in_force(request.call.at)):
         return Refused("tags_not_offered")
     return operations.may(request.call, "setResourceTags", resource)
 
