@@ -1,4 +1,6 @@
-"""The catalogue's place in Django; it tells identity which accounts sell."""
+"""The catalogue's place in Django: who sells, the category menu, which pages may be kept, the vocabulary's night."""
+
+from datetime import time
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -11,7 +13,32 @@ class CatalogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from catalog.queries import products
+        from catalog.operations import (  # noqa: F401 (declares their operations)
+            demands,
+            indexing,
+            loading_software,
+            popularity,
+            reading,
+            stock,
+            suspending,
+        )
+        from catalog.queries import products, storefront
         from koogallery.identity import sellers
+        from koogallery.kernel import navigation, pagecache, sweeps
 
         sellers.use_lookup(products.seller_id_of_account)
+        navigation.provide("categories", lambda request: storefront.menu())
+        navigation.provide("is_seller", lambda request: sellers.seller_of(request.user.account_id) is not None)
+        sweeps.register(
+            sweeps.Periodic(name="search-vocabulary", work=lambda at: indexing.relearn(), daily_at=time(4, 0))
+        )
+        filters = (
+            "q", "category", "method", "mode", "seller", "supervised", "trial", "price_from", "price_to",
+            "sort", "page",
+        )  # fmt: skip
+        pagecache.declare("/")
+        pagecache.declare("/products/", params=filters)
+        pagecache.declare("/products/suggest/", params=("-",))
+        pagecache.declare("/products/", below=True, params=("tab",))
+        pagecache.declare("/sellers/", below=True, params=("page",))
+        pagecache.declare("/help/", below=True)

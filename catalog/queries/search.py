@@ -317,10 +317,10 @@ def _selective(
         rows = cursor.fetchall()
     groups, sellers = _split([row for row in rows if row[5] is None])
     placed = sorted((row[5], row[4]) for row in rows if row[5] is not None) if len(rows) else []
-    return groups, sellers, [_card(card) for _place, card in sorted(placed, key=lambda each: each[0])]
+    return groups, sellers, [stored_card(card) for _place, card in sorted(placed, key=lambda each: each[0])]
 
 
-def _card(stored: Any) -> dict[str, Any]:
+def stored_card(stored: Any) -> dict[str, Any]:
     """A stored card; a raw cursor hands JSON over as text."""
     if isinstance(stored, str):
         card: dict[str, Any] = json.loads(stored)
@@ -429,7 +429,7 @@ def _walked(match: _Match, selection: Selection, sort: str, page: int, per_page:
                 f"ORDER BY {ORDERS[sort] or ORDERS['popularity']} LIMIT %s OFFSET %s",
                 [*params, per_page, offset],
             )
-        return [_card(row[0]) for row in cursor.fetchall()]
+        return [stored_card(row[0]) for row in cursor.fetchall()]
 
 
 # Typos and suggestions
@@ -494,4 +494,4 @@ def suggestions(query: str, *, most: int = 8) -> list[dict[str, Any]]:
             """,  # noqa: S608
             [f"{asked}%", *own_params, asked, f"{asked}%", most],
         )
-        return [_card(row[0]) for row in cursor.fetchall()]
+        return [stored_card(row[0]) for row in cursor.fetchall()]

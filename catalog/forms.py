@@ -1,0 +1,116 @@
+"""HTTP in, clean values out: the list's filters, the demand form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from catalog.queries import storefront
+from catalog.rules.facets import Selection
+from catalog.states import BillingMode, DeliveryMethod
+
+PRICE = re.compile(r"\d{1,9}(\.\d{1,4})?")
+SCALE = 10_000
+MOST_PAGES = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListState:
+    """What the address of the product list says; values it does not know are left out."""
+
+    query: str = ""
+    category: str = ""
+    methods: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    seller: str = ""
+    supervised: str = ""
+    trial: bool = False
+    price_from: str = ""
+    price_to: str = ""
+    sort: str = ""
+    page: int = 1
+
+    @classmethod
+    def read(cls, data: QueryDict) -> ListState:
+        """The state of a query string."""
+        number = data.get("page", "1")
+        return cls(
+            query=" ".join(data.get("q", "").replace("\x00", " ").split())[:100],
+            category=data.get("category", "")[:60],
+            methods=tuple(dict.fromkeys(each for each in data.getlist("method") if each in DeliveryMethod.values)),
+            modes=tuple(dict.fromkeys(each for each in data.getlist("mode") if each in BillingMode.values)),
+            seller=data.get("seller", "")[:80],
+            supervised=data.get("supervised", "") if data.get("supervised", "") in ("yes", "no") else "",
+            trial=data.get("trial", "") == "yes",
+            price_from=data.get("price_from", "") if PRICE.fullmatch(data.get("price_from", "")) else "",
+            price_to=data.get("price_to", "") if PRICE.fullmatch(data.get("price_to", "")) else "",
+            sort=data.get("sort", "")[:20],
+            page=min(int(number), MOST_PAGES) if re.fullmatch(r"\d{1,4}", number) and int(number) else 1,
+        )
+
+    def selection(self) -> Selection:
+        """The filters as search takes them; an unknown category or seller selects nothing."""
+        category = storefront.category_by_code(self.category) if self.category else None
+        return Selection(
+            category=category.pk if category else (-1 if self.category else 0),
+            methods=frozenset(self.methods),
+            modes=frozenset(self.modes),
+            supervised={"yes": True, "no": False}.get(self.supervised),
+            trial=self.trial,
+            seller=(storefront.seller_id_by_slug(self.seller) or -1) if self.seller else 0,
+            price_from=int(Decimal(self.price_from) * SCALE) if self.price_from else None,
+            price_to=int(Decimal(self.price_to) * SCALE) if self.price_to else None,
+        )
+
+    def params(self, **changed: object) -> list[tuple[str, str]]:
+        """The state as query parameters, with some of them changed; a change goes back to the first page."""
+        values: dict[str, object] = {
+            "q": self.query,
+            "category": self.category,
+            "method": self.methods,
+            "mode": self.modes,
+            "seller": self.seller,
+            "supervised": self.supervised,
+            "trial": "yes" if self.trial else "",
+            "price_from": self.price_from,
+            "price_to": self.price_to,
+            "sort": self.sort,
+            "page": str(self.page) if self.page > 1 and not changed else "",
+        } | changed
+        found: list[tuple[str, str]] = []
+        for name, value in values.items():
+            for each in value if isinstance(value, tuple | list) else (value,):
+                if each not in ("", None):
+                    found.append((name, str(each)))
+        return found
+
+    def url(self, path: str, **changed: object) -> str:
+        """The address of this state with some of it changed."""
+        params = self.params(**changed)
+        return f"{path}?{urlencode(params)}" if params else path
+
+    def toggled(self, name: str, values: tuple[str, ...], value: str) -> Mapping[str, tuple[str, ...]]:
+        """The change that adds or removes one of several values."""
+        kept = tuple(each for each in values if each != value)
+        return {name: kept if value in values else (*values, value)}
+
+
+class DemandForm(forms.Form):
+    """ "Not found what you need?" """
+
+    subject = forms.CharField(label=_("What do you need?"), max_length=120)
+    description = forms.CharField(
+        label=_("Requirement Description"),
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text=_("What it should do, for how many people, by when."),
+    )
+    email = forms.EmailField(label=_("Your e-mail address"))
+    searched_for = forms.CharField(required=False, max_length=120, widget=forms.HiddenInput)

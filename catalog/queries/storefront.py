@@ -1,0 +1,183 @@
+"""What the storefront's pages show besides search results: cards, categories with counts, favourites, who owns what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from catalog.models import Category, Favorite, Product, Seller
+from catalog.queries import search
+from catalog.rules import shown
+from catalog.rules.facets import Selection
+from catalog.rules.shown import Card
+from catalog.states import DeliveryMethod, ProductState, SellerState
+from koogallery.kernel.reasons import Missing
+
+SHOWN_AT_HOME = 6
+
+_owns: Callable[[int, str], bool] = lambda account_id, product_code: False  # noqa: E731
+
+
+def use_ownership(owns: Callable[[int, str], bool]) -> None:
+    """Fill the port that says whether an account has a resource of a product (code); orders does it."""
+    global _owns
+    _owns = owns
+
+
+def cards(stored: Iterable[Mapping[str, Any]], *, currency: str) -> list[Card]:
+    """Stored cards as they are shown, in a currency and the language in force."""
+    return [card_of(each, currency=currency) for each in stored]
+
+
+def card_of(stored: Mapping[str, Any], *, currency: str) -> Card:
+    """One stored card as it is shown."""
+    delivery = str(DeliveryMethod(stored["method"]).label)
+    if stored["supervised"]:
+        delivery = _("%(method)s · supervised") % {"method": delivery}
+    prefix, price, unit = shown.price_parts(stored, currency)
+    return Card(
+        url=reverse("catalog:product", args=[stored["slug"]]),
+        name=shown.told(stored["name"]),
+        seller=shown.told(stored["seller"]),
+        line=shown.told(stored["line"]),
+        delivery=delivery,
+        price=price,
+        price_prefix=prefix,
+        price_unit=unit,
+        logo_url=default_storage.url(stored["logo"]) if stored["logo"] else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A category with the number of its products and what lies below it."""
+
+    category: Category
+    url: str
+    count: int
+    children: tuple[Shelf, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return self.category.label
+
+
+def shelves(counts: Mapping[int, int] | None = None) -> list[Shelf]:
+    """The category tree with counts; of everything on sale unless others are given."""
+    counted = search.find(selection=Selection(), per_page=1).counts.categories if counts is None else counts
+    below: dict[int | None, list[Category]] = {}
+    for category in search.categories():
+        below.setdefault(category.parent_id, []).append(category)
+    return [
+        Shelf(top, address(top), counted.get(top.pk, 0), tuple(
+            Shelf(child, address(child), counted.get(child.pk, 0)) for child in below.get(top.pk, [])
+        ))
+        for top in below.get(None, [])
+    ]  # fmt: skip
+
+
+def address(category: Category) -> str:
+    """The list of a category."""
+    return f"{reverse('catalog:list')}?category={category.code}"
+
+
+def menu() -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """The category menu of the top bar: (label, address, [(label, address) below])."""
+    found: dict[int, tuple[str, str, list[tuple[str, str]]]] = {}
+    categories = search.categories()
+    for category in categories:
+        if category.parent_id is None:
+            found[category.pk] = (category.label, address(category), [])
+    for category in categories:
+        if category.parent_id in found:
+            found[category.parent_id][2].append((category.label, address(category)))
+    return list(found.values())
+
+
+def popular(*, currency: str) -> list[Card]:
+    """**Popular Applications**: most orders in the last 30 days."""
+    return cards(search.find(selection=Selection(), sort="popularity", per_page=SHOWN_AT_HOME).cards, currency=currency)
+
+
+def newest(*, currency: str) -> list[Card]:
+    """The latest releases."""
+    return cards(search.find(selection=Selection(), sort="newest", per_page=SHOWN_AT_HOME).cards, currency=currency)
+
+
+def category_by_code(code: str) -> Category | None:
+    """A category by its code."""
+    return next((each for each in search.categories() if each.code == code), None)
+
+
+def trail(product: Product) -> list[Category]:
+    """The first category of a product with what lies above it, from the top."""
+    own = set(product.categories.through.objects.filter(product=product).values_list("category_id", flat=True))
+    found = next((each for each in search.categories() if each.pk in own), None)
+    if found is None:
+        return []
+    above = next((each for each in search.categories() if each.pk == found.parent_id), None)
+    return [above, found] if above else [found]
+
+
+def product_shown(slug: str, *, account_id: int | None, user_id: int | None) -> Product:
+    """The product at this address: on sale, or one that the account owns, has saved or sells. Raises `Missing`."""
+    product = Product.objects.select_related("seller").filter(slug=slug).first()
+    if product is None:
+        raise Missing(f"No product {slug}.")
+    if product.is_on_sale or (account_id is not None and product.seller.account_id == account_id):
+        return product
+    if account_id is not None and product.state != ProductState.DRAFT:
+        saved = Favorite.objects.filter(user_id=user_id, product=product).exists()
+        if saved or _owns(account_id, product.code):
+            return product
+    raise Missing(f"No product {slug}.")
+
+
+def is_saved(product: Product, *, user_id: int | None) -> bool:
+    """Whether the user has saved the product."""
+    return user_id is not None and Favorite.objects.filter(user_id=user_id, product=product).exists()
+
+
+def favorites_of(user_id: int) -> Any:
+    """The user's favourites with product and seller, for the list page."""
+    return Favorite.objects.filter(user_id=user_id).select_related("product__seller")
+
+
+def seller_shown(slug: str) -> Seller:
+    """The approved seller at this address. Raises `Missing`."""
+    seller = Seller.objects.filter(slug=slug, state=SellerState.APPROVED).first()
+    if seller is None:
+        raise Missing(f"No seller {slug}.")
+    return seller
+
+
+def seller_names(ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """Address and name of sellers, in the language in force."""
+    rows = Seller.objects.filter(pk__in=list(ids)).values_list("pk", "slug", "name", "name_zh")
+    return {pk: (slug, shown.told((name, name_zh))) for pk, slug, name, name_zh in rows}
+
+
+def seller_id_by_slug(slug: str) -> int:
+    """The id of an approved seller, 0 when there is none."""
+    approved = Seller.objects.filter(slug=slug, state=SellerState.APPROVED)
+    return approved.values_list("pk", flat=True).first() or 0
+
+
+def products_of_seller(account_id: int) -> Any:
+    """A seller's products for its own list, in whatever state, with the number of their specifications."""
+    return Product.objects.filter(seller__account_id=account_id).select_related("seller")
+
+
+def cards_by_id(product_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Stored cards of products that are on sale."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT product_id, card FROM catalog_productsearch WHERE product_id = ANY(%s)", [list(product_ids)]
+        )
+        return {row[0]: search.stored_card(row[1]) for row in cursor.fetchall()}

@@ -1,0 +1,25 @@
+"""Addresses of the storefront, favourites and a seller's products."""
+
+from django.urls import path
+
+from catalog.views import favorites, product, sellers, storefront
+
+app_name = "catalog"
+
+urlpatterns = [
+    path("", storefront.home, name="home"),
+    path("products/", storefront.product_list, name="list"),
+    path("products/suggest/", storefront.suggest, name="suggest"),
+    path("products/<slug:slug>/", product.product, name="product"),
+    path("products/<slug:slug>/price/", product.price, name="price"),
+    path("products/<slug:slug>/save/", product.save, name="save"),
+    path("products/<slug:slug>/unsave/", product.unsave, name="unsave"),
+    path("sellers/<slug:slug>/", sellers.seller, name="seller"),
+    path("demand/", storefront.demand, name="demand"),
+    path("help/", storefront.help_pages, name="help"),
+    path("help/<slug:topic>/", storefront.help_pages, name="help_topic"),
+    path("console/favorites/", favorites.favorite_list, name="favorites"),
+    path("saved/", favorites.saved, name="saved"),
+    path("seller/products/", sellers.product_list, name="seller_products"),
+    path("seller/products/<slug:code>/", sellers.product_detail, name="seller_product"),
+]

@@ -1,0 +1,214 @@
+"""The product page with its tabs, and saving a product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from catalog.models import Product
+from catalog.operations import favorites
+from catalog.queries import storefront
+from catalog.queries.configurator import Configurator, configurator
+from catalog.states import BillingMode, DeliveryMethod
+from catalog.views.storefront import currency
+from koogallery.identity import queries as identity
+from koogallery.kernel.operations import may
+from koogallery.kernel.pages import page, render
+from koogallery.kernel.reasons import Refused, sentence
+
+TABS = (
+    ("overview", gettext_lazy("Overview")),
+    ("pricing", gettext_lazy("Pricing")),
+    ("guide", gettext_lazy("Usage guide")),
+    ("support", gettext_lazy("Support Range")),
+    ("agreements", gettext_lazy("Agreements")),
+)
+
+
+@page(audience="public", operations=["createOrder", "addFavorites", "deleteFavorites"])
+def product(request: HttpRequest, slug: str) -> HttpResponse:
+    """A product: tabs, configurator with live price, buying and saving."""
+    call = request.call
+    found = storefront.product_shown(slug, account_id=call.account_id, user_id=call.user_id)
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in dict(TABS) else "overview"
+    context = _frame(request, found, tab)
+    if tab == "pricing":
+        context |= _pricing(request, found)
+    elif tab == "agreements":
+        context["agreements"] = _agreements(found)
+    if tab != "pricing":
+        stored = storefront.cards_by_id([found.pk]).get(found.pk)
+        context["card"] = storefront.card_of(stored, currency=currency(request)) if stored else None
+    return render(request, "catalog/product.html", context, fragment="configure" if tab == "pricing" else "")
+
+
+@page(audience="public")
+def price(request: HttpRequest, slug: str) -> HttpResponse:
+    """The configurator alone, with the price of what is chosen; asked for on every change."""
+    call = request.call
+    found = storefront.product_shown(slug, account_id=call.account_id, user_id=call.user_id)
+    context = _frame(request, found, "pricing") | _pricing(request, found)
+    if getattr(request, "htmx", None):
+        return render(request, "catalog/product.html", context, fragment="configure")
+    return redirect(f"{found.get_absolute_url()}?{urlencode([('tab', 'pricing'), *_form_data(request)])}")
+
+
+def _frame(request: HttpRequest, product: Product, tab: str) -> dict[str, Any]:
+    """What every tab shows."""
+    call = request.call
+    trail = storefront.trail(product)
+    address = product.get_absolute_url()
+    return {
+        "page": {
+            "title": product.label,
+            "console": "storefront",
+            "breadcrumbs": [(_("Products"), reverse("catalog:list"))]
+            + [(each.label, storefront.address(each)) for each in trail],
+        },
+        "product": product,
+        "logo_url": product.logo.url if product.logo else "",
+        "facts": _facts(product),
+        "tabs": [
+            {
+                "label": label,
+                "url": address if key == "overview" else f"{address}?tab={key}",
+                "current": key == tab,
+            }
+            for key, label in TABS
+        ],
+        "tab": tab,
+        "saved": storefront.is_saved(product, user_id=call.user_id),
+        "signed_in": call.user is not None and call.account is not None,
+        "may_save": may(call, "addFavorites", product) if call.account is not None else None,
+        "off_sale": None if product.is_on_sale else sentence("not_on_sale", name=product.label),
+        "pricing_url": f"{address}?tab=pricing",
+        "category_labels": ", ".join(each.label for each in trail),
+        "overview": product.text("overview") or product.one_line,
+        "introduction": product.text("introduction"),
+        "acceptance": product.text("acceptance_criteria"),
+        "guide": product.text("usage_guide"),
+        "support_hours": product.text("support_hours"),
+        "support_scope": product.text("support_scope"),
+    }
+
+
+def _facts(product: Product) -> list[str]:
+    """The line below the name."""
+    facts = [str(DeliveryMethod(product.delivery_method).label)]
+    if product.supervised:
+        facts.append(_("supervised delivery"))
+    if product.supports_change and product.supports_auto_renewal:
+        facts.append(_("changes and auto-renewal supported"))
+    elif product.supports_change:
+        facts.append(_("changes supported"))
+    elif product.supports_auto_renewal:
+        facts.append(_("auto-renewal supported"))
+    if product.trial_days:
+        facts.append(_("%(days)s-day trial") % {"days": product.trial_days})
+    return facts
+
+
+def _form_data(request: HttpRequest) -> list[tuple[str, str]]:
+    names = {"specification", "plan", "term", "items", "quantity"}
+    return [
+        (name, value[:60])
+        for name, value in request.GET.items()
+        if value and (name in names or name.startswith("attr_")) and len(name) <= 50
+    ]
+
+
+def _pricing(request: HttpRequest, product: Product) -> dict[str, Any]:
+    call = request.call
+    shown = configurator(product, dict(_form_data(request)), account=call.account, at=call.at)
+    return {
+        "shown": shown,
+        "checkout": reverse("orders:checkout"),
+        "price_url": reverse("catalog:price", args=[product.slug]),
+        "may_buy": _may_buy(request, product),
+        "limits": _limits(product),
+        "mode_note": _mode_note(shown),
+    }
+
+
+def _may_buy(request: HttpRequest, product: Product) -> Refused | None:
+    """Why this user may not buy, for the disabled button; visitors are asked to sign in after pressing it."""
+    if not product.is_on_sale:
+        return Refused("not_on_sale", name=product.label)
+    if product.stock == 0:
+        return Refused("sold_out", left=0)
+    if request.call.account is None:
+        return None
+    return may(request.call, "createOrder", product)
+
+
+def _limits(product: Product) -> list[str]:
+    """What limits a purchase, in words."""
+    limits = []
+    if product.one_at_a_time:
+        limits.append(_("One at a time for each account."))
+    if product.limit_per_account:
+        limits.append(_("At most %(count)s for each account.") % {"count": product.limit_per_account})
+    if product.stock is not None:
+        limits.append(_("%(count)s in stock.") % {"count": product.stock})
+    if product.delivery_days:
+        limits.append(_("Delivered within %(days)s days.") % {"days": product.delivery_days})
+    if product.request_attachment_required:
+        limits.append(_("After paying, you submit a request with an attachment."))
+    return limits
+
+
+def _mode_note(shown: Configurator) -> str:
+    if shown.priced is None:
+        return ""
+    mode = shown.priced.configuration.billing_mode
+    return {
+        BillingMode.PERIOD: _("You confirm the order on the next page. Prices are held for 30 minutes."),
+        BillingMode.ONE_TIME: _("You confirm the order on the next page. Prices are held for 30 minutes."),
+        BillingMode.ON_DEMAND: _("Nothing is due now; use is billed by the hour."),
+        BillingMode.ON_DEMAND_PKG: _("The package starts when the order is paid."),
+    }[BillingMode(mode)]
+
+
+def _agreements(product: Product) -> list[Any]:
+    subjects = ["terms", product.agreement_subject] if product.eula else ["terms"]
+    return list(identity.current_agreements(subjects))
+
+
+# Saving
+
+
+@page(audience="buyer", operations=["addFavorites"])
+def save(request: HttpRequest, slug: str) -> HttpResponse:
+    """**Save to List**."""
+    if request.method == "POST":
+        try:
+            favorites.save(request.call, product=slug)
+            messages.success(request, _("Saved to My Favorites."))
+        except Refused as refused:
+            messages.error(request, refused.sentence)
+    return redirect(_back(request, slug))
+
+
+@page(audience="buyer", operations=["deleteFavorites"])
+def unsave(request: HttpRequest, slug: str) -> HttpResponse:
+    """**Remove from List**."""
+    if request.method == "POST":
+        favorites.remove(request.call, product=slug)
+        messages.success(request, _("Removed from My Favorites."))
+    return redirect(_back(request, slug))
+
+
+def _back(request: HttpRequest, slug: str) -> str:
+    """Where the form stood, if it says so and lies on this site; else the product."""
+    back = request.POST.get("back", "")
+    if url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith("/"):
+        return back
+    return reverse("catalog:product", args=[slug])

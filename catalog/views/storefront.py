@@ -1,0 +1,341 @@
+"""Home, the product list with its filters, suggestions, the demand form, help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.cache import cache
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from catalog.forms import DemandForm, ListState
+from catalog.operations import demands
+from catalog.queries import currency_of, search, storefront
+from catalog.rules import words
+from catalog.rules.facets import Counts
+from catalog.states import BillingMode, DeliveryMethod
+from koogallery import clock
+from koogallery.kernel.display import product_card_html
+from koogallery.kernel.pages import attempt, client_address, page, render
+
+SORTS = (
+    ("relevance", lambda: _("Relevance")),
+    ("newest", lambda: _("Newest")),
+    ("popularity", lambda: _("Popularity")),
+    ("price", lambda: _("Price: low to high")),
+    ("price-down", lambda: _("Price: high to low")),
+)
+SELLERS_SHOWN = 10
+SUGGESTIONS_A_MINUTE = 120
+HELP_TOPICS = ("buying", "paying", "delivery", "sellers", "api")
+
+
+def currency(request: HttpRequest) -> str:
+    """In which currency this visitor sees prices."""
+    return currency_of(request.call.account)
+
+
+@page(audience="public")
+def home(request: HttpRequest) -> HttpResponse:
+    """Search, categories, Popular Applications, new releases, what buyers get."""
+    own = currency(request)
+    context = {
+        "page": {"title": "KooGallery", "console": "storefront", "breadcrumbs": []},
+        "shelves": storefront.shelves(),
+        "popular": [product_card_html(card) for card in storefront.popular(currency=own)],
+        "newest": [product_card_html(card) for card in storefront.newest(currency=own)],
+    }
+    return render(request, "catalog/home.html", context)
+
+
+# The product list
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of a facet."""
+
+    label: str
+    url: str
+    count: int
+    selected: bool
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A heading with its choices."""
+
+    label: str
+    choices: list[Choice]
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter in force and the address without it."""
+
+    label: str
+    url: str
+
+
+@page(audience="public")
+def product_list(request: HttpRequest) -> HttpResponse:
+    """The category page: filters with counts, chips, order, 20 cards."""
+    state = ListState.read(request.GET)
+    path = reverse("catalog:list")
+    found = search.find(query=state.query, selection=state.selection(), sort=state.sort, page=state.page)
+    category = storefront.category_by_code(state.category)
+    names = storefront.seller_names(_shown_sellers(found.counts))
+    own = currency(request)
+    chips = _chips(state, path, names)
+    context = {
+        "page": {
+            "title": _title(state, category),
+            "console": "storefront",
+            "breadcrumbs": _crumbs(category),
+        },
+        "state": state,
+        "found": found,
+        "cards": [product_card_html(card) for card in storefront.cards(found.cards, currency=own)],
+        "facets": _facets(state, found.counts, path, names),
+        "chips": chips,
+        "clear_url": f"{path}?q={state.query}" if state.query else path,
+        "sorts": [(key, label(), key == found.sort) for key, label in SORTS if state.query or key != "relevance"],
+        "hidden": [pair for pair in state.params(sort="") if pair[0] != "sort"],
+        "price_hidden": [pair for pair in state.params(price_from="") if pair[0] not in ("price_from", "price_to")],
+        "capped": found.total > search.RANKED_AT_MOST and bool(state.query),
+        "ranked": search.RANKED_AT_MOST,
+        "pages": _pages(state, found, path),
+        "original_url": state.url(path),
+    }
+    return render(request, "catalog/product_list.html", context, fragment="results")
+
+
+def _title(state: ListState, category: Any) -> str:
+    if state.query:
+        return _("Results for “%(query)s”") % {"query": state.query}
+    return str(category.label) if category else _("All products")
+
+
+def _crumbs(category: Any) -> list[tuple[str, str]]:
+    if category is None:
+        return []
+    crumbs = [(_("Products"), reverse("catalog:list"))]
+    above = next((each for each in search.categories() if each.pk == category.parent_id), None)
+    if above is not None:
+        crumbs.append((above.label, storefront.address(above)))
+    return crumbs
+
+
+def _shown_sellers(counts: Counts) -> list[int]:
+    ranked = sorted(counts.sellers.items(), key=lambda each: (-each[1], each[0]))
+    return [seller for seller, _count in ranked[:SELLERS_SHOWN]]
+
+
+def _facets(state: ListState, counts: Counts, path: str, names: dict[int, tuple[str, str]]) -> list[Facet]:
+    found = [
+        Facet(_("Category"), _category_choices(state, counts, path)),
+        Facet(
+            _("Delivery method"),
+            [
+                Choice(
+                    str(method.label),
+                    state.url(path, **state.toggled("method", state.methods, method.value)),
+                    counts.methods.get(method.value, 0),
+                    method.value in state.methods,
+                )
+                for method in DeliveryMethod
+            ],
+        ),
+        Facet(
+            _("Billing mode"),
+            [
+                Choice(
+                    str(mode.label),
+                    state.url(path, **state.toggled("mode", state.modes, mode.value)),
+                    counts.modes.get(mode.value, 0),
+                    mode.value in state.modes,
+                )
+                for mode in BillingMode
+            ],
+        ),
+        Facet(_("Delivery and trial"), _flag_choices(state, counts, path)),
+        Facet(
+            _("Seller"),
+            [
+                Choice(
+                    name,
+                    state.url(path, seller="" if slug == state.seller else slug),
+                    counts.sellers.get(seller, 0),
+                    slug == state.seller,
+                )
+                for seller, (slug, name) in sorted(
+                    names.items(), key=lambda each: (-counts.sellers.get(each[0], 0), each[1][1])
+                )
+            ],
+        ),
+    ]
+    return [
+        Facet(facet.label, kept)
+        for facet in found
+        if (kept := [choice for choice in facet.choices if choice.count or choice.selected])
+    ]
+
+
+def _flag_choices(state: ListState, counts: Counts, path: str) -> list[Choice]:
+    flags = [
+        Choice(
+            label,
+            state.url(path, supervised="" if state.supervised == value else value),
+            counts.supervised.get(value == "yes", 0),
+            state.supervised == value,
+        )
+        for value, label in (("yes", _("Supervised delivery")), ("no", _("Without supervision")))
+    ]
+    return [
+        *flags,
+        Choice(_("Free trial"), state.url(path, trial="" if state.trial else "yes"), counts.trial, state.trial),
+    ]
+
+
+def _category_choices(state: ListState, counts: Counts, path: str) -> list[Choice]:
+    selected = storefront.category_by_code(state.category)
+    opened = {selected.pk, selected.parent_id} if selected else set()
+    choices = []
+    for shelf in storefront.shelves(counts.categories):
+        choices.append(_category_choice(state, shelf, path))
+        if shelf.category.pk in opened:
+            choices += [_category_choice(state, child, path, level=1) for child in shelf.children]
+    return choices
+
+
+def _category_choice(state: ListState, shelf: Any, path: str, *, level: int = 0) -> Choice:
+    code = shelf.category.code
+    on = code == state.category
+    return Choice(shelf.label, state.url(path, category="" if on else code), shelf.count, on, level)
+
+
+def _chips(state: ListState, path: str, names: dict[int, tuple[str, str]]) -> list[Chip]:
+    chips = []
+    if category := storefront.category_by_code(state.category):
+        chips.append(Chip(category.label, state.url(path, category="")))
+    for method in state.methods:
+        label = str(DeliveryMethod(method).label)
+        chips.append(Chip(label, state.url(path, **state.toggled("method", state.methods, method))))
+    for mode in state.modes:
+        chips.append(Chip(str(BillingMode(mode).label), state.url(path, **state.toggled("mode", state.modes, mode))))
+    if state.supervised:
+        label = _("Supervised delivery") if state.supervised == "yes" else _("Without supervision")
+        chips.append(Chip(label, state.url(path, supervised="")))
+    if state.trial:
+        chips.append(Chip(_("Free trial"), state.url(path, trial="")))
+    if state.seller:
+        named = dict(names.values())
+        chips.append(Chip(named.get(state.seller, state.seller), state.url(path, seller="")))
+    if state.price_from or state.price_to:
+        label = _("Price %(low)s to %(high)s") % {"low": state.price_from or "0", "high": state.price_to or "∞"}
+        chips.append(Chip(label, state.url(path, price_from="", price_to="")))
+    return chips
+
+
+def _pages(state: ListState, found: search.Found, path: str) -> dict[str, Any]:
+    """Addresses of the pages around this one."""
+    first = max(1, min(found.page - 2, found.pages - 4))
+    return {
+        "here": found.page,
+        "last": found.pages,
+        "around": [
+            (number, state.url(path, page=number if number > 1 else ""))
+            for number in range(first, min(found.pages, first + 4) + 1)
+        ],
+        "before": state.url(path, page=found.page - 1 if found.page > 2 else "") if found.page > 1 else "",
+        "after": state.url(path, page=found.page + 1) if found.page < found.pages else "",
+    }
+
+
+@page(audience="public")
+def suggest(request: HttpRequest) -> HttpResponse:
+    """Suggestions while typing: options of the search box's list."""
+    if not _may_suggest(client_address(request)):
+        return HttpResponse(status=429, headers={"Retry-After": "60"})
+    query = request.GET.get("q", "")[:100].replace("\x00", " ")
+    found = storefront.cards(search.suggestions(query), currency=currency(request))
+    options = format_html_join(
+        "\n",
+        '<a role="option" id="suggestion-{}" href="{}" tabindex="-1"><span>{}</span>'
+        '<small class="muted">{}</small></a>',
+        ((index, card.url, _marked(card.name, query), card.seller) for index, card in enumerate(found)),
+    )
+    return HttpResponse(options)
+
+
+def _marked(text: str, query: str) -> SafeString:
+    return format_html_join(
+        "", "{}", ((format_html("<mark>{}</mark>", part) if hit else part,) for part, hit in words.marked(text, query))
+    )
+
+
+def _may_suggest(visitor: str) -> bool:
+    """At most two a second from one address, averaged over a minute; without Redis everybody may."""
+    key = f"suggest:{visitor}:{int(clock.real_now().timestamp() // 60)}"
+    try:
+        cache.add(key, 0, 70)
+        return int(cache.incr(key)) <= SUGGESTIONS_A_MINUTE
+    except Exception:
+        return True
+
+
+# Demands and help
+
+
+@page(audience="public", operations=["submitDemand"])
+def demand(request: HttpRequest) -> HttpResponse:
+    """The demand form: "not found what you need?"."""
+    user = request.call.user
+    initial = {
+        "email": user.email if user is not None else "",
+        "searched_for": request.GET.get("q", "")[:120],
+        "subject": request.GET.get("q", "")[:120],
+    }
+    form = DemandForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        made = attempt(form, lambda: demands.submit(request.call, **form.cleaned_data))
+        if made is not None:
+            return redirect(f"{reverse('catalog:demand')}?sent=yes")
+    context = {
+        "page": {"title": _("Tell us what you need"), "console": "storefront", "breadcrumbs": []},
+        "form": form,
+        "sent": request.GET.get("sent") == "yes",
+    }
+    return render(request, "catalog/demand.html", context)
+
+
+@page(audience="public")
+def help_pages(request: HttpRequest, topic: str = "") -> HttpResponse:
+    """Help: an overview, and one page per topic."""
+    if topic and topic not in HELP_TOPICS:
+        raise Http404
+    titles = {
+        "buying": _("Find, configure and buy"),
+        "paying": _("Pay"),
+        "delivery": _("Delivery, supervision and appeals"),
+        "sellers": _("Sell on KooGallery"),
+        "api": _("Interfaces for sellers"),
+    }
+    topics = [(key, titles[key], reverse("catalog:help_topic", args=[key])) for key in HELP_TOPICS]
+    context = {
+        "page": {
+            "title": titles.get(topic, _("Help")),
+            "console": "storefront",
+            "breadcrumbs": [(_("Help"), reverse("catalog:help"))] if topic else [],
+        },
+        "topic": topic,
+        "topics": topics,
+        "article": f"catalog/help/{topic}.html" if topic else "",
+    }
+    return render(request, "catalog/help.html", context)
