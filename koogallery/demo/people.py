@@ -88,7 +88,7 @@ def make_people() -> People:
     people = People()
     buyers, sellers = "/console/", "/seller/"
     people.account(
-        "Northwind Trading",
+        "northwind-trading",
         who="Buyer, prepaid",
         where=buyers,
         users=("mei", "tomas"),
@@ -100,7 +100,7 @@ def make_people() -> People:
         allow=["mei=marketplace:*:*"],
     )
     people.account(
-        "Meridian Health",
+        "meridian-health",
         who="Buyer, postpaid",
         where=buyers,
         users=("ines",),
@@ -112,7 +112,7 @@ def make_people() -> People:
         milestone_credit="120000.00",
     )
     people.account(
-        "Bluepeak Partners",
+        "bluepeak-partners",
         who="Reseller",
         where=buyers,
         is_reseller=True,
@@ -121,25 +121,25 @@ def make_people() -> People:
         platform_credit="50000.00",
     )
     people.account(
-        "Harbor Logistics",
-        who="Customer of Bluepeak Partners",
+        "harbor-logistics",
+        who="Customer of bluepeak-partners",
         where=buyers,
         kind="reseller-customer",
-        reseller="Bluepeak Partners",
+        reseller="bluepeak-partners",
         email="ops@harborlogistics.example",
     )
     for name, email in (
-        ("Studio Maple", "hello@studiomaple.example"),
-        ("Quayside Foods", "it@quayside.example"),
-        ("Tern Analytics", "admin@tern.example"),
+        ("studio-maple", "hello@studiomaple.example"),
+        ("quayside-foods", "it@quayside.example"),
+        ("tern-analytics", "admin@tern.example"),
     ):
         people.account(
             name, who="Buyer, prepaid", where=buyers, email=email, balance="25000.00", sandbox_card=["approved"]
         )
     for name, email in (
-        ("Aldona Soft", "owner@aldona.example"),
-        ("Kestrel Systems", "owner@kestrel.example"),
-        ("Coldwork Labs", "owner@coldwork.example"),
+        ("aldona-soft", "owner@aldona.example"),
+        ("kestrel-systems", "owner@kestrel.example"),
+        ("coldwork-labs", "owner@coldwork.example"),
     ):
         people.account(name, who="Seller", where=sellers, email=email)
     people.operator("administrator", OperatorRole.ADMINISTRATOR)

@@ -32,8 +32,8 @@ from tests.factories.identity import AccountFactory
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "catalog" / "demo"
 FILES = sorted(DEMO.glob("*.yaml"))
 SERVER = "http://127.0.0.1:8001"
-SELLERS = ("Aldona Soft", "Coldwork Labs", "Kestrel Systems")
-BUYERS = ("Northwind Trading", "Meridian Health", "Harbor Logistics")
+SELLERS = ("aldona-soft", "coldwork-labs", "kestrel-systems")
+BUYERS = ("northwind-trading", "meridian-health", "harbor-logistics")
 
 
 def read(file: pathlib.Path) -> CatalogueFile:

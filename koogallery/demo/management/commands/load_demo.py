@@ -24,7 +24,7 @@ class Command(BaseCommand):
     help = "Fill an empty installation with the demo; passwords are drawn and written to DATA/demo-accounts.txt."
 
     def handle(self, *args: object, **options: object) -> None:
-        if identity.account_by_name("Northwind Trading") is not None:
+        if identity.account_by_name("northwind-trading") is not None:
             raise CommandError("The demo is loaded already.")
         end = clock.now()
         story = Story(end=end)
