@@ -270,10 +270,9 @@ class PolicyForm(forms.Form):
     description = forms.CharField(label=_("Description"), max_length=512, required=False)
     document = forms.CharField(
         label=_("Policy document"),
-        widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "mono"}),
+        widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "mono", "maxlength": MAX_CHARACTERS}),
         initial=EXAMPLE,
         strip=False,
-        max_length=4 * MAX_CHARACTERS,
         help_text=_("JSON of version 5.0 or 1.1, at most 6,144 characters."),
     )
 

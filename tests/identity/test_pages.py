@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from koogallery.identity.models import (
@@ -166,3 +168,27 @@ def test_an_account_cannot_reach_what_is_another_s(stranger, buyer, colleague):
         assert stranger.client.get(reverse(f"identity:{name}", args=[number])).status_code == 404
         assert stranger.client.post(reverse(f"identity:{name}", args=[number]), {}).status_code == 404
     assert Account.objects.count() == 2
+
+
+def own_queries(captured: CaptureQueriesContext) -> int:
+    """Those of the list; the frame keeps its menu for a moment, whatever is listed."""
+    return sum('"identity_' in query["sql"] for query in captured)
+
+
+@pytest.mark.parametrize("address", ["/console/iam/", "/console/iam/groups/", "/console/projects/", "/console/tags/"])
+def test_a_list_asks_as_often_for_many_rows_as_for_one(buyer, address):
+    def fill() -> None:
+        user = identity.UserFactory(account=buyer.account, is_root=False)
+        identity.GroupFactory(account=buyer.account, members=[user])
+        identity.ProjectFactory(account=buyer.account)
+        identity.TagFactory(account=buyer.account)
+
+    fill()
+    buyer.client.get(address)
+    with CaptureQueriesContext(connection) as few:
+        buyer.client.get(address)
+    for _ in range(5):
+        fill()
+    with CaptureQueriesContext(connection) as many:
+        buyer.client.get(address)
+    assert own_queries(many) == own_queries(few)

@@ -16,7 +16,7 @@ from koogallery.identity import events
 from koogallery.identity.models import Account, Attempt, User
 from koogallery.identity.operations import two_step
 from koogallery.kernel import events as published
-from koogallery.kernel import guard
+from koogallery.kernel import guard, outbox
 from tests.factories.identity import PASSWORD, UserFactory, operator
 
 pytestmark = pytest.mark.django_db
@@ -298,3 +298,14 @@ def test_an_operations_manager_has_no_console(client, db):
 
 def test_a_user_of_an_account_is_in_no_operators_address(buyer):
     assert UserFactory._meta.model.objects.filter(is_staff=True).count() == 0
+
+
+def test_the_links_arrive_by_mail(client, db, mailoutbox):
+    client.post("/sign-up/", FORM)
+    outbox.deliver_due(clock.now())
+    Client().post("/accounts/password/", {"name": "northwind"})
+    outbox.deliver_due(clock.now())
+    verify, reset = mailoutbox
+    assert verify.to == reset.to == ["ann@northwind.example"]
+    assert "/accounts/verify/" in verify.body
+    assert "/accounts/password/" in reset.body

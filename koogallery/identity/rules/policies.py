@@ -159,7 +159,8 @@ OPERATOR_NAMES = frozenset({*OPERATORS, *(f"{name}IfExists" for name in OPERATOR
 
 
 def read_text(text: str, *, name: str = "") -> tuple[dict[str, Any], Document]:
-    """The JSON of a policy's text and the policy it is. Raises `PolicyFault`."""
+    """The JSON of a policy's text and the policy it is; a line's end counts once. Raises `PolicyFault`."""
+    text = text.replace("\r\n", "\n")
     if len(text) > MAX_CHARACTERS:
         raise PolicyFault("$", _("More than %(limit)s characters.") % {"limit": f"{MAX_CHARACTERS:,}"})
     try:
@@ -188,6 +189,15 @@ def parse(found: Any, *, name: str = "") -> Document:
             raise PolicyFault(f"$.Statement[{index}].Sid", _("Another statement has the same Sid."))
         seen.add(sid)
     return Document(name=name, statements=statements)
+
+
+def written(found: Mapping[str, Any]) -> str:
+    """A stored policy as text for people: its keys in the order in which policies are written."""
+    statements = [
+        {key: item[key] for key in ("Sid", "Effect", "Action", "NotAction", "Resource", "Condition") if key in item}
+        for item in found["Statement"]
+    ]
+    return json.dumps({"Version": found["Version"], "Statement": statements}, indent=2, ensure_ascii=False)
 
 
 def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

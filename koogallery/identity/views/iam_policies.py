@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from django.contrib import messages
 from django.db.models import Count
 from django.db.models import Q as Where
@@ -17,7 +15,7 @@ from koogallery.identity import queries
 from koogallery.identity.forms import PolicyEditForm, PolicyForm, SimulatorForm
 from koogallery.identity.models import Policy
 from koogallery.identity.operations import iam
-from koogallery.identity.rules.policies import Decision, Ground
+from koogallery.identity.rules.policies import Decision, Ground, written
 from koogallery.identity.views.framing import framed, iam_parent, iam_tabs
 from koogallery.kernel.lists import Action, Column, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.operations import may
@@ -127,7 +125,7 @@ def policy_details(request: HttpRequest, number: str) -> HttpResponse:
     if policy is None:
         raise Missing(f"policy {number}")
     iam.query_users(request.call)
-    document = json.dumps(policy.document, indent=2, ensure_ascii=False)
+    document = written(policy.document)
     form = None
     if not policy.is_system:
         form = PolicyEditForm(request.POST or None, policy=policy, document=document)
