@@ -16,6 +16,7 @@ from koogallery.kernel.reasons import Missing
 from orders.models import Order, OrderEvent, OrderLine, Resource
 from orders.states import CancelReason, OrderState, OrderStep, PaidBy
 
+NOBODY = 0
 _ORDER = {step: number for number, step in enumerate(OrderStep)}
 
 
@@ -41,7 +42,7 @@ class TimelineEntry:
 
 def orders_of(account_id: int | None) -> QuerySet[Order]:
     """The orders an account placed."""
-    return Order.objects.filter(account_id=account_id).select_related("seller", "product")
+    return Order.objects.filter(account_id=account_id or NOBODY).select_related("seller", "product")
 
 
 def with_project_names(orders: QuerySet[Order]) -> QuerySet[Order]:
@@ -52,9 +53,8 @@ def with_project_names(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 def orders_of_seller(account_id: int | None) -> QuerySet[Order]:
     """The orders placed with the seller that an account is."""
-    return Order.objects.filter(seller__account_id=account_id, seller__isnull=False).select_related(
-        "account", "product"
-    )
+    sold = Order.objects.filter(seller__account_id=account_id or NOBODY)
+    return sold.select_related("account", "product")
 
 
 def unpaid_orders_of(account_id: int | None, *, at: datetime) -> QuerySet[Order]:
@@ -79,7 +79,7 @@ def own_order(call: Call, number: Any) -> Order:
 
 def own_order_locked(call: Call, number: Any) -> Order:
     """An order of the calling account, locked for a change. Raises `Missing`."""
-    order = _locked(OrderLine.objects.filter(order__account_id=call.account_id), number)
+    order = _locked(OrderLine.objects.filter(order__account_id=call.account_id or NOBODY), number)
     order.account = call.account
     if call.user_id is not None and order.user_id == call.user_id:
         order.user = call.user

@@ -45,7 +45,6 @@ class ToDo:
 
     unpaid: int
     in_delivery: int
-    expiring: int
 
 
 def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
@@ -53,8 +52,7 @@ def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
     counts: Any = Order.objects.filter(account_id=account_id, state__in=OPEN_STATES).aggregate(
         unpaid=Count("pk", filter=waiting(at)), in_delivery=Count("pk", filter=Q(state=OrderState.PROCESSING))
     )
-    soon = Resource.objects.filter(expiring(at), account_id=account_id).count()
-    return ToDo(expiring=soon, **counts)
+    return ToDo(**counts)
 
 
 def unpaid_count(account_id: int, *, at: datetime) -> int:
@@ -135,4 +133,5 @@ def unpaid_of_request(request: HttpRequest) -> int:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or user.account_id is None:
         return 0
-    return unpaid_count(user.account_id, at=clock.now())
+    known: int | None = getattr(request, "_unpaid_orders", None)
+    return unpaid_count(user.account_id, at=clock.now()) if known is None else known

@@ -158,7 +158,7 @@ def _show(
 def _rate(configuration: catalog.Configuration) -> str:
     """What a unit of use costs, for pay-per-use without bands."""
     plan = configuration.plan
-    if plan.mode != BillingMode.ON_DEMAND or plan.bands:
+    if configuration.billing_mode != BillingMode.ON_DEMAND or plan.bands:
         return ""
     chinese = (get_language() or "en").startswith("zh")
     unit = (chinese and configuration.usage_unit_zh) or configuration.usage_unit

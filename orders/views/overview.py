@@ -20,6 +20,7 @@ from orders.queries import overview
 from orders.queries.overview import Day
 
 SHOWN = 5
+MOST = 99
 
 
 @page(audience="buyer")
@@ -27,10 +28,15 @@ def console(request: HttpRequest) -> HttpResponse:
     """What waits, what expires, what was spent this month, the latest orders."""
     account, at = request.call.account, request.call.at
     spent = overview.spent_by_day(account.pk, at=at, currency=account.currency)
+    to_do = overview.buyer_to_do(account.pk, at=at)
+    request._unpaid_orders = to_do.unpaid  # type: ignore[attr-defined]
+    expiring = list(overview.expiring_resources(account.pk, at=at)[: MOST + 1])
     context: dict[str, Any] = {
         "page": {"title": _("Overview"), "console": "buyer", "breadcrumbs": []},
-        "to_do": overview.buyer_to_do(account.pk, at=at),
-        "expiring": overview.expiring_resources(account.pk, at=at)[:SHOWN],
+        "to_do": to_do,
+        "expiring": expiring[:SHOWN],
+        "expiring_count": len(expiring),
+        "expiring_text": f"{MOST}+" if len(expiring) > MOST else str(len(expiring)),
         "orders": [(order, order.shown_state(at)) for order in overview.recent_orders(account.pk)],
         "spent": _sum(spent, account.currency),
         "chart": points(spent),

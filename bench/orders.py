@@ -1,0 +1,187 @@
+"""Part `orders`: quote → confirm → pay by balance over HTTP, 8 parallel buyers, with ledger, trace and outbox."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlencode
+
+from bench.ground import Bench
+from bench.load import percentile
+from bench.parts import part
+from bench.table import Row
+
+BUYERS = 8
+SECONDS = 10
+RATE_TARGET = 40
+QUERIES_TARGET = 25
+PRODUCT = "bench-desk"
+
+CATALOGUE = f"""
+format: 1
+sellers:
+  - {{code: bench-seller, account: bench-seller, name: {{en: Bench Seller}}, email: bench@seller.example}}
+products:
+  - code: {PRODUCT}
+    seller: bench-seller
+    categories: [crm]
+    delivery: saas
+    released: 2026-01-01
+    name: {{en: Bench Desk}}
+    summary: {{en: A product to order often.}}
+    interface: {{version: "2", url: "http://127.0.0.1:9/saas", key: 0123456789abcdef0123456789abcdef}}
+    specifications:
+      - code: standard
+        name: {{en: Standard}}
+        attributes:
+          - {{code: users, name: {{en: Users}}, quantity: {{from: 1, to: 1000, unit: {{one: user, many: users}}}}}}
+        plans:
+          - {{mode: PERIOD, model: linear, term: month, lengths: [1], prices: {{USD: "1.00"}}}}
+"""
+
+
+@part("orders")
+def orders(bench: Bench) -> Iterator[Row]:
+    """Whole purchases a second, and what one costs in queries."""
+    cookies = _prepare()
+    queries = _queries(cookies[0])
+    yield Row(
+        "queries of placing and paying an order",
+        f"≤ {QUERIES_TARGET}",
+        str(queries),
+        queries / QUERIES_TARGET,
+        queries <= QUERIES_TARGET,
+    )
+    with bench.server(threads=2) as port:
+        times, errors = _buy(port, cookies)
+    rate = len(times) / SECONDS
+    ordered = sorted(times)
+    yield Row(
+        f"quote → confirm → pay, {BUYERS} buyers",
+        f"≥ {RATE_TARGET}/s, 0 errors",
+        f"{rate:.0f}/s, {errors} errors, p95 {percentile(ordered, 0.95) * 1000:.0f} ms",
+        rate / RATE_TARGET,
+        rate >= RATE_TARGET and errors == 0,
+    )
+    yield _books()
+
+
+def _prepare() -> list[str]:
+    """The product and the buyers, each signed in; their cookies."""
+    from django.core.management import call_command
+    from django.test import Client
+
+    from koogallery.identity.queries import account_by_name, root_user
+
+    if account_by_name("bench-buyer-0") is None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "bench.yaml"
+            file.write_text(CATALOGUE)
+            call_command("load_catalogue", str(file), verbosity=0)
+        for number in range(BUYERS):
+            call_command("create_account", f"bench-buyer-{number}", "--balance", "900000", verbosity=0)
+    cookies = []
+    for number in range(BUYERS):
+        account = account_by_name(f"bench-buyer-{number}")
+        assert account is not None
+        client = Client()
+        client.force_login(root_user(account))
+        cookies.append(client.cookies["sessionid"].value)
+    return cookies
+
+
+def _queries(session: str) -> int:
+    """What **Pay Now** and **Confirm** cost together, savepoints aside, the second time."""
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.cookies["sessionid"] = session
+    count = 0
+    for _ in range(2):
+        page = client.get("/console/checkout/", {"product": PRODUCT}).content.decode()
+        with CaptureQueriesContext(connection) as caught:
+            placed = client.post("/console/checkout/", {**_fields(page), "terms": "on"})
+            client.post(placed["Location"], {"method": "balance", "idempotency_key": f"queries-{time.monotonic_ns()}"})
+        statements = [query["sql"] for query in caught.captured_queries]
+        count = len([sql for sql in statements if not sql.startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))])
+    return count
+
+
+def _fields(page: str) -> dict[str, str]:
+    found = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)"', page))
+    return {name: unescape(value) for name, value in found.items()}
+
+
+def _buy(port: int, cookies: list[str]) -> tuple[list[float], int]:
+    """Let every buyer purchase again and again; how long each whole purchase took, and how many failed."""
+    times: list[float] = []
+    failed: list[str] = []
+    ends = time.monotonic() + SECONDS
+
+    def shop(session: str) -> None:
+        browser = _Browser(port, session)
+        while time.monotonic() < ends:
+            began = time.monotonic()
+            fault = browser.purchase()
+            (failed.append(fault) if fault else times.append(time.monotonic() - began))
+
+    shoppers = [threading.Thread(target=shop, args=(cookie,)) for cookie in cookies]
+    for shopper in shoppers:
+        shopper.start()
+    for shopper in shoppers:
+        shopper.join()
+    for fault in failed[:3]:
+        print(f"failed: {fault}")
+    return times, len(failed)
+
+
+class _Browser:
+    """A signed-in buyer on one kept connection."""
+
+    def __init__(self, port: int, session: str) -> None:
+        self.line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.session = session
+        self.csrf = ""
+
+    def ask(self, method: str, path: str, fields: dict[str, str] | None = None) -> tuple[int, str, str]:
+        """Status, address of a redirect, body."""
+        headers = {"Cookie": f"sessionid={self.session}; csrftoken={self.csrf}"}
+        if fields is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self.line.request(method, path, body=urlencode(fields) if fields is not None else None, headers=headers)
+        answer = self.line.getresponse()
+        body = answer.read().decode()
+        for cookie in answer.headers.get_all("Set-Cookie") or []:
+            if cookie.startswith("csrftoken="):
+                self.csrf = cookie.partition("=")[2].partition(";")[0]
+        return answer.status, answer.headers.get("Location", ""), body
+
+    def purchase(self) -> str:
+        """Quote, confirm, pay; what went wrong, or nothing."""
+        status, _, page = self.ask("GET", f"/console/checkout/?product={PRODUCT}")
+        if status != 200:
+            return f"quote {status}"
+        fields = _fields(page)
+        status, address, body = self.ask("POST", "/console/checkout/", {**fields, "terms": "on"})
+        if status != 302 or not address.endswith("/pay/"):
+            return f"confirm {status} {address} {body[:200]}"
+        key = f"{fields['idempotency_key'][:40]}-pay"
+        paying = {"csrfmiddlewaretoken": fields["csrfmiddlewaretoken"], "method": "balance", "idempotency_key": key}
+        status, address, body = self.ask("POST", address, paying)
+        return "" if status == 302 and address.endswith("/result/") else f"pay {status} {address} {body[:200]}"
+
+
+def _books() -> Row:
+    from billing.operations.checking import check_ledger
+    from koogallery.kernel.calls import system_call
+
+    check = check_ledger(system_call())
+    return Row("ledger check after it", "clean", f"{len(check.findings)} findings", None, check.clean_run)
