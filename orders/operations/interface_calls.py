@@ -238,12 +238,12 @@ def record_answer(call: Call, *, interface_call: InterfaceCall, sent: Sent) -> I
         http_status=result.http_status,
         response_body=json.dumps(result.masked_body, ensure_ascii=False) if result.body else result.detail,
         status=result.status.value,
-        code=result.code or (result.error.value if result.error else ""),
+        code=_code(result),
         message=(result.message or result.detail)[:500],
         signature_ok=result.signature_ok,
         elapsed_ms=result.elapsed_ms,
     )
-    interface_call.last_code = result.code or (result.error.value if result.error else "")
+    interface_call.last_code = _code(result)
     interface_call.last_message = (result.message or result.detail)[:500]
     interface_call.claimed_until = None
     interface_call.version = _version(interface_call)
@@ -261,6 +261,11 @@ def record_answer(call: Call, *, interface_call: InterfaceCall, sent: Sent) -> I
     else:
         _try_again(interface_call, at=call.at)
     return interface_call
+
+
+def _code(result: CallResult) -> str:
+    """What a try ended with: the failure when there was one, even if the answer held a code."""
+    return result.error.value if result.error else result.code
 
 
 def _is_pointless(interface_call: InterfaceCall) -> bool:

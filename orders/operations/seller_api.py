@@ -64,8 +64,8 @@ def _ordered(order: Order, line: OrderLine) -> OrderedProduct:
         product_name=line.product_name,
         sku_code=line.sku_code,
         quantity=format(line.quantity.normalize(), "f"),
-        amount=format(line.list_total.amount, "f"),
-        paid=format(line.total.amount, "f"),
+        amount=format(line.list_total.rounded().amount, "f"),
+        paid=format(line.total.rounded().amount, "f"),
     )
 
 
