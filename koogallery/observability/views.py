@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 from django.db.utils import Error as DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -43,7 +43,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 def prometheus(request: HttpRequest) -> HttpResponse:
     """This process's metrics, for whoever holds METRICS_TOKEN; without one, for this machine. Else 404."""
     if not _may_read_metrics(request):
-        raise Http404
+        return HttpResponseNotFound()
     return HttpResponse(metrics.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
