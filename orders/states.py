@@ -22,11 +22,6 @@ class OrderState(models.TextChoices):
         return _TONES[self]
 
     @property
-    def is_final(self) -> bool:
-        """Whether nothing can follow."""
-        return not ORDER_MOVES.after(self)
-
-    @property
     def is_paid(self) -> bool:
         """Whether the order left Pending payment for its delivery."""
         return self in PAID_STATES

@@ -57,11 +57,6 @@ def orders_of_seller(account_id: int | None) -> QuerySet[Order]:
     return sold.select_related("account", "product")
 
 
-def unpaid_orders_of(account_id: int | None, *, at: datetime) -> QuerySet[Order]:
-    """The orders an account can still pay at a moment (R19)."""
-    return orders_of(account_id).filter(waiting(at))
-
-
 def waiting(at: datetime) -> Q:
     """Orders that can still be paid at a moment (R19)."""
     return Q(state=OrderState.PENDING_PAYMENT, payment_due_at__gt=at)
