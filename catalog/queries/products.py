@@ -38,7 +38,7 @@ def products_by_code(codes: list[str]) -> dict[str, Product]:
 
 def interface_products(account_id: int | None) -> list[Product]:
     """The products of the seller that an account is whose servers the platform calls, by name."""
-    products = Product.objects.filter(seller__account_id=account_id).exclude(interface_version="")
+    products = Product.objects.filter(seller__account_id=account_id or 0).exclude(interface_version="")
     return list(products.select_related("seller").order_by("name", "pk"))
 
 

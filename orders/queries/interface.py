@@ -14,6 +14,7 @@ from koogallery import clock
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.reasons import Missing
 from orders.models import InterfaceAttempt, InterfaceCall, Order, Resource
+from orders.queries.orders import NOBODY
 from orders.saas.activities import Activity
 from orders.saas.codes import CallStatus
 
@@ -35,7 +36,7 @@ _WITH = (
 
 def calls_of_seller(account_id: int | None) -> QuerySet[InterfaceCall]:
     """The calls to the server of the seller that an account is."""
-    return InterfaceCall.objects.filter(seller__account_id=account_id).select_related("product", "order")
+    return InterfaceCall.objects.filter(seller__account_id=account_id or NOBODY).select_related("product", "order")
 
 
 def sellers_call(call: Call, number: Any) -> InterfaceCall:

@@ -13,12 +13,14 @@ from koogallery.kernel.calls import Call
 from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Missing
 from orders.models import Resource
+from orders.queries.orders import NOBODY
 from orders.states import EXPIRING_DAYS, IN_USE_STATUSES, ResourceStatus
 
 
 def resources_of(account_id: int | None) -> QuerySet[Resource]:
     """What an account has bought and received, or is about to."""
-    return Resource.objects.filter(account_id=account_id).select_related("product", "seller", "line", "line__order")
+    mine = Resource.objects.filter(account_id=account_id or NOBODY)
+    return mine.select_related("product", "seller", "line", "line__order")
 
 
 def in_use() -> Q:
