@@ -135,6 +135,35 @@ def _month(world: World) -> dict[str, int]:
     return {"year": 2026, "month": 3}
 
 
+# catalog
+
+
+@sample(
+    "products/<slug:slug>/",
+    "products/<slug:slug>/price/",
+    "products/<slug:slug>/save/",
+    "products/<slug:slug>/unsave/",
+    public=True,
+)
+def _product_on_sale(world: World) -> dict[str, str]:
+    return {"slug": world.product.slug}
+
+
+@sample("sellers/<slug:slug>/", public=True)
+def _seller_page(world: World) -> dict[str, str]:
+    return {"slug": world.product.seller.slug}
+
+
+@sample("seller/products/<slug:code>/")
+def _own_product(world: World) -> dict[str, str]:
+    return {"code": world.product.code}
+
+
+@sample("help/<slug:topic>/", public=True)
+def _help(world: World) -> dict[str, str]:
+    return {"topic": "buying"}
+
+
 # orders
 
 

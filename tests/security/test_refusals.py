@@ -32,7 +32,7 @@ OBJECTS = [
     if address.names_an_object and not (address.route in SAMPLES and SAMPLES[address.route].public)
 ]
 
-OPEN_TO_ANONYMOUS = {"signUp", "signIn", "verifyEmail", "askPasswordReset", "resetPassword"}
+OPEN_TO_ANONYMOUS = {"signUp", "signIn", "verifyEmail", "askPasswordReset", "resetPassword", "submitDemand"}
 
 
 def named(addresses: list[Address]) -> pytest.MarkDecorator:
