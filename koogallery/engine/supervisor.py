@@ -169,7 +169,7 @@ class Supervisor:
         if self.engine is not None and not self.engine.is_new and stamp.exists() and stamp.read_text() == mark:
             return True
         command = [sys.executable, "manage.py", "prepare", *(["--demo"] if self.demo else [])]
-        one = Child("prepare", command, environment)
+        one = Child("prepare", command, {"LOG_LEVEL": "WARNING", **environment})
         one.start()
         self.children.append(one)
         assert one.process is not None
