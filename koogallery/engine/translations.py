@@ -91,6 +91,10 @@ def update(language: str) -> Catalog:
     catalogue.update(collect(), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
     catalogue.fuzzy = False
+    catalogue.project, catalogue.version, catalogue.msgid_bugs_address = "KooGallery", "1", "SECURITY.md"
+    catalogue.header_comment = "# Translations of KooGallery; kept up to date by `make messages`."
+    catalogue.last_translator = catalogue.language_team = "KooGallery"
+    catalogue.creation_date = catalogue.revision_date = "2026-11-22 00:00+0800"
     path = catalogue_path(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,17 @@ class Command(BaseCommand):
         if options["files_only"]:
             self._collect_static()
             return
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            collected = beside.submit(self._collect_static)
+            self._prepare_database(demo=options["demo"])
+            collected.result()
+
+    def _prepare_database(self, *, demo: bool) -> None:
         self._clear_interrupted_demo()
         if self._has_migrations_to_run():
             self.stdout.write("migrating the database")
             call_command("migrate", verbosity=0, interactive=False)
-        self._collect_static()
-        if options["demo"]:
+        if demo:
             self._load_demo()
 
     @property
