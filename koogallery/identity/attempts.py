@@ -21,26 +21,35 @@ LIMITS: dict[tuple[AttemptKind, str], int] = {
 """How many attempts of a kind are let through in `WINDOW`: failed ones for sign-in, all for the others."""
 
 
-def check(kind: AttemptKind, *, name: str = "", address: str = "") -> None:
-    """Raise `Refused("too_many_attempts")` when the name or the address has used up its attempts."""
-    since = clock.real_now() - WINDOW
-    for subject, limit in _subjects(kind, name=name, address=address):
-        if Attempt.objects.filter(kind=kind, subject=subject, at__gt=since).count() >= limit:
-            raise Refused("too_many_attempts", minutes=int(WINDOW.total_seconds() // 60))
+def take(kind: AttemptKind, *, name: str = "", address: str = "") -> list[int]:
+    """Count one attempt before it is made, so that parallel ones count each other; its rows, for `give_back`.
 
-
-def count(kind: AttemptKind, *, name: str = "", address: str = "") -> None:
-    """Count one attempt, and forget those that no longer matter."""
+    Raises `Refused("too_many_attempts")` when the name or the address has used up its attempts.
+    """
     at = clock.real_now()
+    subjects = _subjects(kind, name=name, address=address)
+    _refuse_above(kind, subjects, room=1)
     Attempt.objects.filter(kind=kind, at__lte=at - 4 * WINDOW).delete()
-    Attempt.objects.bulk_create(
-        [Attempt(kind=kind, subject=subject, at=at) for subject, _ in _subjects(kind, name=name, address=address)]
-    )
+    taken = Attempt.objects.bulk_create([Attempt(kind=kind, subject=subject, at=at) for subject, _ in subjects])
+    _refuse_above(kind, subjects, room=0)
+    return [attempt.pk for attempt in taken]
+
+
+def give_back(taken: list[int]) -> None:
+    """Let an attempt that succeeded not count."""
+    Attempt.objects.filter(pk__in=taken).delete()
 
 
 def forget(kind: AttemptKind, *, name: str) -> None:
     """Forget the attempts of a name, which has shown who it is."""
     Attempt.objects.filter(kind=kind, subject__in=[subject for subject, _ in _subjects(kind, name=name)]).delete()
+
+
+def _refuse_above(kind: AttemptKind, subjects: list[tuple[str, int]], *, room: int) -> None:
+    since = clock.real_now() - WINDOW
+    for subject, limit in subjects:
+        if Attempt.objects.filter(kind=kind, subject=subject, at__gt=since).count() + room > limit:
+            raise Refused("too_many_attempts", minutes=int(WINDOW.total_seconds() // 60))
 
 
 def _subjects(kind: AttemptKind, *, name: str = "", address: str = "") -> list[tuple[str, int]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django_otp.oath import totp
@@ -14,9 +16,11 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from koogallery import clock
 from koogallery.identity import events
 from koogallery.identity.models import Account, Attempt, User
-from koogallery.identity.operations import two_step
+from koogallery.identity.operations import signing_in, two_step
 from koogallery.kernel import events as published
 from koogallery.kernel import guard, outbox
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.reasons import Refused
 from tests.factories.identity import PASSWORD, UserFactory, operator
 
 pytestmark = pytest.mark.django_db
@@ -309,3 +313,23 @@ def test_the_links_arrive_by_mail(client, db, mailoutbox):
     assert verify.to == reset.to == ["ann@northwind.example"]
     assert "/accounts/verify/" in verify.body
     assert "/accounts/password/" in reset.body
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parallel_guesses_count_each_other(transactional_db):
+    buyer = UserFactory()
+
+    def guess(number: int) -> str:
+        try:
+            call = Call(role=Role.ANONYMOUS, at=clock.now(), address="192.0.2.1")
+            signing_in.verify(call, name=buyer.username, password=f"wrong horse {number}")
+        except Refused as refused:
+            return refused.code
+        finally:
+            connection.close()
+        return "signed in"
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(guess, range(16)))
+    assert answers.count("sign_in_failed") <= 5
+    assert set(answers) <= {"sign_in_failed", "too_many_attempts"}

@@ -34,8 +34,7 @@ def sign_up(call: Call, *, name: str, email: str, mobile: str, password: str) ->
 
     Raises `Refused` with the field at fault.
     """
-    attempts.check(AttemptKind.SIGN_UP, address=call.address)
-    attempts.count(AttemptKind.SIGN_UP, address=call.address)
+    attempts.take(AttemptKind.SIGN_UP, address=call.address)
     language = _known_language(get_language())
     account = _open(call, name=name, email=email, mobile=mobile, language=language)
     root = _make_root(call, account, email=email, mobile=mobile, password=password, language=language)
@@ -95,8 +94,7 @@ def ask_again(call: Call) -> User:
     """Send the user's address another link. Raises `Refused("too_many_attempts")` or `("already_verified")`."""
     if call.user.email_verified_at is not None:
         raise Refused("already_verified")
-    attempts.check(AttemptKind.RESET, name=f"verify:{call.user.pk}")
-    attempts.count(AttemptKind.RESET, name=f"verify:{call.user.pk}")
+    attempts.take(AttemptKind.RESET, name=f"verify:{call.user.pk}")
     ask_to_verify(call, call.user)
     return call.user
 

@@ -44,8 +44,7 @@ def change_password(call: Call, *, present: str, new: str) -> User:
 
 def ask_reset(call: Call, *, name: str) -> None:
     """Send a link to the user of this e-mail address or sign-in name, if there is one; never say whether."""
-    attempts.check(AttemptKind.RESET, name=name, address=call.address)
-    attempts.count(AttemptKind.RESET, name=name, address=call.address)
+    attempts.take(AttemptKind.RESET, name=name, address=call.address)
     for user in _users_called(name):
         _send_reset(call, user=user.number)
 

@@ -35,15 +35,15 @@ def verify(call: Call, *, name: str, password: str, account: str = "") -> User:
     Raises `Refused("sign_in_failed")`, the same for every fault, or `Refused("too_many_attempts")`.
     """
     tried = f"{account.strip()}/{name.strip()}" if account else name.strip()
-    attempts.check(AttemptKind.SIGN_IN, name=tried, address=call.address)
+    taken = attempts.take(AttemptKind.SIGN_IN, name=tried, address=call.address)
     candidates = find(name=name, account=account)
     for user in candidates:
         if user.check_password(password):
+            attempts.give_back(taken)
             attempts.forget(AttemptKind.SIGN_IN, name=tried)
             return user
     if not candidates:
         make_password(password)
-    attempts.count(AttemptKind.SIGN_IN, name=tried, address=call.address)
     return _enter(acting(call, candidates[0]) if candidates else call, passed=False)
 
 
@@ -58,11 +58,11 @@ def verify_code(call: Call, *, user: User, code: str) -> Any:
     Raises `Refused("code_wrong")`.
     """
     name = f"code:{user.pk}"
-    attempts.check(AttemptKind.SIGN_IN, name=name, address=call.address)
+    taken = attempts.take(AttemptKind.SIGN_IN, name=name, address=call.address)
     device = match_token(user, code.replace(" ", ""))
     if device is None:
-        attempts.count(AttemptKind.SIGN_IN, name=name, address=call.address)
         raise Refused("code_wrong", field="code")
+    attempts.give_back(taken)
     attempts.forget(AttemptKind.SIGN_IN, name=name)
     return device
 
