@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from billing import queries as billing
@@ -87,10 +88,10 @@ class Story:
         for name, (method, count) in BUYERS.items():
             for _ in range(count):
                 at = self._office_hour()
-                yield at, lambda at, name=name, method=method: self._buy(name, method, at)
-        yield self.start, lambda at: self._set_up_northwind(at)
-        yield self.end - timedelta(hours=3), lambda at: self._leave_unpaid("northwind-trading", "relata-crm", at)
-        yield self.end - timedelta(hours=1), lambda at: self._leave_unpaid("studio-maple", "inkroute", at)
+                yield at, partial(self._buy, name, method)
+        yield self.start, self._set_up_northwind
+        yield self.end - timedelta(hours=3), partial(self._leave_unpaid, "northwind-trading", "relata-crm")
+        yield self.end - timedelta(hours=1), partial(self._leave_unpaid, "studio-maple", "inkroute")
 
     def _office_hour(self) -> datetime:
         """A moment between eight and twenty o'clock, later days more often."""
@@ -148,9 +149,10 @@ class Story:
             if not attribute.is_quantity:
                 data[f"attr_{attribute.code}"] = self.chance.choice(attribute.options).code
             else:
-                steps = self.chance.choice([0, 1, 2, 4, 9, 24])
-                most = (attribute.maximum - attribute.minimum) // attribute.step
-                data[f"attr_{attribute.code}"] = str(attribute.minimum + attribute.step * min(steps, most))
+                low, high, step = attribute.minimum, attribute.maximum, attribute.step
+                assert low is not None and high is not None and step is not None
+                steps = min(self.chance.choice([0, 1, 2, 4, 9, 24]), int((high - low) // step))
+                data[f"attr_{attribute.code}"] = str(low + step * steps)
         return data
 
     def _settle(self, call: Call, order: Any, method: str) -> None:

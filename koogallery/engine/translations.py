@@ -10,6 +10,7 @@ import io
 import string
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -20,6 +21,8 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("koogallery", "audit", "billing", "catalog", "orders", "supervision", "unsubscriptions", "templates")
 LANGUAGES = ("zh_Hans",)
+FIRST_EXTRACTED = datetime(2026, 11, 22, tzinfo=UTC)
+"""Kept in the files' headers, so that an extraction that finds nothing new changes nothing."""
 KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     "_": None,
     "gettext": None,
@@ -94,7 +97,7 @@ def update(language: str) -> Catalog:
     catalogue.project, catalogue.version, catalogue.msgid_bugs_address = "KooGallery", "1", "SECURITY.md"
     catalogue.header_comment = "# Translations of KooGallery; kept up to date by `make messages`."
     catalogue.last_translator = catalogue.language_team = "KooGallery"
-    catalogue.creation_date = catalogue.revision_date = "2026-11-22 00:00+0800"
+    catalogue.creation_date = catalogue.revision_date = FIRST_EXTRACTED
     path = catalogue_path(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:

@@ -1,5 +1,7 @@
 """`manage.py set_policy [--pack 2024] [name=value …]`: what rules the orders placed from now on."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from koogallery import clock
@@ -15,8 +17,8 @@ class Command(BaseCommand):
         parser.add_argument("--pack", choices=policies.PACKS)
         parser.add_argument("values", nargs="*", metavar="name=value")
 
-    def handle(self, *args: object, **options: object) -> None:
-        values = dict(self._pair(text) for text in options["values"])  # type: ignore[union-attr]
+    def handle(self, *args: Any, **options: Any) -> None:
+        values = dict(self._pair(text) for text in options["values"])
         if options["pack"] or values:
             try:
                 policies.choose(system_call(), pack=options["pack"], overrides=values)
