@@ -44,8 +44,8 @@ def _accounts_waiting() -> list[int | None]:
 
 
 def _chunks(account_id: int | None) -> Iterator[dict[UUID, tuple[datetime, str]]]:
-    rows = TraceSeal.objects.filter(account_id=account_id).order_by("time", "trace_id")
-    rows = rows.values_list("trace_id", "time", "seal")
+    seals = TraceSeal.objects.filter(account_id=account_id).order_by("time", "trace_id")
+    rows = seals.values_list("trace_id", "time", "seal")
     for _number, group in groupby(enumerate(list(rows)), key=lambda pair: pair[0] // CHUNK):
         yield {trace_id: (time, seal) for _index, (trace_id, time, seal) in group}
 

@@ -97,7 +97,7 @@ class Product(GuardedModel):
     popularity = models.PositiveIntegerField(default=0)
     content_digest = models.CharField(max_length=64, blank=True)
 
-    objects = GuardedManager.from_queryset(ProductQuerySet)()
+    objects = GuardedManager.from_queryset(ProductQuerySet)()  # type: ignore[misc]
 
     class Meta:
         verbose_name = _("product")
@@ -198,4 +198,4 @@ class ProductImage(GuardedModel):
         ordering = ["position", "pk"]
 
     def __str__(self) -> str:
-        return self.caption or self.file.name
+        return self.caption or str(self.file.name)

@@ -149,7 +149,9 @@ def _mode(method: str, chance: random.Random) -> tuple[str, str]:
 
 
 def _shelves() -> list[int]:
-    below = {parent: [] for parent in Category.objects.filter(parent=None).values_list("code", flat=True)}
+    below: dict[str, list[str]] = {
+        parent: [] for parent in Category.objects.filter(parent=None).values_list("code", flat=True)
+    }
     for code, parent in Category.objects.exclude(parent=None).values_list("code", "parent__code"):
         below[parent].append(code)
     position = 100

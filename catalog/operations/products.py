@@ -40,7 +40,7 @@ def _locked(call: Call, code: str) -> Product:
     """The product for an operations manager or the platform; for a seller only its own."""
     rows = Product.objects.select_for_update(of=("self",)).select_related("seller").filter(code=code)
     if call.role not in OPERATIONS:
-        rows = rows.filter(seller__account_id=call.account_id)
+        rows = rows.filter(seller__account_id=call.account_id or 0)
     product = rows.first()
     if product is None:
         raise Missing(f"No product {code}.")

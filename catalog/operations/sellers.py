@@ -27,7 +27,7 @@ def _locked(call: Call, code: str) -> Seller:
     """The seller for an operations manager or the platform; for others their own."""
     rows = Seller.objects.select_for_update().filter(code=code)
     if call.role not in (Role.OPERATOR, Role.SYSTEM):
-        rows = rows.filter(account_id=call.account_id)
+        rows = rows.filter(account_id=call.account_id or 0)
     seller = rows.first()
     if seller is None:
         raise Missing(f"No seller {code}.")

@@ -39,7 +39,7 @@ def unread_of_request(request: HttpRequest) -> int:
 
 def own_message(call: Call, number: str) -> Message:
     """The caller's message of a number, locked. Raises `Missing`."""
-    message = Message.objects.filter(user_id=call.user_id, pk=int(number) if str(number).isdecimal() else 0)
+    message = Message.objects.filter(user_id=call.user_id or 0, pk=int(number) if str(number).isdecimal() else 0)
     found = message.select_for_update().first()
     if found is None:
         raise Missing(f"No message {number}.")

@@ -19,5 +19,5 @@ def choose(call: Call, *, choices: Mapping[str, Mapping[str, bool]]) -> None:
         for kind, chosen in choices.items()
         if kind in KINDS and not KINDS[kind].required
     }
-    MessageChoices.objects.update_or_create(user_id=call.user_id, defaults={"choices": kept})
+    MessageChoices.objects.update_or_create(user_id=call.user_id or 0, defaults={"choices": kept})
     describe(resource_id=str(call.user_id), resource_name=str(call.user), choices=kept)

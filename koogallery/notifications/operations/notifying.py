@@ -118,7 +118,8 @@ def _readers(notices: Sequence[Notice]) -> dict[int, list[User]]:
     users = identity.readers(accounts, named=named)
     found: dict[int, list[User]] = {}
     for user in users.select_related("message_choices"):
-        found.setdefault(user.account_id, []).append(user)
+        if user.account_id is not None:
+            found.setdefault(user.account_id, []).append(user)
     return found
 
 

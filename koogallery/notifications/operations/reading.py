@@ -28,7 +28,7 @@ def read(call: Call, *, message: Message) -> Message:
 @operation("readMessages", resource_type="Message", roles=READERS, default_allowed=True)
 def read_all(call: Call, *, messages: Iterable[str] | None = None) -> int:
     """Mark the given messages (by number), or all of the user's, as read; how many were unread."""
-    unread = Message.objects.filter(user_id=call.user_id, read_at__isnull=True)
+    unread = Message.objects.filter(user_id=call.user_id or 0, read_at__isnull=True)
     if messages is not None:
         unread = unread.filter(pk__in=[int(number) for number in messages if str(number).isdecimal()])
     count = unread.update(read_at=call.at)

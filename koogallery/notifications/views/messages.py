@@ -140,7 +140,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
         operations.choose(request.call, choices=forms.read(request.POST))  # type: ignore[attr-defined]
         toasts.success(request, _("Your preferences are saved."))
         return HttpResponseRedirect(reverse("notifications:preferences"))
-    stored = MessageChoices.objects.filter(user_id=request.user.pk).first()
+    stored = MessageChoices.objects.filter(user_id=request.user.pk or 0).first()
     context = {
         "page": _page(_("Message preferences"), parents=((_("Messages"), reverse("notifications:messages")),)),
         "topics": forms.boxes(stored.choices if stored else {}),
