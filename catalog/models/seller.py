@@ -14,7 +14,7 @@ from koogallery.kernel.fields import EncryptedTextField
 from koogallery.kernel.guard import GuardedModel
 
 
-class Seller(GuardedModel):
+class Seller(GuardedModel):  # type: ignore[django-manager-missing]
     """The profile with which an account sells. `review_due_at`: end of the third working day after it applied."""
 
     account = models.OneToOneField("identity.Account", on_delete=models.PROTECT, related_name="seller")

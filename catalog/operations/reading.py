@@ -18,7 +18,7 @@ def _own(call: Call, code: str) -> Product:
     product = (
         Product.objects.select_related("seller")
         .prefetch_related("categories")
-        .filter(code=code, seller__account_id=call.account_id)
+        .filter(code=code, seller__account_id=call.account_id or 0)
         .first()
     )
     if product is None:

@@ -106,12 +106,11 @@ class Configuration:
 
     @property
     def spec_text(self) -> str:
-        """Specification and attributes in one line, in the language in force: "Pro · Region: EU · 40 users"."""
+        """Specification and what was chosen in one line, in the language in force: "Pro · Europe · 40 users"."""
         chinese = _chinese()
         parts = [self._told("specification_name")]
         for choice in self.attributes:
-            label = (chinese and choice.label_zh) or choice.label
-            parts.append(f"{label}: {(chinese and choice.text_zh) or choice.text}")
+            parts.append((chinese and choice.text_zh) or choice.text)
         return " · ".join(part for part in parts if part)
 
     @property
@@ -233,7 +232,7 @@ def configure(
         sku_code=sku.code,
         attributes=choices,
         quantity=Decimal(quantity.value) if quantity else Decimal(1),
-        quantity_unit=counted.unit if counted else "",
+        quantity_unit=counted.unit_for(Decimal(quantity.value)) if counted and quantity else "",
         quantity_unit_zh=counted.unit_zh if counted else "",
         items=_items(product, data),
         billing_mode=plan.billing_mode,
@@ -317,7 +316,7 @@ def _choice(attribute: AttributeSheet, data: Mapping[str, Any]) -> Choice:
             value=number,
             label=attribute.name,
             label_zh=attribute.name_zh,
-            text=f"{number} {attribute.unit}".strip(),
+            text=f"{number} {attribute.unit_for(quantity)}".strip(),
             text_zh=f"{number} {attribute.unit_zh or attribute.unit}".strip(),
         )
     option = next((each for each in attribute.options if each.code == wanted), None)

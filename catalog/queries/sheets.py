@@ -56,6 +56,10 @@ class AttributeSheet:
     def unit_label(self) -> str:
         return _told(self.unit, self.unit_zh)
 
+    def unit_for(self, quantity: Decimal) -> str:
+        """The unit in English as it stands behind a quantity: "1 user", "2 users"."""
+        return (self.unit_one or self.unit) if quantity == 1 else self.unit
+
     @property
     def one_label(self) -> str:
         """One unit in the language in force, as in "a user"."""
@@ -207,10 +211,10 @@ def sheet_of(product: Product) -> Sheet:
     skus = _skus_of(product)
     return Sheet(
         specifications=tuple(
-            SpecificationSheet(
+            SpecificationSheet(  # type: ignore[misc]
                 *row[1:],
                 attributes=tuple(
-                    AttributeSheet(*attribute, options=tuple(options.get(attribute_id, ())))
+                    AttributeSheet(*attribute, options=tuple(options.get(attribute_id, ())))  # type: ignore[misc]
                     for attribute_id, attribute in attributes.get(pk, {}).items()
                 ),
                 skus=tuple(skus.get(pk, ())),

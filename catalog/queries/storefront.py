@@ -133,7 +133,7 @@ def product_shown(slug: str, *, account_id: int | None, user_id: int | None) -> 
     if product.is_on_sale or (account_id is not None and product.seller.account_id == account_id):
         return product
     if account_id is not None and product.state != ProductState.DRAFT:
-        saved = Favorite.objects.filter(user_id=user_id, product=product).exists()
+        saved = Favorite.objects.filter(user_id=user_id or 0, product=product).exists()
         if saved or _owns(account_id, product.code):
             return product
     raise Missing(f"No product {slug}.")

@@ -119,7 +119,7 @@ def _facts(product: Product) -> list[str]:
 def _form_data(request: HttpRequest) -> list[tuple[str, str]]:
     names = {"specification", "plan", "term", "items", "quantity"}
     return [
-        (name, value[:60])
+        (name, str(value)[:60])
         for name, value in request.GET.items()
         if value and (name in names or name.startswith("attr_")) and len(name) <= 50
     ]
@@ -179,7 +179,7 @@ def _mode_note(shown: Configurator) -> str:
 
 def _agreements(product: Product) -> list[Any]:
     subjects = ["terms", product.agreement_subject] if product.eula else ["terms"]
-    return list(identity.current_agreements(subjects))
+    return list(reversed(identity.current_agreements(subjects)))
 
 
 # Saving
