@@ -174,7 +174,7 @@ class RowSweep:
                 "INSERT INTO kernel_sweepfailure AS f (sweep, row_id, attempts, next_try_at, error) "
                 "VALUES (%s, %s, 1, %s, %s) "
                 "ON CONFLICT (sweep, row_id) DO UPDATE SET attempts = f.attempts + 1, error = excluded.error, "
-                "next_try_at = CASE WHEN f.attempts + 1 < %s THEN %s + f.attempts * f.attempts * %s END, "
+                "next_try_at = CASE WHEN f.attempts + 1 < %s THEN %s + f.attempts * f.attempts * %s::interval END, "
                 "parked_at = CASE WHEN f.attempts + 1 >= %s THEN %s END",
                 [
                     self.name,
@@ -183,7 +183,7 @@ class RowSweep:
                     error,
                     MAX_ATTEMPTS,
                     upto,
-                    BACKOFF * 4,
+                    str(BACKOFF * 4),
                     MAX_ATTEMPTS,
                     upto,
                 ],

@@ -38,7 +38,7 @@ def test_quantity_and_term_reach_the_price():
     configuration = configure(product, {"quantity": "40", "term": "1-year"})
     priced = price(configuration, account=None, at=clock.now())
     assert str(priced.amount) == "USD 4,000.00"
-    assert configuration.spec_text == "Standard · Users: 40 users"
+    assert configuration.spec_text == "Standard · 40 users"
     assert configuration.term_text == "1 year"
 
 

@@ -48,7 +48,7 @@ def test_an_order_waits_for_payment_and_holds_what_the_quote_said(rich: Persona)
     assert line.number == f"{order.number}-000001"
     assert line.total == order.total
     assert line.calculation is not None and line.calculation.amount == order.total
-    assert line.configured.spec_text == "Standard · Users: 7 users"
+    assert line.configured.spec_text == "Standard · 7 users"
     assert orders.steps(order) == ["placed"]
     assert AgreementSignature.objects.get(order_number=order.number).user == rich.user
     assert not Payment.objects.exists()
