@@ -58,12 +58,11 @@ def own_trace(call: Call, key: Any) -> Trace:
     return found
 
 
-def operators_of(account: Any, *, at: datetime) -> list[str]:
-    """Whom the operator filter offers: the account's users and whoever acted lately."""
-    recent = traces_of(account, at=at).order_by("-time", "-id").values("user_name")[:RECENT]
-    names = {row["user_name"] for row in recent}
-    names |= identity.user_names(account.pk)
-    return sorted(name for name in names if name)
+def operators_of(account: Any, traces: QuerySet[Trace]) -> list[str]:
+    """Whom the operator filter offers, with one query: the account's users and whoever acted lately."""
+    recent = traces.order_by("-time", "-id").values_list("user_name", flat=True)[:RECENT]
+    users = identity.active_users(account.pk).order_by().values_list("username", flat=True)
+    return sorted(name for name in users.union(recent) if name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,11 @@ def _page(title: str, *, parents: list[tuple[str, str]] | None = None) -> dict[s
 
 
 def _address(request: HttpRequest, **changes: str) -> str:
-    query: QueryDict = request.GET.copy()
-    for name in ("before", "after"):
-        query.pop(name, None)
-    for name, value in changes.items():
-        if value:
-            query[name] = value
-        else:
-            query.pop(name, None)
+    query = QueryDict(mutable=True)
+    for name, values in request.GET.lists():
+        if name not in ("before", "after") and name not in changes and any(values):
+            query.setlist(name, [value for value in values if value])
+    query.update({name: value for name, value in changes.items() if value})
     return f"{reverse('audit:traces')}?{query.urlencode()}"
 
 
@@ -43,13 +40,14 @@ def trace_list(request: HttpRequest) -> HttpResponse:
     """The traces of the last days that match the filters, newest first, page by page."""
     call = request.call  # type: ignore[attr-defined]
     listing.look(call)
-    form = TraceFilterForm(request.GET, operators=queries.operators_of(call.account, at=call.at))
-    size = int(request.GET["size"]) if request.GET.get("size") in map(str, SIZES) else 20
+    traces = queries.traces_of(call.account, at=call.at)
+    form = TraceFilterForm(request.GET, operators=queries.operators_of(call.account, traces))
+    size = int(request.GET["size"]) if request.GET.get("size") in {str(size) for size in SIZES} else 20
     found = queries.Page([], "", "")
     chips = []
     if form.is_valid():
         found = queries.page_of(
-            form.narrow(queries.traces_of(call.account, at=call.at), at=call.at),
+            form.narrow(traces, at=call.at),
             size=size,
             before=request.GET.get("before", ""),
             after=request.GET.get("after", ""),
@@ -118,7 +116,7 @@ def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         asked["archive"] = "1"
         traces = Trace.objects.filter(account_id=call.account_id, time__gte=queries.oldest_kept(call.at))
     else:
-        traces = queries.traces_of(call.account, at=call.at)
+        traces = queries.traces_of(call.account, at=call.at)  # type: ignore[assignment]
     listing.export(call, format=kind, filters=asked)
     rows = queries.all_of(form.narrow(traces, at=call.at).filter(time__lte=call.at))
     lines: Iterator[str] = exporting.csv_lines(rows) if kind == "csv" else exporting.json_lines(rows)

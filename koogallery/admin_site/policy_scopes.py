@@ -40,6 +40,7 @@ def answers(*, order: Any | None, at: datetime) -> list[Answer]:
 
 
 def _answer(name: str, *, stamped: PolicySet, now: PolicySet, placed: datetime) -> Answer:
+    scope: Any
     if name.startswith(BY_MOMENT):
         chosen, scope = now, MOMENT
     elif name.startswith(BY_CHANGE_ORDER):

@@ -59,11 +59,6 @@ def locked_account_by_number(number: str) -> Account:
     return found
 
 
-def user_names(account_id: int) -> set[str]:
-    """The names of an account's users, also of those who may no longer sign in."""
-    return set(User.objects.filter(account_id=account_id).values_list("username", flat=True))
-
-
 def readers(account_ids: Iterable[int], *, named: Iterable[int]) -> QuerySet[User]:
     """Who reads what is told to these accounts: their root users, and the named ones of their users."""
     return User.objects.filter(

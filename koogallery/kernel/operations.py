@@ -197,7 +197,7 @@ def describe(
     running.resource_name = resource_name or running.resource_name
     running.account_id = account_id or running.account_id
     running.project = project or running.project
-    running.response.update({key: present(value) for key, value in response.items()})
+    running.response.update(present(response))
 
 
 def untraced() -> None:

@@ -149,7 +149,7 @@ def test_the_trace_speaks_of_the_target_or_the_answer_or_what_was_described(buye
         act(buyer.call())
     told = Trace.objects.get()
     assert (told.resource_id, told.resource_name, told.enterprise_project_id) == ("R-9", "nine", "p1")
-    assert told.response["amount"] == "USD 1.00"
+    assert told.response == {"amount": "USD 1.00", "secret_token": "********"}
 
 
 def test_a_key_binds_the_committed_answer(buyer: Persona) -> None:

@@ -80,7 +80,7 @@ def clock_page(request: HttpRequest) -> HttpResponse:
         raise Http404
     if not sidebar.may(request, "advanceClock"):
         raise PermissionDenied
-    form = AdvanceForm(request.POST or None, to_next="next" in request.POST)
+    form = AdvanceForm(request.POST if request.method == "POST" else None, to_next="next" in request.POST)
     if request.method == "POST" and form.is_valid():
         call = pages.make_call(request, "operator")
         done, acted = perform(form, lambda: rehearsal.advance_to(call, form.cleaned_data["to"]))
