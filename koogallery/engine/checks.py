@@ -92,7 +92,7 @@ def test(arguments: list[str]) -> bool:
     from koogallery.engine.translations import compile_catalogues
 
     compile_catalogues(ROOT / "locale")
-    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", *arguments]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", *arguments]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
