@@ -66,7 +66,8 @@ def place_order(
     if quoted.product_code != product.code:
         raise Refused("quote_invalid")
     account = _locked(call.account)
-    if (placed := Order.objects.filter(quote_id=quoted.quote_id).first()) is not None:
+    if Order.objects.filter(quote_id=quoted.quote_id).exists():
+        placed = Order.objects.get(quote_id=quoted.quote_id)
         describe(resource=placed, number=placed.number, repeated=True)
         return placed
     if account.is_frozen:

@@ -17,6 +17,23 @@ from orders.models import Order, OrderEvent, OrderLine, Resource
 from orders.states import CancelReason, OrderState, OrderStep, PaidBy
 
 NOBODY = 0
+PRODUCT_TEXTS = (
+    "overview",
+    "overview_zh",
+    "introduction",
+    "introduction_zh",
+    "usage_guide",
+    "usage_guide_zh",
+    "eula",
+    "eula_zh",
+    "acceptance_criteria",
+    "acceptance_criteria_zh",
+    "support_scope",
+    "support_scope_zh",
+    "stack_template",
+    "interface_key",
+)
+SELLER_TEXTS = ("introduction", "introduction_zh", "bank_account")
 _ORDER = {step: number for number, step in enumerate(OrderStep)}
 
 
@@ -42,7 +59,8 @@ class TimelineEntry:
 
 def orders_of(account_id: int | None) -> QuerySet[Order]:
     """The orders an account placed."""
-    return Order.objects.filter(account_id=account_id or NOBODY).select_related("seller", "product")
+    orders = Order.objects.filter(account_id=account_id or NOBODY).select_related("seller", "product")
+    return orders.defer(*_unread_texts(""))
 
 
 def with_project_names(orders: QuerySet[Order]) -> QuerySet[Order]:
@@ -54,7 +72,13 @@ def with_project_names(orders: QuerySet[Order]) -> QuerySet[Order]:
 def orders_of_seller(account_id: int | None) -> QuerySet[Order]:
     """The orders placed with the seller that an account is."""
     sold = Order.objects.filter(seller__account_id=account_id or NOBODY)
-    return sold.select_related("account", "product")
+    return sold.select_related("account", "product").defer(*_unread_texts("", seller=False))
+
+
+def _unread_texts(prefix: str, *, seller: bool = True) -> list[str]:
+    """The long and the encrypted columns of product and seller, which an order never shows."""
+    names = [f"{prefix}product__{name}" for name in PRODUCT_TEXTS]
+    return [*names, *(f"{prefix}seller__{name}" for name in SELLER_TEXTS)] if seller else names
 
 
 def waiting(at: datetime) -> Q:
@@ -97,6 +121,7 @@ def detailed_order(call: Call, number: Any) -> Order:
     resources = Resource.objects.filter(line__order=OuterRef("pk")).order_by("pk")
     annotated = (
         mine.select_related("account", "seller", "product", "user")
+        .defer(*_unread_texts(""))
         .annotate(
             timeline_json=ArraySubquery(
                 steps.values(step_json=JSONObject(at="at", step="step", actor="actor", note="note"))
@@ -156,6 +181,7 @@ def _locked(lines: QuerySet[OrderLine], number: Any) -> Order:
     """
     line = (
         lines.select_related("order__seller", "order__product")
+        .defer(*_unread_texts("order__"))
         .annotate(card_pending=card_payment_pending(OuterRef("order__number")))
         .select_for_update(of=("order",))
         .filter(order__number=str(number)[:20])
