@@ -80,22 +80,6 @@ _LIST = [
         "This form was already sent with other content. Open it again.",
         "该表单已以其他内容提交过，请重新打开。",
     ),
-    Reason(
-        "in_progress",
-        "The same request is being worked on. Try again in a moment.",
-        "同一请求正在处理，请稍后再试。",
-    ),
-    Reason(
-        "too_many_requests",
-        "Too many requests. Try again in a minute.",
-        "请求过于频繁，请一分钟后再试。",
-        status=429,
-    ),
-    Reason(
-        "conflict",
-        "Someone else changed this at the same moment. Look at it again.",
-        "内容刚被他人修改，请重新查看。",
-    ),
     # Identity
     Reason("sign_in_required", "Sign in first.", "请先登录。", status=401),
     Reason(
@@ -153,11 +137,6 @@ _LIST = [
         "consent_required",
         "The seller needs this contact data. Agree to pass it on first.",
         "卖家需要该联系信息，请先同意提供。",
-    ),
-    Reason(
-        "contact_missing",
-        "The seller asks for contact data that you have not entered. Add it under My Credentials.",
-        "卖家需要的联系信息尚未填写，请在“我的凭证”中补充。",
     ),
     Reason(
         "no_payment_method",
@@ -305,12 +284,6 @@ _LIST = [
         "可用平台信用额度不足，请选择其他支付方式或联系财务。",
         Help.OPERATIONS,
     ),
-    Reason(
-        "credit_not_granted",
-        "The account has no platform credit. Ask for it with a service ticket.",
-        "该账号未开通平台信用额度，请提交工单申请。",
-        Help.OPERATIONS,
-    ),
     Reason("already_paid", "This is already paid, or a payment is under way.", "该笔款项已支付或正在支付中。"),
     Reason(
         "reseller_pays",
@@ -401,8 +374,8 @@ _LIST = [
     ),
     Reason(
         "password_weak",
-        "{why}",
-        "{why}",
+        "The password is too weak: {why}",
+        "密码强度不足：{why}",
     ),
     Reason(
         "password_wrong",
@@ -527,8 +500,8 @@ _LIST = [
     ),
     Reason(
         "policy_document",
-        "{path}: {fault}",
-        "{path}：{fault}",
+        "Fault in the policy document at {path}: {fault}",
+        "策略文档 {path} 处有误：{fault}",
     ),
     Reason(
         "policy_name_taken",
