@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 
 from koogallery import clock
@@ -22,7 +23,9 @@ from koogallery.notifications.kinds import KINDS, Kind, kind_named
 
 
 def stored(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as kept with a message: amounts, moments and dates keep their meaning, the rest becomes text."""
+    """Parameters as kept with a message: amounts, moments, dates and lazy translations keep their meaning, the rest
+    becomes text.
+    """
     kept: dict[str, Any] = {}
     for name, value in params.items():
         if isinstance(value, Money):
@@ -31,6 +34,9 @@ def stored(params: Mapping[str, Any]) -> dict[str, Any]:
             kept[name] = {"moment": value.isoformat()}
         elif isinstance(value, date):
             kept[name] = {"date": value.isoformat()}
+        elif isinstance(value, Promise):
+            with translation.override("en"):
+                kept[name] = {"words": str(value)}
         else:
             kept[name] = display.value_text(value)
     return kept
@@ -46,6 +52,8 @@ def _shown(value: Any) -> str:
         return str(value)
     if "money" in value:
         return str(Money.from_json(value["money"]))
+    if "words" in value:
+        return gettext(value["words"])
     if "moment" in value:
         return display.moment_text(datetime.fromisoformat(value["moment"]))
     return display.date_text(date.fromisoformat(value["date"]))

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import translation
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from koogallery.kernel.fields import AmountField, CurrencyField
@@ -154,6 +155,13 @@ class Order(GuardedModel):
     def type_enum(self) -> OrderType:
         """The type as an enum."""
         return OrderType(self.type)
+
+    @property
+    def why_canceled(self) -> str:
+        """Why it was Canceled, in the language in force as far as the sentence is one of the platform's."""
+        if self.cancel_note:
+            return gettext(self.cancel_note)
+        return str(CancelReason(self.cancel_reason).label) if self.cancel_reason else ""
 
     @property
     def policies(self) -> PolicySet:

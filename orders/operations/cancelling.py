@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db.models import F
+from django.utils.translation import gettext_lazy
 
 from audit.recording import system_traces
 from billing.operations import refunding
@@ -73,7 +74,7 @@ def cancel_undeliverable(call: Call, *, order: Order, reason: str) -> Order:
         params={
             "order": order.number,
             "product": order.product_name,
-            "reason": reason,
+            "reason": gettext_lazy(reason),
             "amount": order.total,
             "hours": order.policies["refund.sla_hours"],
             "contact": order.seller.email,

@@ -151,14 +151,14 @@ def timeline_of(order: Order) -> list[TimelineEntry]:
     ]
     user = order.user.username if order.user else ""
     paid = f"{order.total} · {PaidBy(order.paid_by).label}" if order.paid_by and order.amount else ""
-    ended = order.cancel_note or (CancelReason(order.cancel_reason).label if order.cancel_reason else "")
+    canceled_by = user if order.cancel_reason == CancelReason.BUYER else ""
     started = order.paid_at if order.type_enum.makes_resource else None
     moments = (
         (order.placed_at, OrderStep.PLACED, user, ""),
         (started, OrderStep.DELIVERY_STARTED, "", ""),
         (order.paid_at, OrderStep.PAID, "", paid),
         (order.completed_at, OrderStep.COMPLETED, "", ""),
-        (order.canceled_at, OrderStep.CANCELED, user if order.cancel_reason == CancelReason.BUYER else "", str(ended)),
+        (order.canceled_at, OrderStep.CANCELED, canceled_by, order.why_canceled),
     )
     entries += [TimelineEntry(at, step, actor, text) for at, step, actor, text in moments if at is not None]
     return sorted(entries, key=lambda entry: (entry.at, _ORDER[entry.step]))
