@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from koogallery.kernel.states import Moves
 
@@ -157,7 +158,7 @@ class CreditKind(models.TextChoices):
 class StatementState(models.TextChoices):
     """A credit statement at a moment."""
 
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("state", "Open")
     OVERDUE = "overdue", _("Overdue")
     REPAID = "repaid", _("Repaid")
 

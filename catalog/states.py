@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from koogallery.kernel.states import Moves
 
@@ -145,7 +146,7 @@ PRODUCT_MOVES = Moves(
 class DemandState(TextChoices):
     """Where a demand of the demand board stands."""
 
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("state", "Open")
     ANSWERED = "answered", _("Answered")
 
 

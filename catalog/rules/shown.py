@@ -66,7 +66,7 @@ def price_parts(stored: Mapping[str, Any], currency: str) -> tuple[str, str, str
     per = price["per"]
     cycle = cycle_text(per[0]) if per[0] in ("month", "year") and per[0] == per[1] else told(per)
     return (
-        _("from") if price["from"] else "",
+        pgettext("price", "from") if price["from"] else "",
         unit_price_text(Decimal(price["amount"]), currency),
         per_text(unit=told(price["unit"]), per=cycle),
     )
