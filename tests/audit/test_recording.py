@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 from audit import partitions, recording
 from audit.models import Trace, TraceSeal
-from audit.operations import tracking
+from audit.operations import listing, tracking
 from koogallery import clock
 from koogallery.kernel import guard, policies
 from koogallery.kernel.calls import TraceType, system_call
@@ -131,3 +131,19 @@ def test_the_stored_row_hashes_as_it_was_written() -> None:
     from audit import signing
 
     assert TraceSeal.objects.get().seal == signing.seal(row.hash)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_read_on_its_own_is_recorded_without_waiting_and_leaves_the_setting_alone(buyer: Persona) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
+    listing.export(buyer.call(), format="csv", filters={})
+    assert Trace.objects.get().trace_name == "exportTraces"
+    assert TraceSeal.objects.count() == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+        with transaction.atomic():
+            listing.export(buyer.call(), format="csv", filters={})
+            cursor.execute("SHOW synchronous_commit")
+            assert cursor.fetchone() == ("on",)
