@@ -23,8 +23,11 @@ from koogallery.engine.postgres import EngineError
 
 ROOT = Path(__file__).resolve().parents[2]
 COLOURS = {"web": 36, "worker": 33, "beat": 35, "seller": 34, "engine": 32}
-LIVED_WELL = 30.0
+LIVED_WELL = 5.0
 """Seconds after which a child's earlier deaths are forgotten."""
+
+LONGEST_WAIT = 5.0
+"""Seconds at most before a child that keeps dying is started again."""
 
 
 def say(name: str, text: str) -> None:
@@ -81,7 +84,7 @@ class Child:
         if time.monotonic() - self.began > LIVED_WELL:
             self.deaths = 0
         self.deaths += 1
-        delay = min(30.0, 0.5 * 2 ** (self.deaths - 1))
+        delay = min(LONGEST_WAIT, 0.5 * 2 ** (self.deaths - 1))
         self.due = time.monotonic() + delay
         return delay
 

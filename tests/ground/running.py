@@ -33,7 +33,7 @@ class Run:
     def text(self) -> str:
         return self.output.read_text()
 
-    def wait(self, condition: Callable[[], object], *, seconds: float = 60.0) -> None:
+    def wait(self, condition: Callable[[], object], *, seconds: float = 150.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None, self.text()

@@ -59,7 +59,7 @@ class Browser:
         return place
 
     def _ask(self, method: str, path: str, form: dict[str, str]) -> tuple[int, str, str]:
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 90
         while True:
             try:
                 answer = self._once(method, path, form)
@@ -155,7 +155,7 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(buyer: Persona, sell
         thread.start()
     killed = 0
     while killed < KILLS and not stop.is_set():
-        time.sleep(chance.uniform(0.3, 3.0))
+        time.sleep(chance.uniform(0.3, 4.0))
         if alive := victims(run):
             os.kill(chance.choice(alive), signal.SIGKILL)
             killed += 1

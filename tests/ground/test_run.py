@@ -92,7 +92,7 @@ def test_a_child_that_keeps_dying_is_started_ever_later() -> None:
         assert one.process is not None
         one.process.wait()
         delays.append(one.bury())
-    assert delays == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert delays == [0.5, 1, 2, 4, 5, 5, 5, 5]
 
 
 def test_every_line_of_a_child_is_printed_under_its_name(capsys: pytest.CaptureFixture[str]) -> None:
