@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,16 +17,25 @@ from billing import queries as billing_queries
 from billing.models import Payment, Refund
 from billing.operations.checking import check_ledger
 from catalog.models import Product
+from koogallery import clock
 from koogallery.kernel import rehearsal
 from koogallery.kernel.calls import system_call
 from orders.example_seller import ExampleSeller
 from orders.models import InterfaceCall, Order, Resource
-from orders.states import OrderState
+from orders.states import CallState, OrderState
 from tests.factories import billing, orders
 from tests.orders.killed import AT
 from tests.personas import Persona
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait at most a minute."""
+    until = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def kill_at(environment: dict[str, str], *arguments: str, asked: ExampleSeller | None = None) -> None:
@@ -42,10 +52,7 @@ def kill_at(environment: dict[str, str], *arguments: str, asked: ExampleSeller |
             if asked is None:
                 assert process.stdout.readline() == "here\n"
             else:
-                until = time.monotonic() + 60
-                while not asked.calls and time.monotonic() < until:
-                    time.sleep(0.01)
-                assert asked.calls
+                wait_until(lambda: bool(asked.calls))
         finally:
             os.kill(process.pid, signal.SIGKILL)
 
@@ -125,3 +132,38 @@ def test_a_process_killed_while_paying_has_paid_once_or_not_at_all(
 
     assert_delivered_once(order, server)
     assert billing_queries.balance(buyer.account.pk).amount == Decimal(0)
+
+
+def test_a_celery_worker_is_hinted_after_payment_and_its_death_in_a_call_loses_nothing(
+    buyer: Persona, app: Product, server: ExampleSeller, process_environment: dict[str, str]
+) -> None:
+    server.fail("timeout", times=1)
+    order = orders.bought(buyer, app, funds=50, quantity="5", term="1-month")
+    command = [sys.executable, "-m", "celery", "-A", "koogallery", "worker", "--pool=threads", "-c", "2", "-l", "ERROR"]
+    with subprocess.Popen(command, env=process_environment, start_new_session=True) as worker:
+        try:
+            wait_until(lambda: bool(server.calls))
+        finally:
+            os.kill(worker.pid, signal.SIGKILL)
+    order.refresh_from_db()
+    assert order.state == OrderState.PROCESSING
+
+    now = clock.now()
+    rehearsal.walk(now + timedelta(minutes=5), start=now)
+
+    assert_delivered_once(order, server)
+
+
+def test_a_celery_worker_delivers_what_was_paid(
+    buyer: Persona, app: Product, server: ExampleSeller, process_environment: dict[str, str]
+) -> None:
+    order = orders.bought(buyer, app, funds=50, quantity="5", term="1-month")
+    command = [sys.executable, "-m", "celery", "-A", "koogallery", "worker", "--pool=threads", "-c", "2", "-l", "ERROR"]
+    with subprocess.Popen(command, env=process_environment, start_new_session=True) as worker:
+        try:
+            wait_until(lambda: InterfaceCall.objects.filter(activity="queryInstance", state=CallState.DONE).exists())
+        finally:
+            worker.terminate()
+            worker.wait(30)
+    assert_delivered_once(order, server)
+    assert Resource.objects.get().info_at is not None
