@@ -79,6 +79,11 @@ class OperationsSite(UnfoldAdminSite):
             signing_in.leave(pages.make_call(request, "operator"))
         return with_content_security(super().logout(request, extra_context))
 
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from koogallery.admin_site.views import passwords
+
+        return passwords.change(request)
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from koogallery.admin_site import dashboard
 

@@ -15,6 +15,7 @@ from koogallery.identity.models import User
 from koogallery.identity.states import OperatorRole
 from koogallery.kernel import policies
 from koogallery.kernel.models import OutboxMessage, PolicyChoice, SweepFailure
+from koogallery.kernel.operations import registry
 from tests.factories.identity import PASSWORD
 from tests.personas import Persona, make_operator
 
@@ -67,6 +68,17 @@ def test_every_list_opens_for_an_administrator(operator: Persona) -> None:
         assert operator.client.get(address, {"q": "x"}).status_code in (200, 302), address
         assert not model_admin.has_add_permission(_request(operator)), name
         assert not model_admin.has_delete_permission(_request(operator)), name
+
+
+def test_every_row_can_be_shown_and_none_of_its_fields_edited(operator: Persona) -> None:
+    request = _request(operator)
+    for model, model_admin in admin.site._registry.items():
+        row = model()
+        form = model_admin.get_form(request, row, change=True)
+        assert list(form.base_fields) == [], model
+        assert model_admin.get_fieldsets(request, row), model
+        for button in (*model_admin.operation_buttons, *model_admin.list_buttons):  # type: ignore[attr-defined]
+            assert button.name in registry, (model, button.name)
 
 
 def _request(persona: Persona) -> object:
@@ -211,3 +223,18 @@ def test_every_role_may_sign_in_choose_a_language_and_sign_out(role: OperatorRol
     assert client.post(reverse("admin:language"), {"language": "zh-hans"}).status_code == 302
     assert client.post(reverse("admin:logout")).status_code == 200
     assert Trace.objects.filter(trace_name="signOut", trace_rating="normal").count() == 1
+
+
+def test_an_operations_manager_changes_the_own_password_and_stays_signed_in(operator: Persona) -> None:
+    address = reverse("admin:password_change")
+    new = "a quite different phrase"
+    for posted, field in (
+        ({"present": "wrong", "new": new, "again": new}, "present"),
+        ({"present": PASSWORD, "new": "short", "again": "short"}, "new"),
+        ({"present": PASSWORD, "new": new, "again": "other"}, "again"),
+    ):
+        assert field in operator.client.post(address, posted).context["form"].errors
+    assert operator.client.post(address, {"present": PASSWORD, "new": new, "again": new}).status_code == 302
+    assert operator.client.get("/admin/").status_code == 200
+    assert User.objects.get(pk=operator.user.pk).check_password(new)
+    assert Trace.objects.filter(trace_name="changePassword", trace_rating="normal").count() == 1
