@@ -17,6 +17,6 @@ class AuditConfig(AppConfig):
         from audit.operations import digesting
         from koogallery.kernel import operations, sweeps
 
-        operations.ports.record = recording.record
+        operations.ports.record = recording.write
         sweeps.register(sweeps.Periodic(name="trace-partitions", work=partitions.keep, daily_at=time(0, 30)))
         sweeps.register(sweeps.Periodic(name="trace-digests", work=digesting.digest_due, every=timedelta(hours=1)))

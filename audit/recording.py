@@ -50,8 +50,16 @@ def is_recorded(entry: TraceEntry) -> bool:
     return entry.call.role in (Role.OPERATOR, Role.SYSTEM) or entry.operation.name in ALWAYS_RECORDED
 
 
+def write(entries: Sequence[TraceEntry]) -> None:
+    """Write the traces of one operation and of those inside it; fills `kernel.operations.ports.record`."""
+    if len(entries) == 1:
+        record(entries[0])
+    else:
+        record_many(entries)
+
+
 def record(entry: TraceEntry) -> None:
-    """Write one trace; fills `kernel.operations.ports.record`."""
+    """Write one trace."""
     if not is_recorded(entry):
         return
     trace = trace_of(entry, recorded=max(clock.now(), entry.call.at))

@@ -9,7 +9,8 @@
 The wrapper, in this order: who (role) → what (each target is fetched from its key within what the caller can know,
 else `Missing`) → may they (identity's authoriser) → once (idempotency key) → do → say (the trace, in the same
 transaction; a refusal or failure rolls back and is traced after). An operation called inside another joins its
-transaction and is traced with it as parent; permission was decided at the outermost.
+transaction and is traced with it as parent; permission was decided at the outermost, which also writes all traces with
+one statement. A refusal inside ends the whole: an operation does not catch what another refuses.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -101,10 +102,10 @@ class EmptyPort(RuntimeError):
 
 @dataclass
 class Ports:
-    """What upper floors fill at start-up: `authorise` raises `Refused`; `record` writes a trace."""
+    """What upper floors fill at start-up: `authorise` raises `Refused`; `record` writes traces with one statement."""
 
     authorise: Callable[[Call, Operation, Any], None] | None = None
-    record: Callable[[TraceEntry], None] | None = None
+    record: Callable[[Sequence[TraceEntry]], None] | None = None
 
     def check(self) -> None:
         """Raise `EmptyPort` unless both are filled."""
@@ -128,6 +129,8 @@ class _Running:
     project: str = ""
     response: dict[str, Any] = field(default_factory=dict)
     silent: bool = False
+    root: _Running | None = None
+    entries: list[TraceEntry] = field(default_factory=list)
 
 
 _running: ContextVar[_Running | None] = ContextVar("running_operation", default=None)
@@ -312,6 +315,7 @@ def _run(
         parent=outer.trace_id if outer else None,
         project=call.project,
     )
+    running.root = (outer.root if outer else None) or (None if spec.read else running)
     whole = _presented({key: MASK if key in secret else value for key, value in arguments.items()})
     request = _shortened(whole)
     token = _running.set(running)
@@ -320,7 +324,7 @@ def _run(
             _who(spec, call)
         if spec.read:
             return _perform(spec, function, call, arguments, targets, running, request, whole, outer)
-        with transaction.atomic(), guard.opened(spec.name):
+        with transaction.atomic(savepoint=outer is None), guard.opened(spec.name):
             return _perform(spec, function, call, arguments, targets, running, request, whole, outer)
     except Missing:
         raise
@@ -383,38 +387,44 @@ def _perform(
 
 
 def _say(running: _Running, request: dict[str, Any], *, rating: Rating, code: str, message: str) -> None:
-    if running.silent:
-        return
     if ports.record is None:
         raise EmptyPort("audit did not fill `record`.")
+    if running.silent:
+        if running.entries:
+            ports.record(running.entries)
+        return
     resource_id, resource_name = running.resource_id, running.resource_name
     if running.resource is not None and not resource_id:
         resource_id, resource_name = _reference(running.resource)
     account_id = running.account_id or running.call.account_id
     if running.call.role in (Role.OPERATOR, Role.SYSTEM) and running.resource is not None and not running.account_id:
         account_id = getattr(running.resource, "account_id", None) or account_id
-    ports.record(
-        TraceEntry(
-            operation=running.operation,
-            call=running.call,
-            trace_id=running.trace_id,
-            rating=rating,
-            code=code,
-            message=message,
-            request=request,
-            response=running.response,
-            resource_id=resource_id[:128],
-            resource_name=resource_name[:255],
-            account_id=account_id,
-            project=running.project or getattr(running.resource, "project_code", ""),
-            parent=running.parent,
-        )
+    entry = TraceEntry(
+        operation=running.operation,
+        call=running.call,
+        trace_id=running.trace_id,
+        rating=rating,
+        code=code,
+        message=message,
+        request=request,
+        response=running.response,
+        resource_id=resource_id[:128],
+        resource_name=resource_name[:255],
+        account_id=account_id,
+        project=running.project or getattr(running.resource, "project_code", ""),
+        parent=running.parent,
     )
+    if rating is Rating.NORMAL and running.root not in (None, running):
+        running.root.entries.append(entry)  # type: ignore[union-attr]
+    else:
+        ports.record([entry, *running.entries])
+        running.entries = []
 
 
 def _say_failure(running: _Running, request: dict[str, Any], *, code: str, message: str, rating: Rating) -> None:
     running.silent = False
     running.response = {}
+    running.entries = []
     try:
         with transaction.atomic():
             _say(running, request, rating=rating, code=code, message=message)

@@ -48,7 +48,7 @@ def test_the_steps_come_in_order(buyer: Persona, monkeypatch: pytest.MonkeyPatch
     steps: list[str] = []
     authorise, record = ports.authorise, ports.record
     monkeypatch.setattr(ports, "authorise", lambda *given: (steps.append("may they"), authorise(*given)))
-    monkeypatch.setattr(ports, "record", lambda entry: (steps.append("say"), record(entry)))
+    monkeypatch.setattr(ports, "record", lambda entries: (steps.append("say"), record(entries)))
 
     row = choose_row()
 
@@ -98,13 +98,13 @@ def test_what_the_caller_cannot_know_is_missing_before_anyone_asks_for_permissio
 def test_a_refusal_rolls_back_and_is_told_afterwards(buyer: Persona) -> None:
     def act_and_refuse(call: Call) -> None:
         choose(call)
-        raise Refused("conflict")
+        raise Refused("invalid_input")
 
     with declared(act_and_refuse) as act, pytest.raises(Refused):
         act(buyer.call())
     assert packs() == []
     told = Trace.objects.get()
-    assert (told.trace_rating, told.code, told.account_id) == ("warning", "conflict", buyer.account.pk)
+    assert (told.trace_rating, told.code, told.account_id) == ("warning", "invalid_input", buyer.account.pk)
 
 
 def test_a_fault_rolls_back_and_is_told_without_its_text(buyer: Persona) -> None:
@@ -126,7 +126,7 @@ def test_an_operation_inside_another_joins_it_and_names_its_parent(buyer: Person
     def outer(call: Call, *, fail: bool) -> PolicyChoice:
         made = inside(call)
         if fail:
-            raise Refused("conflict")
+            raise Refused("invalid_input")
         return made
 
     with declared(inner, "testInner", roles={Role.SYSTEM}) as inside, declared(outer) as act:

@@ -136,19 +136,19 @@ def test_a_row_whose_next_deadline_has_passed_too_acts_again(table: str) -> None
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_share_the_rows_and_none_acts_twice(table: str) -> None:
     rows = add(*range(200))
-    started = threading.Barrier(2)
-
-    def slow(ids: list[int], upto: datetime) -> None:
-        act(ids, upto)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(0.01)")
-
+    both_hold_a_chunk = threading.Barrier(2)
     counts: list[int] = []
 
     def work() -> None:
-        started.wait()
+        waited: list[int] = []
+
+        def act_together(ids: list[int], upto: datetime) -> None:
+            if not waited:
+                waited.append(both_hold_a_chunk.wait(timeout=60))
+            act(ids, upto)
+
         try:
-            counts.append(sweep_of(table, act=slow, chunk=10).run(AT + timedelta(days=1)))
+            counts.append(sweep_of(table, act=act_together, chunk=10).run(AT + timedelta(days=1)))
         finally:
             connections.close_all()
 

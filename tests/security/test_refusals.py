@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from django.contrib import admin
@@ -50,10 +50,11 @@ def done(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[TraceEntry]]:
     entries: list[TraceEntry] = []
     record = operations.ports.record
 
-    def recording(entry: TraceEntry) -> None:
-        if entry.rating is Rating.NORMAL and not entry.operation.action.startswith("iam:self:"):
-            entries.append(entry)
-        record(entry)
+    def recording(said: Sequence[TraceEntry]) -> None:
+        for entry in said:
+            if entry.rating is Rating.NORMAL and not entry.operation.action.startswith("iam:self:"):
+                entries.append(entry)
+        record(said)
 
     monkeypatch.setattr(operations.ports, "record", recording)
     yield entries
