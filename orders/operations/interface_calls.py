@@ -63,27 +63,26 @@ def enqueue(
 ) -> InterfaceCall:
     """Write a call with the running transaction and hint a worker; a call with the same key is written once."""
     schedule = schedule_of(activity, test=test)
-    written, created = InterfaceCall.objects.get_or_create(
+    written = InterfaceCall(
+        number=ids.public_id(),
         key=key,
-        defaults={
-            "number": ids.public_id(),
-            "activity": activity.value,
-            "version": product.interface_version,
-            "seller": product.seller,
-            "product": product,
-            "order": order,
-            "line": line,
-            "resource": resource,
-            "parameters": {name: value for name, value in parameters.items() if value != ""},
-            "test": test,
-            "created_at": call.at,
-            "first_try_at": call.at,
-            "next_try_at": call.at,
-            "deadline_at": call.at + schedule.window,
-        },
+        activity=activity.value,
+        version=product.interface_version,
+        seller=product.seller,
+        product=product,
+        order=order,
+        line=line,
+        resource=resource,
+        parameters={name: value for name, value in parameters.items() if value != ""},
+        test=test,
+        created_at=call.at,
+        first_try_at=call.at,
+        next_try_at=call.at,
+        deadline_at=call.at + schedule.window,
     )
-    if created:
-        nudge()
+    # A conflict changes nothing, but answers the id of the call that is there.
+    InterfaceCall.objects.bulk_create([written], update_conflicts=True, unique_fields=["key"], update_fields=["key"])
+    nudge()
     return written
 
 

@@ -126,7 +126,7 @@ def test_details_and_overview_stay_within_eight_queries(rich: Persona) -> None:
     assert queries(rich, "/console/") <= 8
 
 
-def test_placing_and_paying_an_order_stay_within_27_statements(rich: Persona) -> None:
+def test_placing_and_paying_an_order_stay_within_25_statements(rich: Persona) -> None:
     product = catalog.saas_product()
     signed = orders.quote(rich, product)
     calls = [rich.call(key=pages.new_key()) for _ in range(2)]
@@ -134,7 +134,7 @@ def test_placing_and_paying_an_order_stay_within_27_statements(rich: Persona) ->
         order = placing.place_order(calls[0], product=product.code, quote=signed, agreed=("terms",))
         paying.pay_order(calls[1], order=order.number, method="balance")
     statements = [query["sql"] for query in caught.captured_queries]
-    assert len([sql for sql in statements if "SAVEPOINT" not in sql]) <= 27
+    assert len([sql for sql in statements if "SAVEPOINT" not in sql]) <= 25
 
 
 # The seller's side
