@@ -14,6 +14,7 @@ from django.test import Client
 from audit.models import Trace
 from catalog.models import Product
 from koogallery import clock
+from koogallery.identity.models import ContactConsent, User
 from koogallery.kernel import guard, pages
 from koogallery.kernel.calls import Role
 from orders.example_seller import ExampleSeller
@@ -105,8 +106,6 @@ def test_a_seller_learns_the_details_of_its_order(buyer: Persona, app: Product) 
 def test_contact_data_is_in_the_answer_only_with_consent_and_masked_after_its_withdrawal(
     buyer: Persona, server: ExampleSeller
 ) -> None:
-    from koogallery.identity.models import ContactConsent
-
     product = catalog.saas_product(interface_url=server.url, interface_key=server.key, contact_data="email")
     order = orders.bought(buyer, product, at=AT, quantity="1", term="1-month", consent=True)
     first = query(product, orderId=order.number).json()["orderInfo"]["buyerInfo"]
@@ -157,8 +156,6 @@ def test_a_parameter_that_is_missing_or_wrong_is_named_so(buyer: Persona, app: P
 @pytest.mark.parametrize("number", MOCK_ORDERS)
 def test_the_orders_of_a_debug_are_answered_to_debugged_products(app: Product, number: str) -> None:
     assert query(app, orderId=number).status_code == 401
-    from koogallery.identity.models import User
-
     seller = Persona(User.objects.get(account=app.seller.account), Role.SELLER)
     debugging.debug(
         seller.call(key=pages.new_key()), product=app.code, activity="queryInstance", parameters={"instanceId": "i"}

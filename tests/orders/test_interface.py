@@ -22,7 +22,7 @@ from koogallery.kernel.reasons import Missing, Refused
 from koogallery.notifications.models import Message
 from orders.example_seller import ExampleSeller
 from orders.models import InterfaceAttempt, InterfaceCall, Order, Resource
-from orders.operations import debugging, interface_calls, provisioning
+from orders.operations import debugging, interface_calls, provisioning, resources
 from orders.rules.trying import CREATION, INFORMATION, LATER, schedule_of
 from orders.states import CallState, OrderState
 from tests.factories import catalog, orders
@@ -156,8 +156,6 @@ def test_a_release_that_fails_for_an_hour_is_parked_and_can_be_replayed(
 ) -> None:
     orders.bought(buyer, app, at=AT, quantity="1", term="1-month")
     rehearsal.walk(AT + timedelta(minutes=1), start=AT)
-    from orders.operations import resources
-
     server.fail("500")
     resource = Resource.objects.get()
     at = AT + timedelta(minutes=5)

@@ -11,6 +11,7 @@ from django.core import mail
 from pytest_django import DjangoAssertNumQueries
 
 from audit.models import Trace
+from billing.models import Refund
 from catalog.models import Product
 from koogallery import clock
 from koogallery.kernel import guard, pages, rehearsal
@@ -190,8 +191,6 @@ def test_disabling_closes_at_once_releases_the_instance_and_refunds_nothing(
     assert server.instances[resource.instance_id].status == "RELEASED"
     sent = server.calls_of("releaseInstance")[0].params
     assert (sent["instanceId"], sent["orderId"]) == (resource.instance_id, resource.order_number)
-    from billing.models import Refund
-
     assert not Refund.objects.exists()
     assert resource.password not in show(buyer, resource.get_absolute_url())
     with pytest.raises(Refused) as refused:
