@@ -45,7 +45,11 @@ def home(request: HttpRequest) -> HttpResponse:
     """Search, categories, Popular Applications, new releases, what buyers get."""
     own = currency(request)
     context = {
-        "page": {"title": "KooGallery", "console": "storefront", "breadcrumbs": []},
+        "page": {
+            "title": _("Software and services for your cloud, delivered under your eyes"),
+            "console": "storefront",
+            "breadcrumbs": [],
+        },
         "shelves": storefront.shelves(),
         "popular": [product_card_html(card) for card in storefront.popular(currency=own)],
         "newest": [product_card_html(card) for card in storefront.newest(currency=own)],

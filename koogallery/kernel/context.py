@@ -118,6 +118,11 @@ class Frame:
         """The address to come back to after a change of preferences."""
         return self._request.get_full_path()
 
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """The fields of the address; a template that asks `request.GET` itself would take `?items=` for its method."""
+        return [(name, value) for name, value in self._request.GET.items() if name != "confirm"]
+
 
 def address_of(name: str) -> str:
     """The address of a named page, or nothing when the page does not exist."""

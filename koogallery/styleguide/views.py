@@ -59,7 +59,11 @@ def secret(request: HttpRequest) -> HttpResponse:
 def storefront(request: HttpRequest) -> HttpResponse:
     """The storefront's frame with tiles, cards and a price box."""
     context = {
-        "page": {"title": "Storefront", "console": "storefront", "breadcrumbs": []},
+        "page": {
+            "title": "Software and services for your cloud, delivered under your eyes",
+            "console": "storefront",
+            "breadcrumbs": [],
+        },
         "cards": samples.CARDS,
         "explanation": samples.SampleExplanation(),
         "amount": samples.usd("1200"),
