@@ -16,9 +16,9 @@ class ProductSearch(models.Model):
     """The prepared text of a product on sale, as `catalog.rules.words` normalises it.
 
     `document` is matched by trigrams, `tokens` by whole words and Chinese pairs, `frequent` is a mask of the profile's
-    frequent words. `facets` are its keys; `categories`, `method`, `modes`, `supervised`, `trial` say the same in
-    columns that PostgreSQL keeps statistics of. `price_key` is its lowest price in ten-thousandths of the site's
-    currency. `card` is what lists show.
+    frequent words that stand in it. `facets` are its keys; `categories`, `method`, `modes`, `supervised`, `trial` say
+    the same in columns that PostgreSQL keeps statistics of. `price_key` is its lowest price in ten-thousandths of the
+    site's currency. `card` is what lists show.
     """
 
     product_id = models.BigIntegerField(primary_key=True)

@@ -14,7 +14,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils.text import Truncator
 from psycopg.types.json import Jsonb
 
 from catalog.models import Attribute, Product, SearchProfile, Sku, Specification
@@ -244,7 +243,7 @@ def _card(product: Any, offers: list[_Offer]) -> dict[str, Any]:
         "code": product.code,
         "slug": product.slug,
         "name": [product.name, product.name_zh],
-        "line": [Truncator(product.summary).chars(160), Truncator(product.summary_zh).chars(90)],
+        "line": [_shortened(product.summary, 160), _shortened(product.summary_zh, 90)],
         "seller": [product.seller.name, product.seller.name_zh],
         "method": product.delivery_method,
         "supervised": product.supervised,
@@ -254,15 +253,21 @@ def _card(product: Any, offers: list[_Offer]) -> dict[str, Any]:
     }
 
 
-def _masks(frequent: Sequence[str]) -> dict[str, int]:
-    return {word: 1 << bit for bit, word in enumerate(frequent[:MASK_BITS])}
+def _shortened(text: str, most: int) -> str:
+    """The text, or its beginning with an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
-def mask_of(tokens: Iterable[str], masks: dict[str, int]) -> int:
-    """Which frequent words are among the tokens, as bits."""
+def _masks(frequent: Sequence[str]) -> list[tuple[str, int]]:
+    return [(words.pattern_of(word), 1 << bit) for bit, word in enumerate(frequent[:MASK_BITS])]
+
+
+def mask_of(document: str, masks: Iterable[tuple[str, int]]) -> int:
+    """Which frequent words the document has, as bits; also as parts of longer words."""
     mask = 0
-    for token in tokens:
-        mask |= masks.get(token, 0)
+    for pattern, bit in masks:
+        if pattern in document:
+            mask |= bit
     return mask
 
 
@@ -272,7 +277,7 @@ def _clear(product_ids: Sequence[int]) -> None:
         cursor.execute("DELETE FROM catalog_productsearch WHERE product_id = ANY(%s)", [list(product_ids)])
 
 
-def _write(found: Sequence[Prepared], masks: dict[str, int]) -> None:
+def _write(found: Sequence[Prepared], masks: list[tuple[str, int]]) -> None:
     """Write search and facet rows with one COPY each; the token list becomes a text search vector in between."""
     if not found:
         return
@@ -293,15 +298,15 @@ def _write(found: Sequence[Prepared], masks: dict[str, int]) -> None:
         cursor.execute("DROP TABLE prepared")
         with cursor.copy(f"COPY catalog_productfacet ({', '.join(FACET_COLUMNS)}) FROM STDIN") as copy:
             for each in found:
-                frequent = mask_of(each.tokens, masks)
+                frequent = mask_of(each.document, masks)
                 for key in each.facets:
                     copy.write_row((each.product.pk, each.product.seller_id, frequent, each.price_key, key))
 
 
-def _search_row(each: Prepared, masks: dict[str, int]) -> tuple[Any, ...]:
+def _search_row(each: Prepared, masks: list[tuple[str, int]]) -> tuple[Any, ...]:
     product = each.product
     return (
-        product.pk, each.name, each.name_zh, each.document, each.tokens, mask_of(each.tokens, masks), each.facets,
+        product.pk, each.name, each.name_zh, each.document, each.tokens, mask_of(each.document, masks), each.facets,
         each.categories, facets.METHODS.index(product.delivery_method), each.modes, product.supervised,
         bool(product.trial_days), product.seller_id, product.popularity, product.released_at, each.price_key,
         Jsonb(each.card),

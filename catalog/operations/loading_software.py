@@ -26,6 +26,10 @@ METHODS = ("saas",) * 8 + ("license",) * 3 + ("image",) * 4 + ("api",) * 3 + ("p
 SUPERVISED = {"license", "professional_service"}
 HOUSES = ("Aster", "Beacon", "Cinder", "Delta", "Ember", "Fjord", "Grove", "Haven", "Indigo", "Juniper")
 TRADES = ("Systems", "Software", "Cloud", "Works")
+EDITIONS = (
+    ("Basic", "基础版"), ("Starter", "入门版"), ("Team", "团队版"), ("Business", "商业版"), ("Plus", "增强版"),
+    ("Core", "核心版"), ("Studio", "工作室版"), ("Cluster", "集群版"), ("Single", "单机版"), ("Site", "站点版"),
+)  # fmt: skip
 PRICES = tuple(Decimal(each) for each in ("5", "9.90", "15", "25", "40", "60", "99", "150", "240", "480", "960"))
 
 
@@ -131,7 +135,8 @@ class _Made:
         }
         self.product = tuple(fixed.get(column, "") for column in PRODUCT)
         self.shelf = (product, chance.choice(shelves))
-        self.specification = (specification, product, "standard", "Standard", "标准版", "", "", 0, True)
+        name_en, name_zh = chance.choice(EDITIONS)
+        self.specification = (specification, product, "standard", name_en, name_zh, "", "", 0, True)
         self.sku = (sku, product, specification, "standard", "{}", 0, True)
         lengths = [1, 2, 3] if unit == "year" else [1, 3, 6] if unit == "month" else []
         usage = ("hour", "hours", "小时") if mode == "ON_DEMAND" else ("", "", "")

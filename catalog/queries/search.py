@@ -16,7 +16,8 @@ from typing import Any
 
 from django.db import connection
 
-from catalog.models import Category, SearchProfile
+from catalog.models import Category
+from catalog.queries.matching import Match, PerVersion, Wide, correct, match_of, wide_conditions
 from catalog.rules import facets, words
 from catalog.rules.facets import Counts, Selection, Tree
 from koogallery.kernel import pagecache
@@ -24,7 +25,6 @@ from koogallery.kernel import pagecache
 PER_PAGE = 20
 RANKED_AT_MOST = 500
 BROWSED_AT_MOST = 10_000
-CANDIDATES = 64
 
 ORDERS = {
     "relevance": "",
@@ -49,21 +49,6 @@ class Found:
     @property
     def total(self) -> int:
         return self.counts.total
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """Conditions on `catalog_productsearch` for the words of a query."""
-
-    query: str
-    conditions: tuple[str, ...] = ()
-    params: tuple[Any, ...] = ()
-    mask: int = 0
-
-    @property
-    def is_selective(self) -> bool:
-        """Whether an index narrows it down; else only frequent words are asked for, or nothing."""
-        return bool(self.conditions)
 
 
 def find(*, query: str = "", selection: Selection, sort: str = "", page: int = 1, per_page: int = PER_PAGE) -> Found:
@@ -96,90 +81,25 @@ def _groups_are_empty(asked: str, selection: Selection) -> bool:
 
 
 def _find(asked: str, selection: Selection, sort: str, page: int, per_page: int) -> Found:
-    match = _match(asked)
+    match = match_of(asked)
     most = RANKED_AT_MOST if asked else BROWSED_AT_MOST
     page = max(1, min(page, most // per_page))
     if match.is_selective:
         groups, sellers, cards = _selective(match, selection, sort, page, per_page)
     else:
-        groups, sellers = _grouped(match.mask, selection)
+        groups, sellers = _grouped(match, selection)
         cards = _walked(match, selection, sort, page, per_page)
     counts = facets.count(groups, selection=selection, tree=category_tree()).with_sellers(dict(sellers))
     shown = min(counts.total, most)
     return Found(cards=cards, counts=counts, page=page, pages=max(1, -(-shown // per_page)), sort=sort)
 
 
-# What words mean
-
-
-def _match(asked: str) -> _Match:
-    profile = frequent()
-    conditions: list[str] = []
-    params: list[Any] = []
-    mask = 0
-    for word in asked.split():
-        if words.is_chinese(word[0]):
-            conditions.append("tokens @@ %s::tsquery")
-            params.append(" & ".join(f"'{pair}'" for pair in words.bigrams(word)))
-        elif word in profile.masks:
-            mask |= profile.masks[word]
-        elif len(word) < 3:
-            conditions.append("tokens @@ %s::tsquery")
-            params.append(f"'{word}'" if len(word) < 2 else f"'{word}':*")
-        elif all(run in profile.trigrams for run in words.trigrams(word)):
-            conditions.append("tokens @@ %s::tsquery")
-            params.append(f"'{word}':*")
-        else:
-            conditions.append("document LIKE %s")
-            params.append(f"%{word}%")
-    return _Match(query=asked, conditions=tuple(conditions), params=tuple(params), mask=mask)
-
-
-@dataclass(frozen=True, slots=True)
-class _Frequent:
-    masks: dict[str, int]
-    trigrams: frozenset[str]
-
-
-class _PerVersion:
-    """A value that holds as long as nothing shown has changed; asked for each time while Redis is away."""
-
-    def __init__(self, make: Any) -> None:
-        self._make = make
-        self._kept: tuple[int, Any] | None = None
-
-    def __call__(self) -> Any:
-        version = pagecache.version()
-        if self._kept is not None and version is not None and self._kept[0] == version:
-            return self._kept[1]
-        value = self._make()
-        if version is not None:
-            self._kept = (version, value)
-        return value
-
-
-def _read_frequent() -> _Frequent:
-    profile = SearchProfile.objects.filter(pk=1).first()
-    if profile is None:
-        return _Frequent({}, frozenset())
-    return _Frequent(
-        {word: 1 << bit for bit, word in enumerate(profile.frequent_words)}, frozenset(profile.frequent_trigrams)
-    )
+_categories = PerVersion(lambda: _read_categories())
 
 
 def _read_categories() -> tuple[list[Category], Tree]:
     found = list(Category.objects.all())
     return found, Tree({each.pk: each.parent_id for each in found})
-
-
-_frequent = _PerVersion(_read_frequent)
-_categories = _PerVersion(_read_categories)
-
-
-def frequent() -> _Frequent:
-    """The words and runs of three letters that too many products have."""
-    found: _Frequent = _frequent()
-    return found
 
 
 def categories() -> list[Category]:
@@ -279,13 +199,13 @@ def _split(rows: Sequence[Sequence[Any]]) -> tuple[list[tuple[int, int]], list[t
 
 
 def _selective(
-    match: _Match, selection: Selection, sort: str, page: int, per_page: int
+    match: Match, selection: Selection, sort: str, page: int, per_page: int
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]], list[dict[str, Any]]]:
     """One statement: the matches once, their facets, and the page of the best of them."""
     where, params = list(match.conditions), list(match.params)
-    if match.mask:
-        where.append("frequent & %s = %s")
-        params += [match.mask, match.mask]
+    for wide in match.wide:
+        where.append("position(%s in document) > 0")
+        params.append(wide.pattern)
     columns, column_params = _group_columns(selection)
     filters, filter_params = _filters(selection)
     score, score_params = _score(match.query)
@@ -374,32 +294,34 @@ class _Kept:
 _kept_groups = _Kept(256)
 
 
-def _grouped(mask: int, selection: Selection) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _grouped(match: Match, selection: Selection) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Facets of frequent words, or of everything, from the narrow table; kept until something shown changes."""
     found: tuple[list[tuple[int, int]], list[tuple[int, int]]] = _kept_groups.get(
-        (mask, selection), functools.partial(_count_groups, mask, selection)
+        (match.wide, selection), functools.partial(_count_groups, match.wide, selection)
     )
     return found
 
 
-def _count_groups(mask: int, selection: Selection) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _count_groups(wide: tuple[Wide, ...], selection: Selection) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     columns, params = _group_columns(selection)
-    where = "WHERE frequent & %s = %s" if mask else ""
+    conditions, wide_params = wide_conditions(wide)
+    params += wide_params
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT key, seller_id, {columns} FROM catalog_productfacet {where} "  # noqa: S608
             "GROUP BY GROUPING SETS ((key), (seller_id))",
-            [*params, *([mask, mask] if mask else [])],
+            params,
         )
         return _split(cursor.fetchall())
 
 
-def _walked(match: _Match, selection: Selection, sort: str, page: int, per_page: int) -> list[dict[str, Any]]:
+def _walked(match: Match, selection: Selection, sort: str, page: int, per_page: int) -> list[dict[str, Any]]:
     """A page of what frequent words (or none) leave, by walking the index of its order."""
     conditions, params = _filters(selection)
-    if match.mask:
-        conditions.append("tokens @@ %s::tsquery")
-        params.append(" & ".join(f"'{word}'" for word in match.query.split()))
+    asked, wide_params = wide_conditions(match.wide)
+    conditions += asked
+    params += wide_params
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     offset = (page - 1) * per_page
     with connection.cursor() as cursor:
@@ -435,50 +357,18 @@ def _walked(match: _Match, selection: Selection, sort: str, page: int, per_page:
 # Typos and suggestions
 
 
-def correct(asked: str) -> str:
-    """The query with each unknown word replaced by the nearest known one; empty when nothing can be corrected."""
-    changed, corrected = False, []
-    for word in asked.split():
-        near = None if words.is_chinese(word[0]) else _nearest(word)
-        changed = changed or near is not None
-        corrected.append(near or word)
-    return " ".join(corrected) if changed else ""
-
-
-def _nearest(word: str) -> str | None:
-    if not words.typos_allowed(word):
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM catalog_vocabulary WHERE word = %s", [word])
-        if cursor.fetchone():
-            return None
-        cursor.execute(
-            "SELECT word, products FROM catalog_vocabulary WHERE word = ANY(%s)", [sorted(words.one_typo_away(word))]
-        )
-        if near := words.closest(word, cursor.fetchall()):
-            return near
-        if words.typos_allowed(word) < 2:
-            return None
-        cursor.execute(
-            "SELECT word, products FROM catalog_vocabulary WHERE word %% %s AND length(word) BETWEEN %s AND %s "
-            "ORDER BY similarity(word, %s) DESC, products DESC LIMIT %s",
-            [word, len(word) - 2, len(word) + 2, word, CANDIDATES],
-        )
-        return words.closest(word, cursor.fetchall())
-
-
 def suggestions(query: str, *, most: int = 8) -> list[dict[str, Any]]:
     """The cards of products whose name has the words of the query, names that begin so first."""
     asked = " ".join(words.words_of(query)[: words.MOST_WORDS])
     if not asked or (len(asked) < 2 and not words.is_chinese(asked[0])):
         return []
-    match = _match(asked)
+    match = match_of(asked)
     every = [f"%{word}%" for word in asked.split()]
     english = " AND ".join("name LIKE %s" for _ in every)
     chinese = " AND ".join("name_zh LIKE %s" for _ in every)
     columns = "product_id, name, popularity, card"
     own, own_params = ("", [])
-    if match.is_selective and not match.mask:
+    if match.is_selective and not match.wide:
         own = f"""
             UNION (SELECT {columns} FROM (
                 SELECT {columns}, name_zh FROM catalog_productsearch WHERE {" AND ".join(match.conditions)} LIMIT 2000

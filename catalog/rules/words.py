@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
 LONGEST_WORD = 40
 MOST_WORDS = 8
+NOT_WORDS = re.compile(r"[^a-z0-9]+")
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -23,6 +25,8 @@ def is_chinese(letter: str) -> bool:
 
 def normalised(text: str) -> str:
     """The text without case, accents and punctuation; one blank between words and around Chinese runs."""
+    if text.isascii():
+        return NOT_WORDS.sub(" ", text.lower()).strip()
     parts: list[str] = []
     before = ""
     for letter in unicodedata.normalize("NFKD", text.replace("ß", "ss")).casefold():
@@ -57,6 +61,13 @@ def tokens_of(document: str) -> list[str]:
         else:
             found[word[:LONGEST_WORD]] = None
     return list(found)
+
+
+def pattern_of(word: str) -> str:
+    """What stands in a normalised document for a word: a part of words from three letters on, of two a beginning."""
+    if is_chinese(word[0]) or len(word) > 2:
+        return word
+    return f" {word} " if len(word) == 1 else f" {word}"
 
 
 def trigrams(word: str) -> list[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from catalog.models import Product, ProductSearch, SearchProfile, Vocabulary
 from catalog.operations import indexing
-from catalog.queries import search
+from catalog.queries import matching, search
 from catalog.rules.facets import Selection
 from koogallery.kernel import guard, pagecache
 from tests.factories import catalog as make
@@ -131,8 +131,29 @@ def test_frequent_words_take_the_mask_and_find_the_same(monkeypatch):
     indexing.rebuild()
     pagecache.bump_now()
     assert "common" in SearchProfile.objects.get().frequent_words
-    assert not search._match("common").is_selective
+    assert not matching.match_of("common").is_selective
     assert (names("common"), search.find(query="common item", selection=Selection()).total) == plain
+
+
+def test_parts_of_frequent_words_and_rare_words_with_them_are_found_alike(monkeypatch):
+    for index in range(6):
+        product(f"Item {index}", summary="database")
+    product("Datagent", summary="rare")
+    product("Update desk", summary="rare")
+    monkeypatch.setattr(indexing, "FREQUENT_AT_LEAST", 4)
+    indexing.rebuild()
+    pagecache.bump_now()
+    for query, count in (
+        ("dat", 8),
+        ("data", 7),
+        ("database", 6),
+        ("update", 1),
+        ("tab", 6),
+        ("data rare", 1),
+        ("da", 7),
+    ):
+        found = search.find(query=query, selection=Selection())
+        assert (found.total, len(found.cards)) == (count, count), query
 
 
 def test_pages_follow_each_other_without_gaps():
