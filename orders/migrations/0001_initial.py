@@ -575,7 +575,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("number", models.PositiveSmallIntegerField(verbose_name="try")),
                 ("at", models.DateTimeField(verbose_name="time")),
-                ("request_url", models.CharField(max_length=1000, verbose_name="address")),
+                ("request_url", models.TextField(blank=True, verbose_name="address")),
                 ("request_body", models.TextField(blank=True, verbose_name="request")),
                 ("http_status", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="HTTP status")),
                 ("response_body", models.TextField(blank=True, verbose_name="response")),

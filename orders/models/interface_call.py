@@ -106,7 +106,7 @@ class InterfaceAttempt(GuardedModel):
     call = models.ForeignKey(InterfaceCall, models.PROTECT, related_name="attempts", verbose_name=_("call"))
     number = models.PositiveSmallIntegerField(_("try"))
     at = models.DateTimeField(_("time"))
-    request_url = models.CharField(_("address"), max_length=1000)
+    request_url = models.TextField(_("address"), blank=True)
     request_body = models.TextField(_("request"), blank=True)
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
     response_body = models.TextField(_("response"), blank=True)

@@ -34,7 +34,7 @@ from orders.queries.interface import call_locked, sellers_call_locked
 from orders.rules.trying import LATER, schedule_of
 from orders.saas import codes
 from orders.saas.activities import Activity, InterfaceVersion, InvalidCall, SellerRequest, build_request
-from orders.saas.answers import CallResult, failed
+from orders.saas.answers import ApplicationInfo, CallResult, failed
 from orders.saas.codes import CallError, CallStatus
 from orders.saas.transport import call_seller
 from orders.states import CALL_MOVES, CallState, OrderState
@@ -279,8 +279,14 @@ def _is_answered(interface_call: InterfaceCall, result: CallResult) -> bool:
     if interface_call.activity == Activity.NEW_INSTANCE:
         return bool(result.instance_id)
     if interface_call.activity == Activity.QUERY_INSTANCE:
-        return any(info.application is not None for info in result.instances)
+        return _application(interface_call, result) is not None
     return True
+
+
+def _application(interface_call: InterfaceCall, result: CallResult) -> ApplicationInfo | None:
+    """What a query told about the very instance of the call's resource."""
+    wanted = interface_call.resource.instance_id if interface_call.resource is not None else ""
+    return next((info.application for info in result.instances if info.instance_id == wanted), None)
 
 
 def _end(interface_call: InterfaceCall, state: CallState, *, at: datetime) -> None:
@@ -309,10 +315,9 @@ def _succeeded(call: Call, interface_call: InterfaceCall, result: CallResult) ->
         else:
             provisioning.instance_created(call, order=order, line=line, instance_id=result.instance_id)
     elif interface_call.activity == Activity.QUERY_INSTANCE and interface_call.resource is not None:
-        for info in result.instances:
-            if info.application is not None:
-                resources.keep_information(call, resource=interface_call.resource.number, application=info.application)
-                break
+        application = _application(interface_call, result)
+        assert application is not None  # `_is_answered` has seen it
+        resources.keep_information(call, resource=interface_call.resource.number, application=application)
 
 
 def _is_closed(interface_call: InterfaceCall) -> bool:

@@ -322,3 +322,29 @@ def test_an_account_is_never_another_ones(buyer: Persona, stranger: Persona) -> 
     orders.bought(buyer, catalog.content_product(), at=AT)
     assert Account.objects.get(pk=Resource.objects.get().account_id) == buyer.account
     assert stranger.client.get(Resource.objects.get().get_absolute_url()).status_code == 404
+
+
+def test_information_about_another_instance_is_not_taken(
+    buyer: Persona, app: Product, server: ExampleSeller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = server._info
+    monkeypatch.setattr(server, "_info", lambda version, each: told(version, each) | {"instanceId": "ins-other"})
+    orders.bought(buyer, app, at=AT, quantity="1", term="1-month")
+    advance(minutes=2)
+    resource = Resource.objects.get()
+    assert resource.awaits_information and resource.password == ""
+    monkeypatch.undo()
+    advance(minutes=5)
+    resource.refresh_from_db()
+    assert not resource.awaits_information
+
+
+def test_an_address_of_any_length_can_be_kept(buyer: Persona, server: ExampleSeller) -> None:
+    with guard.opened("test"):
+        Account.objects.filter(pk=buyer.account.pk).update(name="很长的公司名称" * 9)
+    old = catalog.saas_product(
+        interface_version="1", interface_url=f"{server.version_1_url}?x={'y' * 440}", interface_key=server.key
+    )
+    orders.bought(buyer, old, at=AT, quantity="1", term="1-month")
+    interface_calls.run_due(AT)
+    assert len(the_call("newInstance").attempts.get().request_url) > 1000
