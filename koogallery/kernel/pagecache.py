@@ -1,7 +1,8 @@
 """Whole pages for visitors who are not signed in, kept in each process and dropped by a version in Redis.
 
 Apps declare which addresses may be kept (`declare`), and say on commit that something they show has changed (`bump`).
-Every process asks Redis for the version at most four times a second; without Redis nothing is kept.
+Every process asks Redis for the version at most four times a second; without Redis nothing is kept. No request waits
+for another's question, so that a Redis that hangs delays one request every two seconds.
 """
 
 from __future__ import annotations
@@ -55,12 +56,27 @@ def _client() -> redis.Redis:
 
 
 def version() -> int | None:
-    """The version of everything shown, at most a quarter second old; None while Redis does not answer."""
-    now = clock.monotonic()
-    if now - _version.asked_at < _version.wait:
+    """The version of everything shown, at most half a second old; None while Redis does not answer.
+
+    One thread at a time asks and no other waits for it: they go by what is known, or nothing.
+    """
+    if _is_fresh():
         return _version.value
-    if not _version.lock.acquire(blocking=_version.value is None):
-        return _version.value
+    if not _version.lock.acquire(blocking=False):
+        return _version.value if clock.monotonic() - _version.asked_at < 2 * POLL_SECONDS else None
+    try:
+        if not _is_fresh():
+            _ask()
+    finally:
+        _version.lock.release()
+    return _version.value
+
+
+def _is_fresh() -> bool:
+    return clock.monotonic() - _version.asked_at < _version.wait
+
+
+def _ask() -> None:
     try:
         stored = _client().get(KEY)
         if stored is None:
@@ -70,9 +86,7 @@ def version() -> int | None:
     except redis.RedisError:
         _version.value, _version.wait = None, RETRY_SECONDS
     finally:
-        _version.asked_at = now
-        _version.lock.release()
-    return _version.value
+        _version.asked_at = clock.monotonic()
 
 
 def bump() -> None:
