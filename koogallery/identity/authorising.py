@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from koogallery.identity.models import Policy, User
 from koogallery.identity.rules import policies, rights
-from koogallery.identity.rules.policies import PRODUCT_KEY, Decision, Document, Ground
+from koogallery.identity.rules.policies import PRODUCT_KEY, Decision, Document, Effect, Ground
 from koogallery.identity.states import OperatorRole
 from koogallery.kernel.calls import Call, Role, TraceType
 from koogallery.kernel.operations import Operation, registry
@@ -26,6 +26,8 @@ ORDERING = ("marketplace:order:*",)
 """What a frozen account may not do, beside reading and giving back what it has not paid."""
 
 FROZEN_MAY = frozenset({"cancelOrder"})
+
+EVERYTHING = frozenset({"*", "*:*:*"})
 
 
 def authorise(call: Call, spec: Operation, target: Any) -> None:
@@ -89,6 +91,15 @@ def documents_of(user: User) -> list[Document]:
         found = [policies.parse(policy.document, name=policy.name) for policy in attached]
         user.__dict__["_iam_documents"] = found
     return found
+
+
+def is_administrator(user: User) -> bool:
+    """Whether the user is root or one of its policies allows every action without a condition."""
+    return user.is_root or any(
+        statement.effect is Effect.ALLOW and not statement.conditions and not EVERYTHING.isdisjoint(statement.actions)
+        for document in documents_of(user)
+        for statement in document.statements
+    )
 
 
 def forget_documents(user: User) -> None:

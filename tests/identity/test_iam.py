@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from koogallery.identity import authorising, queries
-from koogallery.identity.models import Attachment, Group, Membership, Policy, User
+from koogallery.identity.models import AccessKey, Attachment, Group, Membership, Policy, User
 from koogallery.identity.operations import accounts, iam
 from koogallery.identity.rules.policies import Ground
 from koogallery.identity.rules.rights import operator_may, seller_may
@@ -80,6 +80,37 @@ def test_a_user_has_at_most_two_access_keys(buyer):
         iam.create_access_key(buyer.call(), user=buyer.user.number)
     with refused("key_limit"):
         iam.create_access_key(buyer.call(), user=buyer.user.number)
+
+
+def test_a_key_of_the_root_user_is_handled_by_nobody_else(buyer, colleague):
+    identity.allow(colleague.user, "*:*:*")
+    key = iam.create_access_key(buyer.call(), user=buyer.user.number)
+    with pytest.raises(Missing):
+        iam.create_access_key(colleague.call(), user=buyer.user.number)
+    with pytest.raises(Missing):
+        iam.set_access_key(colleague.call(), access_key=key.key_id, enabled=False)
+    with pytest.raises(Missing):
+        iam.delete_access_key(colleague.call(), access_key=key.key_id)
+    iam.set_access_key(buyer.call(), access_key=key.key_id, enabled=False)
+    iam.delete_access_key(buyer.call(), access_key=key.key_id)
+    assert not AccessKey.objects.exists()
+
+
+def test_the_right_to_keys_reaches_ones_own_only_unless_one_is_an_administrator(buyer, colleague, clerk):
+    identity.allow(colleague.user, "iam:accessKeys:*", name="keys")
+    theirs = iam.create_access_key(buyer.call(), user=clerk.user.number)
+    with refused("iam_not_allowed"):
+        iam.create_access_key(colleague.call(), user=clerk.user.number)
+    with refused("iam_not_allowed"):
+        iam.set_access_key(colleague.call(), access_key=theirs.key_id, enabled=False)
+    with refused("iam_not_allowed"):
+        iam.delete_access_key(colleague.call(), access_key=theirs.key_id)
+    own = iam.create_access_key(colleague.call(), user=colleague.user.number)
+    iam.delete_access_key(colleague.call(), access_key=own.key_id)
+    administrator = Policy.objects.get(account=None, name="Administrator")
+    iam.set_user_policies(buyer.call(), user=colleague.user.number, policies=[administrator.number])
+    iam.delete_access_key(colleague.call(), access_key=theirs.key_id)
+    iam.create_access_key(colleague.call(), user=clerk.user.number)
 
 
 def test_the_secret_of_a_key_is_encrypted_at_rest(buyer, django_assert_num_queries):

@@ -1,7 +1,8 @@
 """IAM users, groups, identity policies and access keys of an account.
 
-Every target is looked up within the call's account; the root user is nobody's target. Limits are those of
-identity.md; they are counted under a lock on the account.
+Every target is looked up within the call's account; the root user is nobody's target but its own, for its keys.
+Keys act with the rights of their user, so only administrators handle those of others. Limits are those of identity.md;
+they are counted under a lock on the account.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.core.validators import validate_email
 from django.db.models import Q
 
 from koogallery.identity import sellers
+from koogallery.identity.authorising import is_administrator
 from koogallery.identity.models import AccessKey, Account, Attachment, Group, Membership, Policy, User
 from koogallery.identity.operations.passwords import check_strength
 from koogallery.identity.operations.uniqueness import refused_if_taken
@@ -54,15 +56,17 @@ def _policy(call: Call, number: str) -> Policy:
 
 
 def _access_key(call: Call, key_id: str) -> AccessKey:
+    keys = AccessKey.objects.select_for_update(of=("self",)).select_related("user")
     try:
-        return AccessKey.objects.select_for_update(of=("self",)).get(user__account=call.account_id, key_id=key_id)
+        return keys.get(Q(user__is_root=False) | Q(user=call.user_id), user__account=call.account_id, key_id=key_id)
     except AccessKey.DoesNotExist:
         raise Missing(f"access key {key_id}") from None
 
 
-def _any_user(call: Call, number: str) -> User:
+def _key_holder(call: Call, number: str) -> User:
+    users = User.objects.select_for_update()
     try:
-        return User.objects.select_for_update().get(account=call.account_id, number=number)
+        return users.get(Q(is_root=False) | Q(pk=call.user_id), account=call.account_id, number=number)
     except User.DoesNotExist:
         raise Missing(f"user {number}") from None
 
@@ -267,11 +271,15 @@ def delete_policy(call: Call, *, policy: Policy) -> None:
     resource_type="AccessKey",
     action="iam:accessKeys:create",
     roles=WHO,
-    targets={"user": _any_user},
+    targets={"user": _key_holder},
     once=True,
 )
 def create_access_key(call: Call, *, user: User, description: str = "") -> AccessKey:
-    """Make an access key for a user of the account; its secret is shown once. Raises `Refused("key_limit")`."""
+    """Make an access key for oneself or, as an administrator, for an IAM user; its secret is shown once.
+
+    Raises `Refused`: `key_limit`, `iam_not_allowed`.
+    """
+    _require_own_or_administrator(call, user, action="iam:accessKeys:create")
     if user.access_keys.count() >= KEYS_OF_USER:
         raise Refused("key_limit", limit=KEYS_OF_USER)
     key = AccessKey.objects.create(
@@ -293,7 +301,11 @@ def create_access_key(call: Call, *, user: User, description: str = "") -> Acces
     targets={"access_key": _access_key},
 )
 def set_access_key(call: Call, *, access_key: AccessKey, enabled: bool) -> AccessKey:
-    """Enable or disable an access key."""
+    """Enable or disable an access key of one's own or, as an administrator, of an IAM user.
+
+    Raises `Refused("iam_not_allowed")`.
+    """
+    _require_own_or_administrator(call, access_key.user, action="iam:accessKeys:update")
     access_key.enabled = enabled
     access_key.save(update_fields=["enabled"])
     return access_key
@@ -307,7 +319,8 @@ def set_access_key(call: Call, *, access_key: AccessKey, enabled: bool) -> Acces
     targets={"access_key": _access_key},
 )
 def delete_access_key(call: Call, *, access_key: AccessKey) -> None:
-    """Delete an access key; calls signed with it are refused from now on."""
+    """Delete an access key; calls signed with it are refused from now on. Raises as `set_access_key`."""
+    _require_own_or_administrator(call, access_key.user, action="iam:accessKeys:delete")
     describe(resource_id=access_key.key_id, resource_name=access_key.key_id, account_id=access_key.account_id)
     access_key.delete()
 
@@ -323,6 +336,11 @@ def query_users(call: Call) -> None:
 @operation("simulatePolicies", resource_type="Policy", action="iam:policies:simulate", roles={Role.BUYER}, read=True)
 def query_simulator(call: Call) -> None:
     """Ask what the policies of a user decide."""
+
+
+def _require_own_or_administrator(call: Call, holder: User, *, action: str) -> None:
+    if call.user is not None and call.user_id != holder.pk and not is_administrator(call.user):
+        raise Refused("iam_not_allowed", action=action)
 
 
 def _lock(call: Call) -> None:
