@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
+
 from catalog.models import Category, Product, Seller
 from catalog.operations import categories, discounts, products, sellers
 from catalog.rules.catalogue_file import CatalogueFaults, CatalogueFile, Fault, SellerRecord
@@ -49,14 +51,16 @@ def load(call: Call, *, file: CatalogueFile, name: str = "") -> Loaded:
     _check_references(file, faults)
     for index, seller in enumerate(file.sellers):
         try:
-            _save_seller(call, seller)
+            with transaction.atomic():
+                _save_seller(call, seller)
         except Refused as refused:
             faults.append(Fault(seller.line, f"sellers[{index}]", str(refused)))
     if faults:
         raise CatalogueFaults(faults)
     for index, product in enumerate(file.products):
         try:
-            products.save(call, record=product)
+            with transaction.atomic():
+                products.save(call, record=product)
         except Refused as refused:
             faults.append(Fault(product.line, f"products[{index}].{refused.field}", str(refused)))
     if faults:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import hmac
 import json
 import logging
 import uuid
@@ -29,6 +30,7 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from django.conf import settings
 from django.db import IntegrityError, connection, models, transaction
 
 from koogallery import clock
@@ -231,7 +233,15 @@ def after_commit(function: Callable[[], Any]) -> None:
 
     For hints to workers only: the due column or the outbox row is the truth.
     """
-    transaction.on_commit(function, robust=True)
+
+    def outside_of_the_operation() -> None:
+        token = _running.set(None)
+        try:
+            function()
+        finally:
+            _running.reset(token)
+
+    transaction.on_commit(outside_of_the_operation, robust=True)
 
 
 def present(value: Any) -> Any:
@@ -249,7 +259,7 @@ def _shortened(value: Any) -> Any:
     return value
 
 
-def _presented(value: Any) -> Any:
+def _presented(value: Any, *, masked: bool = True) -> Any:
     """The same in full, as idempotency compares it."""
     if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Enum)):
         return value
@@ -264,13 +274,16 @@ def _presented(value: Any) -> Any:
     if isinstance(value, models.Model):
         return _reference(value)[0]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _presented({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
+        return _presented({f.name: getattr(value, f.name) for f in dataclasses.fields(value)}, masked=masked)
     if isinstance(value, Mapping):
-        return {str(key): MASK if _is_secret(str(key)) else _presented(item) for key, item in value.items()}
+        return {
+            str(key): MASK if masked and _is_secret(str(key)) else _presented(item, masked=masked)
+            for key, item in value.items()
+        }
     if isinstance(value, set | frozenset):
-        return sorted((_presented(item) for item in value), key=str)
+        return sorted((_presented(item, masked=masked) for item in value), key=str)
     if isinstance(value, list | tuple):
-        return [_presented(item) for item in value]
+        return [_presented(item, masked=masked) for item in value]
     return f"<{type(value).__name__}>"
 
 
@@ -316,29 +329,38 @@ def _run(
         project=call.project,
     )
     running.root = (outer.root if outer else None) or (None if spec.read else running)
-    whole = _presented({key: MASK if key in secret else value for key, value in arguments.items()})
-    request = _shortened(whole)
+    request = present({key: MASK if key in secret else value for key, value in arguments.items()})
+    said_before = len(running.root.entries) if running.root is not None else 0
     token = _running.set(running)
     try:
         if outer is None:
             _who(spec, call)
         if spec.read:
-            return _perform(spec, function, call, arguments, targets, running, request, whole, outer)
+            return _perform(spec, function, call, arguments, targets, running, request, outer)
         with transaction.atomic(savepoint=outer is None), guard.opened(spec.name):
-            return _perform(spec, function, call, arguments, targets, running, request, whole, outer)
+            return _perform(spec, function, call, arguments, targets, running, request, outer)
     except Missing:
+        _unsay(running, said_before)
         raise
     except Refused as refused:
+        _unsay(running, said_before)
         if outer is None:
             _say_failure(running, request, code=refused.code, message=str(refused), rating=Rating.WARNING)
         raise
     except Exception as fault:
+        _unsay(running, said_before)
         if outer is None:
             logger.exception("operation_failed", extra={"operation": spec.name})
             _say_failure(running, request, code="fault", message=type(fault).__name__, rating=Rating.WARNING)
         raise
     finally:
         _running.reset(token)
+
+
+def _unsay(running: _Running, said_before: int) -> None:
+    """Forget what the failed operation and those inside it would have told; it did not happen."""
+    if running.root is not None:
+        del running.root.entries[said_before:]
 
 
 def _perform(
@@ -349,7 +371,6 @@ def _perform(
     targets: Mapping[str, Resolver],
     running: _Running,
     request: dict[str, Any],
-    whole: dict[str, Any],
     outer: _Running | None,
 ) -> Any:
     first = None
@@ -373,7 +394,7 @@ def _perform(
         _authorise(spec, call, first)
     claimed = None
     if spec.once and call.idempotency_key and outer is None:
-        claimed, replayed, answer = _claim_key(spec, call, whole)
+        claimed, replayed, answer = _claim_key(spec, call, arguments)
         if replayed:
             running.silent = True
             return answer
@@ -432,11 +453,13 @@ def _say_failure(running: _Running, request: dict[str, Any], *, code: str, messa
         logger.exception("trace_of_refusal_lost", extra={"operation": running.operation.name, "code": code})
 
 
-def _body_hash(request: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+def _body_hash(arguments: dict[str, Any]) -> str:
+    """The arguments whole, secrets included, under the installation's key, so that nothing can be read back."""
+    body = json.dumps(_presented(arguments, masked=False), sort_keys=True, default=str)
+    return hmac.new(settings.SECRET_KEY.encode(), body.encode(), hashlib.sha256).hexdigest()
 
 
-def _claim_key(spec: Operation, call: Call, request: dict[str, Any]) -> tuple[Any, bool, Any]:
+def _claim_key(spec: Operation, call: Call, arguments: dict[str, Any]) -> tuple[Any, bool, Any]:
     """Take the idempotency key for this transaction, or find the committed answer of an earlier one (R18).
 
     A parallel claimer of the same key waits here until the first commits or rolls back.
@@ -444,7 +467,7 @@ def _claim_key(spec: Operation, call: Call, request: dict[str, Any]) -> tuple[An
     from koogallery.kernel.models import IdempotencyKey  # the registry loads before the app registry is ready
 
     scope = f"account:{call.account_id}" if call.account_id else f"user:{call.user_id or call.address}"
-    body = _body_hash(request)
+    body = _body_hash(arguments)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO kernel_idempotencykey (scope, operation, key, body_hash, answer, at) "

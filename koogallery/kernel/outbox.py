@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 MAX_TRIES = 12
 LEASE = timedelta(seconds=90)
+BUDGET_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,17 @@ def next_due() -> datetime | None:
 
 
 def deliver_due(upto: datetime) -> int:
-    """Deliver every message due at or before `upto`; return how many were tried."""
-    tried = 0
+    """Deliver messages due at or before `upto`; return how many were tried.
+
+    Stops after some seconds of a slow server, so that sweeps and other tasks get their turn, and asks for another one.
+    """
+    tried, until = 0, clock.monotonic() + BUDGET_SECONDS
     while (message := _claim(upto)) is not None:
         _deliver(message, upto)
         tried += 1
+        if clock.monotonic() > until:
+            nudge()
+            break
     return tried
 
 

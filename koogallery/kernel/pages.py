@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -103,11 +102,7 @@ def make_call(request: HttpRequest, audience: str) -> Call:
 
 
 def client_address(request: HttpRequest) -> str:
-    """The client's address; the proxy's word is taken only for as many hops as the settings trust."""
-    hops = getattr(settings, "TRUSTED_PROXY_HOPS", 0)
-    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
-    if hops and len(forwarded) >= hops:
-        return forwarded[-hops][:45]
+    """The visitor's address, as the first middleware found it behind the trusted proxies."""
     return str(request.META.get("REMOTE_ADDR", ""))[:45]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -95,6 +96,23 @@ def walk(to: datetime, *, start: datetime | None = None) -> int:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('rehearsal-walk'))")
     return acted
+
+
+@contextmanager
+def beside_walks() -> Iterator[bool]:
+    """Whether a worker may run sweeps now: not while somebody advances the rehearsal clock, who runs them in order."""
+    if not clock.is_rehearsal():
+        yield True
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock_shared(hashtext('rehearsal-walk'))")
+        free = bool(cursor.fetchone()[0])
+    try:
+        yield free
+    finally:
+        if free:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock_shared(hashtext('rehearsal-walk'))")
 
 
 def _earliest(to: datetime, stuck: Mapping[str, datetime]) -> tuple[datetime | None, sweeps.Sweep | None]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from audit.models import Trace
 from koogallery.kernel import operations
-from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.models import IdempotencyKey, PolicyChoice
 from koogallery.kernel.operations import describe, operation, ports, present, registry
 from koogallery.kernel.reasons import Missing, Refused
@@ -262,3 +262,50 @@ def test_values_are_presented_short_and_without_secrets() -> None:
     assert present(Money(Decimal("1"), "USD")) == "USD 1.00"
     assert present({3, 1, 2}) == [1, 2, 3]
     assert present(1.5) == "<float>"
+
+
+def test_an_inner_refusal_that_is_caught_is_not_told_as_done_and_breaks_nothing() -> None:
+    def tell(call: Call) -> None:
+        """A step that succeeds before the one around it is refused."""
+
+    def refuse(call: Call) -> None:
+        choose(call)
+        registry["tellInside"].function(call)
+        raise Refused("invalid_input")
+
+    def go_on(call: Call) -> None:
+        with suppress(Refused), transaction.atomic():
+            inner(call)
+        choose(call, pack="2025")
+
+    system = {"roles": {Role.SYSTEM}}
+    with (
+        declared(tell, "tellInside", **system),
+        declared(refuse, "refuseInside", **system) as inner,
+        declared(go_on, "goOn", **system) as outer,
+    ):
+        outer(system_call(at=AT))
+    assert packs() == ["2025"]
+    assert list(Trace.objects.values_list("trace_name", flat=True)) == ["goOn"]
+
+
+def test_the_same_key_with_another_password_is_another_body(buyer: Persona) -> None:
+    def set_secret(call: Call, *, password: str) -> PolicyChoice:
+        return choose(call)
+
+    with declared(set_secret, "setSecret", once=True, sensitive={"password"}) as operate:
+        operate(buyer.call(key="a-form-key"), password="first")
+        with pytest.raises(Refused, match="replayed_with_other_content"):
+            operate(buyer.call(key="a-form-key"), password="second")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_leaves_after_the_commit_is_not_part_of_the_operation() -> None:
+    told: list[object] = []
+
+    def leave(call: Call) -> None:
+        operations.after_commit(lambda: told.append(operations.current_trace_id()))
+
+    with declared(leave, "leaveLater", roles={Role.SYSTEM}) as operate:
+        operate(system_call(at=AT))
+    assert told == [None]
