@@ -12,6 +12,12 @@ from koogallery.kernel.reasons import Missing, Refused
 EVERYONE = set(Role) - {Role.ANONYMOUS}
 
 
+def left_locked(*, product_code: str) -> int | None:
+    """How many pieces are left, the product locked until the transaction ends; None without a stock."""
+    rows = Product.objects.select_for_update(of=("self",)).filter(code=product_code)
+    return rows.values_list("stock", flat=True).first()
+
+
 @operation("takeStock", resource_type="Product", roles=EVERYONE, default_allowed=True)
 def take(call: Call, *, product_code: str, count: int, order_number: str) -> None:
     """Take `count` pieces for an order, under a lock of the product's row; nothing for a product without stock.

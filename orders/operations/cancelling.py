@@ -106,6 +106,20 @@ def expire_order(call: Call, *, order: Order) -> Order:
     return order
 
 
+def expire_overdue(*, product_id: int, upto: datetime) -> None:
+    """Cancel a product's unpaid orders whose window has passed, ahead of the sweep; those it works on are left to it.
+
+    Called inside an operation (R19).
+    """
+    overdue = (
+        Order.objects.select_for_update(skip_locked=True)
+        .filter(product_id=product_id, state=OrderState.PENDING_PAYMENT, payment_due_at__lte=upto)
+        .order_by("payment_due_at", "pk")
+    )
+    if found := list(overdue.values_list("pk", flat=True)):
+        expire_unpaid(found, upto)
+
+
 def expire_unpaid(order_ids: list[int], upto: datetime) -> None:
     """Cancel claimed unpaid orders whose window has passed, dated at its end; traces, stock and messages with it."""
     orders = list(

@@ -21,7 +21,7 @@ from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from orders.events import OrderPlaced
 from orders.models import Order, OrderLine
-from orders.operations import paying
+from orders.operations import cancelling, paying
 from orders.queries import eligibility
 from orders.queries.quoting import quoted_again
 from orders.rules.quote import Quote, SignedQuote, open_quote
@@ -98,6 +98,7 @@ def place_order(
             order_number=order.number,
         )
     if product.stock is not None:
+        _free_stock(call, product, configuration.items)
         stock.take(call, product_code=product.code, count=configuration.items, order_number=order.number)
     agreements.sign(call, texts=texts, order_number=order.number)
     describe(resource=order, number=order.number, amount=order.total, state=order.state, project=project)
@@ -136,6 +137,13 @@ def _still_true(quoted: Quote, *, account: Account, product: Product, at: dateti
     if fresh.amount != quoted.amount:
         raise Refused("quote_changed", old=str(quoted.amount), new=str(fresh.amount))
     return fresh
+
+
+def _free_stock(call: Call, product: Product, wanted: int) -> None:
+    """When too few pieces are left, let overdue orders give theirs back before the sweep does (R19)."""
+    left = stock.left_locked(product_code=product.code)
+    if left is not None and left < wanted:
+        cancelling.expire_overdue(product_id=product.pk, upto=call.at)
 
 
 def _agreed_texts(account: Account, conditions: catalog.PurchaseConditions, agreed: Collection[str]) -> list[Any]:

@@ -18,7 +18,7 @@ from koogallery.notifications.models import Message
 from orders.models import Order
 from orders.operations import cancelling, completing
 from orders.states import CancelReason, OrderState
-from tests.factories import catalog, orders
+from tests.factories import billing, catalog, orders
 from tests.personas import Persona
 
 AT = datetime.fromisoformat("2026-03-10T10:00:00+08:00")
@@ -106,6 +106,22 @@ def test_unpaid_orders_expire_once_dated_at_their_deadline(rich: Persona) -> Non
     product.refresh_from_db()
     assert young.state == OrderState.PENDING_PAYMENT
     assert product.stock == 3
+
+
+def test_an_overdue_order_holds_no_stock_before_the_sweep_has_run(rich: Persona, stranger: Persona) -> None:
+    billing.fund(stranger.account, 1000)
+    product = catalog.hardware_product(stock=1)
+    late = orders.place(rich, product, at=AT)
+    with pytest.raises(Refused) as caught:
+        orders.place(stranger, product, at=DUE - timedelta(seconds=1))
+    assert caught.value.code == "sold_out"
+    orders.place(stranger, product, at=DUE)
+    late.refresh_from_db()
+    product.refresh_from_db()
+    assert (late.state, late.canceled_at, product.stock) == (OrderState.CANCELED, DUE, 0)
+    trace = Trace.objects.get(trace_name="expireOrder", resource_id=late.number)
+    assert (trace.trace_type, trace.account_id) == ("SystemAction", rich.account.pk)
+    assert expire(DUE) == 0
 
 
 def test_expiring_costs_the_same_statements_for_one_and_for_thirty(
