@@ -47,13 +47,14 @@ class Story:
     """What happens, as steps in the order of time. The same seed tells the same story."""
 
     end: datetime
+    days: int = DAYS
     chance: random.Random = field(default_factory=lambda: random.Random(2026))
     refused: list[str] = field(default_factory=list)
 
     @property
     def start(self) -> datetime:
-        """Nine in the morning ninety days before the end."""
-        first = clock.platform_date(self.end) - timedelta(days=DAYS)
+        """Nine in the morning of the first day."""
+        first = clock.platform_date(self.end) - timedelta(days=self.days)
         return clock.day_start(first) + timedelta(hours=9)
 
     def tell(self) -> int:
@@ -86,7 +87,7 @@ class Story:
 
     def _steps(self) -> Iterator[tuple[datetime, Callable[[datetime], int]]]:
         for name, (method, count) in BUYERS.items():
-            for _ in range(count):
+            for _ in range(max(1, count * self.days // DAYS)):
                 at = self._office_hour()
                 yield at, partial(self._buy, name, method)
         yield self.start, self._set_up_northwind
@@ -95,7 +96,7 @@ class Story:
 
     def _office_hour(self) -> datetime:
         """A moment between eight and twenty o'clock, later days more often."""
-        day = int(DAYS * self.chance.random() ** 0.7)
+        day = int(self.days * self.chance.random() ** 0.7)
         at = clock.day_start(clock.platform_date(self.start) + timedelta(days=day))
         at += timedelta(hours=8, seconds=self.chance.randrange(12 * 3600))
         return min(max(at, self.start), self.end - timedelta(hours=5))

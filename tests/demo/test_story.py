@@ -1,0 +1,51 @@
+"""The demo: everybody can sign in, some days of history go through operations, and the ledger proves clean."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from pytest_django import Settings
+
+from audit.models import Trace
+from billing.operations import checking
+from koogallery import clock
+from koogallery.demo.people import make_people, new_password
+from koogallery.demo.story import Story
+from koogallery.identity.models import User
+from koogallery.kernel.calls import system_call
+from orders.example_seller import DEMO_KEY, ExampleSeller
+from orders.models import Order, Resource
+
+
+@pytest.mark.django_db(transaction=True)
+def test_some_days_of_the_demo_leave_orders_resources_traces_and_a_clean_ledger(
+    tmp_path: Path, settings: Settings
+) -> None:
+    settings.ALLOW_LOOPBACK_SELLERS = True
+    story = Story(end=clock.now(), days=20)
+    with ExampleSeller(key=DEMO_KEY) as server:
+        settings.EXAMPLE_SELLER_PORT = server.port
+        with clock.at(story.start - timedelta(days=1)):
+            people = make_people()
+            call_command("load_catalogue", *sorted((settings.ROOT / "catalog" / "demo").glob("*.yaml")), verbosity=0)
+        placed = story.tell()
+        assert [call.activity for call in server.calls if not call.verified] == []
+        assert "newInstance" in {call.activity for call in server.calls}
+    assert placed == Order.objects.count() >= 15
+    assert Resource.objects.filter(status="enabled").exists()
+    assert Trace.objects.filter(trace_name="createOrder", trace_rating="normal").count() == placed
+    assert Order.objects.filter(state="pending_payment").count() >= 1
+    assert checking.check_ledger(system_call()).findings == []
+
+    people.write(tmp_path / "accounts.txt")
+    assert (tmp_path / "accounts.txt").stat().st_mode & 0o077 == 0
+    for sign_in in people.sign_ins:
+        name = sign_in.name.split(" / ")[-1]
+        assert User.objects.get(username=name).check_password(sign_in.password)
+
+
+def test_passwords_are_drawn_anew() -> None:
+    assert len({new_password() for _ in range(50)}) == 50
