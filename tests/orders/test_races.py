@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from audit.models import Trace
 from billing.models import Charge, Payment
 from billing.operations.checking import check_ledger
 from billing.queries import balance
-from koogallery.kernel import pages
+from catalog.models import Product
+from catalog.operations import stock
+from catalog.operations.popularity import set_popularity
+from koogallery.kernel import guard, pages
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.reasons import Refused
 from orders.models import Order
@@ -148,3 +152,52 @@ def test_two_sweeps_expire_each_order_once(rich: Persona) -> None:
     done = at_once(lambda number: sweeps.sweeps["unpaid-orders"].run(AT + timedelta(days=1)), count=4)
     assert sum(done) == 6  # type: ignore[arg-type]
     assert Trace.objects.filter(trace_name="expireOrder").count() == 6
+
+
+def holding(lock: Callable[[], object], work: Callable[[], object], then: Callable[[], object]) -> None:
+    """Hold `lock` while `work` runs into it elsewhere; `then` must find its own lock free, and `work` must finish."""
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as fault:
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '1s'")
+        lock()
+        thread.start()
+        wait_for_a_waiter()
+        then()
+    thread.join(60)
+    assert not faults, faults
+
+
+def wait_for_a_waiter() -> None:
+    """Until another connection to this database waits for a lock."""
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waited")
+
+
+def test_popularity_locks_products_in_the_order_in_which_stock_is_given_back(db: None) -> None:
+    first, second = catalog.hardware_product(), catalog.hardware_product()
+    with guard.opened("test"):
+        Product.objects.filter(pk=first.pk).update(summary="moved behind the second row")
+    holding(
+        lambda: stock.left_locked(product_code=first.code),
+        lambda: set_popularity(system_call(at=AT), orders={first.code: 3, second.code: 4}),
+        lambda: stock.left_locked(product_code=second.code),
+    )
+    assert dict(Product.objects.values_list("code", "popularity")) == {first.code: 3, second.code: 4}
