@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from billing import queries
 from billing.models import CreditChange, CreditLine, Payment
 from billing.operations import ledger, paying
-from billing.operations.topping_up import account_locked, check_payable, finish_top_up, new_payment
+from billing.operations.topping_up import account_locked, check_payable, finish, new_payment
 from billing.states import CreditKind, PaymentPurpose, PaymentState, PayMethod, PostingKind
 from koogallery.identity.states import AccountKind
 from koogallery.kernel.calls import Call, Role
@@ -86,7 +86,7 @@ def repay(call: Call, *, amount: Money, method: str) -> Payment:
         return repay_from_balance(call, amount=amount)
     payment = start_repayment(call, amount=amount, card=method.removeprefix("card:"))
     paying.ask_gateway(payment, at=call.at)
-    return finish_top_up(call, payment=payment.number)
+    return finish(call, payment)
 
 
 @operation("repayCredit", resource_type="Payment", roles={Role.BUYER}, once=True)

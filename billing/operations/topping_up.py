@@ -11,7 +11,7 @@ from billing.states import PaymentPurpose, PaymentState, PayMethod
 from koogallery.identity import queries as identity
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import ids
-from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing, Refused
@@ -35,7 +35,20 @@ def top_up(call: Call, *, amount: Money, card: str) -> Payment:
     """
     payment = start_top_up(call, amount=amount, card=card)
     paying.ask_gateway(payment, at=call.at)
-    return finish_top_up(call, payment=payment.number)
+    return finish(call, payment)
+
+
+def finish(call: Call, payment: Payment) -> Payment:
+    """Book the answer to a card payment that the caller has begun: money once taken asks for no permission."""
+    return finish_top_up(
+        system_call(
+            at=call.at,
+            account=call.account,
+            on_behalf_of=call.user.sign_in_name if call.user else call.on_behalf_of,
+            request_id=call.request_id,
+        ),
+        payment=payment.number,
+    )
 
 
 @operation("topUp", resource_type="Payment", roles={Role.BUYER}, once=True)
@@ -48,14 +61,14 @@ def start_top_up(call: Call, *, amount: Money, card: str) -> Payment:
     )
 
 
-def _own_payment_locked(call: Call, number: str) -> Payment:
+def _top_up_locked(call: Call, number: str) -> Payment:
     payment = paying.payment_locked(call, number)
     if payment.account_id != call.account_id or payment.purpose == PaymentPurpose.ORDER:
         raise Missing(f"No payment {number}.")
     return payment
 
 
-@operation("finishTopUp", resource_type="Payment", roles={Role.BUYER}, targets={"payment": _own_payment_locked})
+@operation("finishTopUp", resource_type="Payment", roles={Role.SYSTEM}, targets={"payment": _top_up_locked})
 def finish_top_up(call: Call, *, payment: Payment) -> Payment:
     """Book what the gateway answered to a top-up or repayment by card."""
     payment = paying.finish_card(call, payment)

@@ -79,7 +79,7 @@ TOP_UPS = ListPage(
 )
 
 
-@page(audience="buyer", operations=["topUp", "finishTopUp", "queryBilling"])
+@page(audience="buyer", operations=["topUp", "queryBilling"])
 def top_up(request: HttpRequest) -> HttpResponseBase:
     """Top up by card, with the history below."""
     call = request.call
@@ -115,7 +115,7 @@ def say_outcome(request: HttpRequest, payment: Payment, *, done: str) -> None:
         )
 
 
-@page(audience="buyer", operations=["repayCredit", "startRepayment", "finishTopUp", "queryBilling"])
+@page(audience="buyer", operations=["repayCredit", "startRepayment", "queryBilling"])
 def repay(request: HttpRequest) -> HttpResponse:
     """Repay platform credit."""
     call = request.call

@@ -16,13 +16,14 @@ from billing.states import CreditKind, PaymentState, StatementState
 from koogallery import clock
 from koogallery.identity.states import AccountKind, OperatorRole
 from koogallery.kernel import guard
-from koogallery.kernel.calls import system_call
+from koogallery.kernel.calls import Role, system_call
 from koogallery.kernel.money import Money
 from koogallery.kernel.pages import new_key
 from koogallery.kernel.reasons import Missing, Refused
 from tests.factories import billing as money
+from tests.factories import identity
 from tests.factories.billing import usd
-from tests.personas import make_buyer, make_operator
+from tests.personas import Persona, make_buyer, make_operator
 
 pytestmark = pytest.mark.django_db
 
@@ -161,7 +162,7 @@ def test_a_repayment_that_comes_too_late_goes_to_the_balance(postpaid):
     late = crediting.start_repayment(postpaid.call(), amount=usd(100), card=card.code)
     crediting.repay(postpaid.call(), amount=usd(100), method="balance")
     paying.ask_gateway(late)
-    topping_up.finish_top_up(postpaid.call(), payment=late.number)
+    topping_up.finish(postpaid.call(), late)
     credit = queries.credit(postpaid.account.pk)
     assert (credit.owed, credit.available) == (usd(0), usd(1000))
     assert queries.balance(postpaid.account.pk) == usd(100)
@@ -292,5 +293,35 @@ def test_an_approved_payment_is_not_booked_as_failed(finance, buyer):
 def test_a_strangers_payment_cannot_be_finished(buyer, stranger):
     payment = pending(buyer)
     with pytest.raises(Missing):
-        topping_up.finish_top_up(stranger.call(), payment=payment.number)
+        topping_up.finish(stranger.call(), payment)
     assert Payment.objects.count() == 1
+
+
+@pytest.mark.parametrize("change", ["none", "frozen", "denied"])
+def test_money_that_was_taken_is_booked_whatever_becomes_of_the_permission(postpaid, monkeypatch, change):
+    """The user is allowed to begin and nothing else, and while the gateway is asked that changes."""
+    account, asked = postpaid.account, paying.ask_gateway
+    clerk = Persona(identity.UserFactory(account=account, is_root=False, username="payer"), Role.BUYER)
+    identity.allow(clerk.user, "marketplace:payment:topUp", "marketplace:payment:startRepayment")
+    card = money.card(account)
+    money.grant(account, 1000)
+    money.paid(account, 300, method="credit")
+
+    def ask(payment, **rest):
+        answered = asked(payment, **rest)
+        if change == "frozen":
+            with guard.opened("test"):
+                type(account).objects.filter(pk=account.pk).update(frozen_at=call.at, frozen_by="operations")
+        if change == "denied":
+            identity.deny(clerk.user, "marketplace:*:*")
+        return answered
+
+    call = clerk.call()
+    monkeypatch.setattr(paying, "ask_gateway", ask)
+    topped_up = topping_up.top_up(call, amount=usd(10), card=card.code)
+    assert (topped_up.state, queries.balance(account.pk)) == (PaymentState.SUCCEEDED, usd(10))
+    trace = Trace.objects.get(trace_name="finishTopUp")
+    assert (trace.account_id, trace.user_name) == (account.pk, clerk.user.sign_in_name)
+    if change == "none":
+        repaid = crediting.repay(clerk.call(), amount=usd(300), method=f"card:{card.code}")
+        assert (repaid.state, queries.credit(account.pk).owed) == (PaymentState.SUCCEEDED, usd(0))
