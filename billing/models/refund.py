@@ -50,7 +50,10 @@ class Refund(GuardedModel):
 
 
 class RefundPart(GuardedModel):
-    """The share of a refund that goes back to one payment's method; a card's share waits for the gateway."""
+    """What of a refund goes back from one payment to one place; a card's part waits for the gateway.
+
+    A payment on credit may have two: what is still owed, and what was repaid and goes to the balance.
+    """
 
     refund = models.ForeignKey(Refund, models.PROTECT, related_name="parts")
     payment = models.ForeignKey("billing.Payment", models.PROTECT, related_name="refund_parts")
@@ -71,7 +74,7 @@ class RefundPart(GuardedModel):
         base_manager_name = "objects"
         constraints = [
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="refund_part_positive"),
-            models.UniqueConstraint(fields=["refund", "payment"], name="refund_part_once"),
+            models.UniqueConstraint(fields=["refund", "payment", "destination"], name="refund_part_once"),
         ]
         indexes = [
             models.Index(fields=["next_try_at"], name="refund_part_due", condition=models.Q(next_try_at__isnull=False))

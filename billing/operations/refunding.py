@@ -75,8 +75,9 @@ def refund(
     shares = [(payment, share) for payment, share in zip(payments, proportions(amount, payments), strict=True) if share]
     for payment, share in shares:
         Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + share.amount)
-    _book(given, shares)
-    RefundPart.objects.bulk_create([_part(given, payment, share) for payment, share in shares])
+    parts = [part for payment, share in shares for part in _parts(given, payment, share)]
+    _book(given, parts)
+    RefundPart.objects.bulk_create(parts)
     _write_charge(given, payments[0])
     if any(payment.method == PayMethod.CARD for payment, _ in shares):
         after_commit(lambda: run_sweep.delay(CARD_REFUNDS))
@@ -119,16 +120,46 @@ def _lock_payments(*, order_number: str, line_number: str = "") -> list[Payment]
     return list(payments.order_by("pk"))
 
 
-def _target(payment: Payment) -> tuple[RefundDestination, ledger.LedgerRef]:
-    """Where a payment's money goes back to."""
+def _parts(given: Refund, payment: Payment, share: Money) -> list[RefundPart]:
+    """A payment's share by where it goes: credit that is owed no more, having been repaid, becomes balance."""
+    lowered = Money.zero(share.currency)
+    if payment.method == PayMethod.CREDIT:
+        lowered = statements.lower(account_id=payment.payer_id, amount=share, at=given.at)
+    rest = {PayMethod.CARD: RefundDestination.CARD, PayMethod.RESELLER: RefundDestination.RESELLER}.get(
+        PayMethod(payment.method), RefundDestination.BALANCE
+    )
+    return [
+        _part(given, payment, destination, part)
+        for destination, part in ((RefundDestination.CREDIT, lowered), (rest, share - lowered))
+        if part
+    ]
+
+
+def _part(given: Refund, payment: Payment, destination: RefundDestination, amount: Money) -> RefundPart:
+    by_card = destination is RefundDestination.CARD
+    return RefundPart(
+        refund=given,
+        payment=payment,
+        destination=destination,
+        state=RefundState.PENDING if by_card else RefundState.DONE,
+        amount=amount.amount,
+        currency=amount.currency,
+        next_try_at=given.at if by_card else None,
+        finished_at=None if by_card else given.at,
+    )
+
+
+def _target(part: RefundPart) -> ledger.LedgerRef:
+    """The ledger account in which a part arrives."""
+    payer_id = part.payment.payer_id
     return {
-        PayMethod.CARD: (RefundDestination.CARD, ledger.refunds()),
-        PayMethod.CREDIT: (RefundDestination.CREDIT, ledger.platform_credit(payment.payer_id)),
-        PayMethod.RESELLER: (RefundDestination.RESELLER, ledger.reseller_due(payment.payer_id)),
-    }.get(PayMethod(payment.method), (RefundDestination.BALANCE, ledger.cash(payment.payer_id)))
+        RefundDestination.CARD: ledger.refunds(),
+        RefundDestination.CREDIT: ledger.platform_credit(payer_id),
+        RefundDestination.RESELLER: ledger.reseller_due(payer_id),
+    }.get(RefundDestination(part.destination), ledger.cash(payer_id))
 
 
-def _book(given: Refund, shares: Sequence[tuple[Payment, Money]]) -> None:
+def _book(given: Refund, parts: Sequence[RefundPart]) -> None:
     account = (
         LedgerAccount.objects.select_for_update(no_key=True)
         .filter(kind=LedgerKind.HELD, owner=given.line_number, currency=given.currency)
@@ -138,34 +169,16 @@ def _book(given: Refund, shares: Sequence[tuple[Payment, Money]]) -> None:
     from_held = min(still_held, given.money)
     entries = [(ledger.held(given.line_number), -from_held)]
     if from_earned := given.money - from_held:
-        entries.append((ledger.earned(shares[0][0].seller_id), -from_earned))
+        entries.append((ledger.earned(parts[0].payment.seller_id), -from_earned))
     targets: dict[ledger.LedgerRef, Money] = {}
-    for payment, share in shares:
-        ref = _target(payment)[1]
-        if payment.method == PayMethod.CREDIT:
-            statements.lower(account_id=payment.payer_id, amount=share, at=given.at)
-        targets[ref] = targets.get(ref, Money.zero(given.currency)) + share
+    for part in parts:
+        targets[_target(part)] = targets.get(_target(part), Money.zero(given.currency)) + part.money
     ledger.post(
         key=f"refund:{given.number}",
         kind=PostingKind.REFUND,
         at=given.at,
         about=given.line_number,
         entries=[(ref, money) for ref, money in [*entries, *targets.items()] if money],
-    )
-
-
-def _part(given: Refund, payment: Payment, share: Money) -> RefundPart:
-    destination = _target(payment)[0]
-    by_card = destination is RefundDestination.CARD
-    return RefundPart(
-        refund=given,
-        payment=payment,
-        destination=destination,
-        state=RefundState.PENDING if by_card else RefundState.DONE,
-        amount=share.amount,
-        currency=share.currency,
-        next_try_at=given.at if by_card else None,
-        finished_at=None if by_card else given.at,
     )
 
 

@@ -34,7 +34,7 @@ def lower(*, account_id: int, amount: Money, at: datetime) -> Money:
     lines = CreditLine.objects.select_for_update(no_key=True).filter(account_id=account_id, kind=CreditKind.PLATFORM)
     if (line := lines.first()) is None:
         return Money.zero(amount.currency)
-    lowered = min(amount, _owed(line))
+    lowered = max(min(amount, _owed(line)), Money.zero(amount.currency))
     left = lowered
     for statement in CreditStatement.objects.filter(account_id=account_id, repaid_at=None).order_by("month"):
         part = min(left, statement.outstanding)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from billing import queries
 from billing.models import Charge, LedgerAccount, Payment, Posting, Refund
-from billing.operations import earning, refunding
+from billing.operations import checking, crediting, earning, refunding, statements
 from billing.states import RefundDestination, RefundState
+from koogallery import clock
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import guard
 from koogallery.kernel.calls import system_call
@@ -22,6 +23,7 @@ from koogallery.kernel.reasons import Refused
 from tests.factories import billing as money
 from tests.factories.billing import usd
 from tests.factories.identity import AccountFactory
+from tests.personas import make_buyer
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +103,31 @@ def test_nothing_paid_is_nothing_to_refund():
             key="x",
         )
     assert refused.value.code == "refund_exceeds_paid"
+
+
+@pytest.mark.parametrize(("repaid", "balance"), [(100, 40), (80, 20), (60, 0)])
+def test_a_refund_of_credit_that_was_repaid_lowers_what_is_owed_and_the_rest_goes_to_the_balance(repaid, balance):
+    buyer = make_buyer(kind=AccountKind.POSTPAID)
+    money.grant(buyer.account, 500)
+    payment = money.paid(buyer.account, 100, method="credit")
+    money.fund(buyer.account, repaid)
+    crediting.repay(buyer.call(), amount=usd(repaid), method="balance")
+    given_back = refund(payment, 40)
+    parts = {part.destination: part.money for part in given_back.parts.all()}
+    expected = {RefundDestination.CREDIT: usd(40 - balance), RefundDestination.BALANCE: usd(balance)}
+    assert parts == {place: part for place, part in expected.items() if part}
+    credit = queries.credit(buyer.account.pk)
+    assert (credit.available, credit.owed) == (usd(400 + repaid + 40 - balance), usd(100 - repaid - 40 + balance))
+    assert queries.balance(buyer.account.pk) == usd(balance)
+    assert checking.check_ledger(system_call()).findings == []
+
+
+def test_nothing_is_lowered_when_the_credit_was_overpaid(monkeypatch):
+    buyer = make_buyer(kind=AccountKind.POSTPAID)
+    money.grant(buyer.account, 500)
+    monkeypatch.setattr(statements, "_owed", lambda line: usd(-5))
+    with transaction.atomic(), guard.opened("test"):
+        assert statements.lower(account_id=buyer.account.pk, amount=usd(10), at=clock.now()) == usd(0)
 
 
 def test_a_refund_of_credit_lowers_what_is_owed():
