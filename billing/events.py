@@ -10,6 +10,14 @@ from koogallery.kernel.events import event
 
 @event
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardPaymentSettling:
+    """A card payment of an order is about to be locked and booked: lock the order now, orders come before payments."""
+
+    order_number: str
+
+
+@event
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardPaymentSettled:
     """The sweep has booked the outcome of a card payment whose buyer's process did not come back for it."""
 

@@ -13,11 +13,12 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from billing.events import CardPaymentSettled
+        from billing.events import CardPaymentSettled, CardPaymentSettling
         from koogallery.kernel import events, navigation, sweeps
         from orders.operations import cancelling, card_paying, debugging, interface_calls, popularity
         from orders.queries import overview
 
+        events.subscribe(CardPaymentSettling, card_paying.on_card_settling)
         events.subscribe(CardPaymentSettled, card_paying.on_card_settled)
         sweeps.register(
             sweeps.RowSweep(

@@ -2,7 +2,8 @@
 
 By card: `start_card` is committed, `ask_gateway` runs outside any transaction with the payment's number as
 idempotency key and keeps the answer on the payment, `finish_card` books it. A process that dies in between leaves a
-Pending payment, which the sweep `card-payments` asks about again and books once.
+Pending payment, which the sweep `card-payments` asks about again and books once. To ask again is to look up what became
+of the charge; it is made anew only when there is none and the gateway still knows the key.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ from koogallery.kernel.reasons import Missing, Refused
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 12
+KEY_LIFETIME = timedelta(hours=23)
+"""How long after a payment was begun the gateway surely still knows its key (24 hours from the first use)."""
+CLOSED = "closed_by_operations"
 CLEAR = (GatewayOutcome.APPROVED, GatewayOutcome.DECLINED)
 
 
@@ -151,34 +155,53 @@ def save_pending(payment: Payment, *, card: str) -> Payment:
     return payment
 
 
-def ask_gateway(payment: Payment, *, at: datetime | None = None) -> Payment:
+def ask_gateway(payment: Payment, *, at: datetime | None = None, only_look: bool = False) -> Payment:
     """Ask the card gateway, outside any transaction, and keep its answer on the payment; what the row says then.
 
-    The payment's number is the idempotency key, so asking again charges nothing twice. Raises `RuntimeError` inside
-    a transaction.
+    The first time the card is charged; later what became of that is looked up, and the card is charged only if the
+    gateway knows of no charge, the payment is young and not `only_look`. Raises `RuntimeError` inside a transaction.
     """
+    at = at or clock.now()
     with transaction.atomic(durable=True):
         payment = Payment.objects.select_related("card", "account").get(pk=payment.pk)
     if payment.state != PaymentState.PENDING or payment.outcome in CLEAR:
         return payment
+    outcome, reference, failure, stuck = GatewayOutcome.UNKNOWN, "", "", False
+    try:
+        answer = _ask(payment, at=at, only_look=only_look)
+        outcome = GatewayOutcome.APPROVED if answer.approved else GatewayOutcome.DECLINED
+        reference, failure = answer.reference, answer.failure
+    except gateways.Unclear as unclear:
+        reference, failure, stuck = unclear.reference, str(unclear), isinstance(unclear, gateways.Stuck)
+    except LookupError as missing:
+        failure = str(missing)
+    call = system_call(at=at, account=payment.account)
+    return record_answer(
+        call, payment=payment.number, outcome=outcome, reference=reference, failure=failure, stuck=stuck
+    )
+
+
+def _ask(payment: Payment, *, at: datetime, only_look: bool) -> gateways.Answer:
     card = payment.card
     if card is None:
         raise ValueError(f"{payment.number} is no card payment.")
-    outcome, reference, failure = GatewayOutcome.UNKNOWN, "", ""
-    try:
-        answer = gateways.gateway(card.gateway).charge(
-            key=payment.number,
-            token=card.token,
-            customer_token=card.customer_token,
-            amount=payment.money,
-            description=payment.description,
+    gateway = gateways.gateway(card.gateway)
+    asked_before = payment.attempts or payment.gateway_reference or at >= payment.created_at + LEASE
+    if asked_before or only_look:
+        found = gateway.find_charge(
+            key=payment.number, reference=payment.gateway_reference, customer_token=card.customer_token
         )
-        outcome = GatewayOutcome.APPROVED if answer.approved else GatewayOutcome.DECLINED
-        reference, failure = answer.reference, answer.failure
-    except (gateways.Unclear, LookupError) as unclear:
-        failure = str(unclear)
-    call = system_call(at=at or clock.now(), account=payment.account)
-    return record_answer(call, payment=payment.number, outcome=outcome, reference=reference, failure=failure)
+        if found is not None:
+            return found
+    if only_look or at >= payment.created_at + KEY_LIFETIME:
+        raise gateways.Stuck("no_charge_found")
+    return gateway.charge(
+        key=payment.number,
+        token=card.token,
+        customer_token=card.customer_token,
+        amount=payment.money,
+        description=payment.description,
+    )
 
 
 def payment_locked(call: Call, number: str) -> Payment:
@@ -190,19 +213,65 @@ def payment_locked(call: Call, number: str) -> Payment:
 
 
 @operation("recordGatewayAnswer", resource_type="Payment", roles={Role.SYSTEM}, targets={"payment": payment_locked})
-def record_answer(call: Call, *, payment: Payment, outcome: str, reference: str, failure: str) -> Payment:
-    """Keep what the gateway said about a Pending payment; a clear answer is never replaced."""
+def record_answer(
+    call: Call, *, payment: Payment, outcome: str, reference: str, failure: str, stuck: bool = False
+) -> Payment:
+    """Keep what the gateway said about a Pending payment; a clear answer is never replaced.
+
+    Unclear for too long, or `stuck`, it is parked for operations. Money that was taken for a payment which operations
+    closed in the meantime goes to the payer's balance.
+    """
+    if payment.state == PaymentState.FAILED and payment.failure == CLOSED and outcome == GatewayOutcome.APPROVED:
+        return _book_late(call, payment, reference=reference)
     if payment.state != PaymentState.PENDING or payment.outcome in CLEAR:
         return payment
     payment.attempts += 1
-    payment.outcome, payment.gateway_reference, payment.failure = outcome, reference[:120], failure[:64]
+    payment.outcome, payment.failure = outcome, failure[:64]
+    payment.gateway_reference = reference[:120] or payment.gateway_reference
     payment.next_try_at = call.at + LEASE
     if outcome == GatewayOutcome.UNKNOWN:
         payment.next_try_at = call.at + max(LEASE, backoff(payment.attempts))
-        if payment.attempts >= MAX_ATTEMPTS:
+        if stuck or payment.attempts >= MAX_ATTEMPTS:
             payment.next_try_at, payment.parked_at = None, call.at
     payment.save(update_fields=["attempts", "outcome", "gateway_reference", "failure", "next_try_at", "parked_at"])
     describe(outcome=outcome, failure=failure, attempts=payment.attempts)
+    return payment
+
+
+def _book_late(call: Call, payment: Payment, *, reference: str) -> Payment:
+    """The closed payment stays Failed, for its order may have been paid otherwise; the money is topped up."""
+    payment.failure, payment.outcome = "approved_after_closing", GatewayOutcome.APPROVED
+    payment.gateway_reference, payment.parked_at = reference[:120], call.at
+    payment.save(update_fields=["failure", "outcome", "gateway_reference", "parked_at"])
+    arrived = Payment.objects.create(
+        number=ids.numbered("PY", at=call.at),
+        purpose=PaymentPurpose.TOP_UP,
+        method=PayMethod.CARD,
+        state=PaymentState.SUCCEEDED,
+        account_id=payment.payer_id,
+        payer_id=payment.payer_id,
+        amount=payment.amount,
+        currency=payment.currency,
+        description=payment.description,
+        note=payment.number,
+        card=payment.card,
+        outcome=GatewayOutcome.APPROVED,
+        gateway_reference=reference[:120],
+        created_at=call.at,
+        finished_at=call.at,
+    )
+    book(arrived, source=ledger.card_clearing())
+    describe(rating=Rating.INCIDENT)
+    describe(outcome=payment.outcome, failure=payment.failure, topped_up=arrived.number)
+    logger.error("charge_approved_after_closing", extra={"payment": payment.number, "topped_up": arrived.number})
+    notify(
+        account_id=payment.payer_id,
+        kind="balance_increased",
+        params={"amount": payment.money, "note": payment.number},
+        link="/console/billing/",
+        key=f"balance-increased:{arrived.number}",
+        at=call.at,
+    )
     return payment
 
 

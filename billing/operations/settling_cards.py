@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.urls import reverse
 
 from billing import gateways
-from billing.events import CardPaymentSettled
+from billing.events import CardPaymentSettled, CardPaymentSettling
 from billing.models import Payment, RefundPart
 from billing.operations import ledger, paying
 from billing.states import (
@@ -47,16 +47,29 @@ def _settle_payment(payment: Payment, upto: datetime) -> None:
     settle_payment(system_call(at=upto), payment=payment.number)
 
 
+def _payment_in_turn(call: Call, number: str) -> Payment:
+    """The payment, locked after the order it is for; one that has ended is not locked. Raises `Missing`."""
+    payment = paying.payment_by_number(number)
+    if payment.state != PaymentState.PENDING:
+        return payment
+    if payment.purpose == PaymentPurpose.ORDER:
+        events.publish(CardPaymentSettling(order_number=payment.order_number))
+    return paying.payment_locked(call, number)
+
+
 @operation(
     "settleCardPayment",
     resource_type="Payment",
     roles={Role.SYSTEM, Role.OPERATOR},
-    targets={"payment": paying.payment_locked},
+    targets={"payment": _payment_in_turn},
 )
 def settle_payment(call: Call, *, payment: Payment) -> Payment:
     """Book a card payment's outcome and publish `CardPaymentSettled`; without a clear answer nothing happens."""
+    if payment.state != PaymentState.PENDING:
+        untraced()
+        return payment
     settled = paying.finish_card(call, payment)
-    if payment.state != PaymentState.PENDING or settled.state == PaymentState.PENDING:
+    if settled.state == PaymentState.PENDING:
         untraced()
         return settled
     describe(state=settled.state, amount=settled.money, failure=settled.failure)

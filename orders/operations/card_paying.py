@@ -2,20 +2,20 @@
 
 `start_card_payment` commits the intent. `billing` asks the gateway outside of any transaction, under the payment's
 number, so that asking again charges nothing twice. `confirm_card_payment` books the outcome. When the process dies in
-between, billing's sweep asks again and its event ends in the same booking. Locks are taken payment first, then order.
+between, billing's sweep asks again and its event ends in the same booking. Once the gateway was asked nobody's rights
+are asked again. Locks are taken order first, then payment, as by all who hold an order.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from billing.events import CardPaymentSettled
+from billing.events import CardPaymentSettled, CardPaymentSettling
 from billing.operations import paying as billing
 from billing.operations import refunding
 from billing.states import PaymentState
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import describe, operation
-from koogallery.kernel.reasons import Missing
 from koogallery.notifications.operations import notify
 from orders.models import Order
 from orders.operations.moving import actor_of, tell
@@ -34,7 +34,8 @@ def pay_by_card(call: Call, *, order_number: str, card: str) -> Payment:
     """
     payment = start_card_payment(call, order=order_number, card=card)
     billing.ask_gateway(payment, at=call.at)
-    return confirm_card_payment(call, payment=payment.number)
+    concluding = system_call(at=call.at, account=call.account, on_behalf_of=actor_of(call), request_id=call.request_id)
+    return confirm_card_payment(concluding, payment=payment.number)
 
 
 @operation(
@@ -58,38 +59,34 @@ def start_card_payment(call: Call, *, order: Order, card: str) -> Payment:
     return payment
 
 
-def _own_payment(call: Call, number: Any) -> Payment:
-    payment = billing.payment_locked(call, str(number)[:24])
-    if call.role is Role.BUYER and payment.account_id != call.account_id:
-        raise Missing(f"payment {number}")
-    return payment
-
-
-@operation(
-    "confirmCardPayment",
-    resource_type="Order",
-    action="marketplace:order:create",
-    roles={Role.BUYER, Role.SYSTEM},
-    targets={"payment": _own_payment},
-    default_allowed=True,
-)
-def confirm_card_payment(call: Call, *, payment: Payment) -> Payment:
-    """Book what the gateway answered and go on with the order; repeating it changes nothing."""
-    order = order_locked(call, payment.order_number)
-    describe(resource=order, payment=payment.number)
-    if payment.state != PaymentState.PENDING:
-        return payment
-    settled = billing.finish_card(call, payment)
+@operation("confirmCardPayment", resource_type="Order", action="marketplace:order:create", roles={Role.SYSTEM})
+def confirm_card_payment(call: Call, *, payment: str) -> Payment:
+    """Book what the gateway answered and go on with the order; repeating it changes nothing. Raises `Missing`."""
+    found = billing.payment_by_number(payment)
+    if found.state != PaymentState.PENDING:
+        describe(resource_id=found.order_number, payment=payment, outcome=found.state)
+        return found
+    order = order_locked(call, found.order_number)
+    describe(resource=order, payment=payment)
+    found = billing.payment_locked(call, payment)
+    if found.state != PaymentState.PENDING:
+        return found
+    settled = billing.finish_card(call, found)
     describe(outcome=settled.state)
     _conclude(call, order, settled)
     return settled
 
 
+def on_card_settling(happening: CardPaymentSettling) -> None:
+    """Lock the order of a card payment that billing's sweep is about to lock."""
+    list(Order.objects.select_for_update().filter(number=happening.order_number).values_list("pk"))
+
+
 def on_card_settled(happened: CardPaymentSettled) -> None:
     """Go on with the order of a card payment that billing's sweep has booked."""
     call = system_call(at=happened.at)
-    payment = billing.payment_locked(call, happened.payment_number)
-    _conclude(call, order_locked(call, happened.order_number), payment)
+    order = order_locked(call, happened.order_number)
+    _conclude(call, order, billing.payment_locked(call, happened.payment_number))
 
 
 def _conclude(call: Call, order: Order, payment: Payment) -> None:

@@ -20,7 +20,7 @@ from koogallery.notifications.models import Message
 from orders.models import Order
 from orders.operations import cancelling, card_paying, paying
 from orders.states import OrderState, PaidBy
-from tests.factories import billing, catalog, orders
+from tests.factories import billing, catalog, identity, orders
 from tests.personas import Persona
 
 AT = datetime.fromisoformat("2026-03-10T10:00:00+08:00")
@@ -177,7 +177,7 @@ def test_a_process_that_dies_between_the_phases_loses_and_doubles_nothing(
     order.refresh_from_db()
     assert order.state == OrderState.PROCESSING
     assert SandboxCharge.objects.count() == Charge.objects.count() == 1
-    assert card_paying.confirm_card_payment(rich.call(at=AT), payment=payment.number).state == "succeeded"
+    assert card_paying.confirm_card_payment(system_call(at=AT), payment=payment.number).state == "succeeded"
     assert books_are_right()
 
 
@@ -194,10 +194,30 @@ def test_money_that_arrives_for_a_canceled_order_is_refunded_and_traced(rich: Pe
     assert books_are_right()
 
 
-def test_a_stranger_cannot_confirm_another_accounts_payment(rich: Persona, stranger: Persona, order: Order) -> None:
+def test_only_the_platform_confirms_a_payment(rich: Persona, order: Order) -> None:
     payment = by_card(rich, order, "sandbox-timeout")
-    with pytest.raises(Missing):
-        card_paying.confirm_card_payment(stranger.call(at=AT), payment=payment.number)
+    with pytest.raises(Refused) as caught:
+        card_paying.confirm_card_payment(rich.call(at=AT), payment=payment.number)
+    assert caught.value.code == "role_not_allowed"
+
+
+def test_what_a_card_has_paid_is_booked_even_for_who_lost_the_right_meanwhile(
+    rich: Persona, colleague: Persona, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = billing_paying.ask_gateway
+
+    def ask_and_deny(payment: Payment, **fields: object) -> Payment:
+        identity.deny(call.user, "marketplace:order:create")
+        return ask(payment, **fields)  # type: ignore[arg-type]
+
+    card = billing.card(rich.account)
+    call = colleague.call(at=AT, key=pages.new_key())
+    monkeypatch.setattr(billing_paying, "ask_gateway", ask_and_deny)
+    assert card_paying.pay_by_card(call, order_number=order.number, card=card.code).state == "succeeded"
+    order.refresh_from_db()
+    assert order.state == OrderState.PROCESSING
+    trace = Trace.objects.get(trace_name="confirmCardPayment")
+    assert (trace.trace_type, trace.user_name, trace.account_id) == ("SystemAction", "colleague", rich.account.pk)
 
 
 def test_nothing_due_is_never_charged(rich: Persona) -> None:

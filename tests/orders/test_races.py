@@ -13,6 +13,8 @@ from django.db import connection, transaction
 
 from audit.models import Trace
 from billing.models import Charge, Payment
+from billing.operations import paying as billing_paying
+from billing.operations import settling_cards
 from billing.operations.checking import check_ledger
 from billing.queries import balance
 from catalog.models import Product
@@ -22,7 +24,8 @@ from koogallery.kernel import guard, pages
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.reasons import Refused
 from orders.models import Order
-from orders.operations import cancelling
+from orders.operations import cancelling, card_paying
+from orders.queries.orders import order_locked
 from orders.states import OrderState
 from tests.factories import billing, catalog, orders
 from tests.personas import Persona
@@ -201,3 +204,42 @@ def test_popularity_locks_products_in_the_order_in_which_stock_is_given_back(db:
         lambda: stock.left_locked(product_code=second.code),
     )
     assert dict(Product.objects.values_list("code", "popularity")) == {first.code: 3, second.code: 4}
+
+
+@pytest.mark.parametrize("by_sweep", [False, True])
+def test_a_card_payment_is_locked_after_its_order(rich: Persona, by_sweep: bool) -> None:
+    order = orders.place(rich, catalog.saas_product(), at=AT)
+    card = billing.card(rich.account)
+    payment = card_paying.start_card_payment(rich.call(at=AT, key=pages.new_key()), order=order.number, card=card.code)
+    billing_paying.ask_gateway(payment, at=AT)
+    call = system_call(at=AT)
+    settle = settling_cards.settle_payment if by_sweep else card_paying.confirm_card_payment
+    holding(
+        lambda: order_locked(call, order.number),
+        lambda: settle(call, payment=payment.number),
+        lambda: billing_paying.payment_locked(call, payment.number),
+    )
+    order.refresh_from_db()
+    assert order.state == OrderState.PROCESSING
+    assert Charge.objects.count() == 1
+
+
+def test_a_payment_that_has_ended_is_told_without_a_lock(rich: Persona) -> None:
+    order = orders.place(rich, catalog.saas_product(), at=AT)
+    card = billing.card(rich.account)
+    payment = card_paying.pay_by_card(rich.call(at=AT, key=pages.new_key()), order_number=order.number, card=card.code)
+    call = system_call(at=AT)
+    told: list[str] = []
+    with transaction.atomic():
+        order_locked(call, order.number)
+        billing_paying.payment_locked(call, payment.number)
+        thread = threading.Thread(
+            target=lambda: (
+                told.append(card_paying.confirm_card_payment(call, payment=payment.number).state),
+                told.append(settling_cards.settle_payment(call, payment=payment.number).state),
+                connection.close(),
+            )
+        )
+        thread.start()
+        thread.join(10)
+        assert told == ["succeeded", "succeeded"]
