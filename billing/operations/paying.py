@@ -8,6 +8,7 @@ of the charge; it is made anew only when there is none and the gateway still kno
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from typing import Any
 
 from django.db import transaction
 
+from audit.recording import system_traces
 from billing import gateways
 from billing.models import Card, Charge, Payment
 from billing.operations import ledger, statements
@@ -34,14 +36,19 @@ from koogallery.identity.states import AccountKind
 from koogallery.kernel import ids
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.money import Money
-from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.operations import Rating, describe, operation
 from koogallery.kernel.outbox import backoff
 from koogallery.kernel.reasons import Missing, Refused
+from koogallery.notifications.operations import notify
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 12
 KEY_LIFETIME = timedelta(hours=23)
 """How long after a payment was begun the gateway surely still knows its key (24 hours from the first use)."""
+UNDER_WAY_LONGEST = timedelta(days=14)
+UNDER_WAY = "under_way"
 CLOSED = "closed_by_operations"
 CLEAR = (GatewayOutcome.APPROVED, GatewayOutcome.DECLINED)
 
@@ -166,19 +173,27 @@ def ask_gateway(payment: Payment, *, at: datetime | None = None, only_look: bool
         payment = Payment.objects.select_related("card", "account").get(pk=payment.pk)
     if payment.state != PaymentState.PENDING or payment.outcome in CLEAR:
         return payment
-    outcome, reference, failure, stuck = GatewayOutcome.UNKNOWN, "", "", False
+    outcome, reference, failure, park = GatewayOutcome.UNKNOWN, "", "", False
     try:
         answer = _ask(payment, at=at, only_look=only_look)
         outcome = GatewayOutcome.APPROVED if answer.approved else GatewayOutcome.DECLINED
         reference, failure = answer.reference, answer.failure
-    except gateways.Unclear as unclear:
-        reference, failure, stuck = unclear.reference, str(unclear), isinstance(unclear, gateways.Stuck)
-    except LookupError as missing:
-        failure = str(missing)
+    except (gateways.Unclear, LookupError) as unclear:
+        reference = getattr(unclear, "reference", "")
+        failure = UNDER_WAY if isinstance(unclear, gateways.UnderWay) else str(unclear)
+        park = out_of_patience(unclear, attempts=payment.attempts + 1, waited=at - payment.created_at)
     call = system_call(at=at, account=payment.account)
-    return record_answer(
-        call, payment=payment.number, outcome=outcome, reference=reference, failure=failure, stuck=stuck
-    )
+    return record_answer(call, payment=payment.number, outcome=outcome, reference=reference, failure=failure, park=park)
+
+
+def out_of_patience(unclear: Exception, *, attempts: int, waited: timedelta) -> bool:
+    """Whether a person is to look instead of asking the gateway once more.
+
+    What the gateway has under way may take days; what it does not answer, hours.
+    """
+    if isinstance(unclear, gateways.UnderWay):
+        return waited >= UNDER_WAY_LONGEST
+    return isinstance(unclear, gateways.Stuck) or attempts >= MAX_ATTEMPTS
 
 
 def _ask(payment: Payment, *, at: datetime, only_look: bool) -> gateways.Answer:
@@ -204,6 +219,14 @@ def _ask(payment: Payment, *, at: datetime, only_look: bool) -> gateways.Answer:
     )
 
 
+def payment_by_number(number: str) -> Payment:
+    """The payment of that number as it is now. Raises `Missing`."""
+    payment = Payment.objects.filter(number=number).first()
+    if payment is None:
+        raise Missing(f"No payment {number}.")
+    return payment
+
+
 def payment_locked(call: Call, number: str) -> Payment:
     """The payment of that number, locked. Raises `Missing`."""
     payment = Payment.objects.select_for_update(no_key=True).filter(number=number).first()
@@ -214,12 +237,11 @@ def payment_locked(call: Call, number: str) -> Payment:
 
 @operation("recordGatewayAnswer", resource_type="Payment", roles={Role.SYSTEM}, targets={"payment": payment_locked})
 def record_answer(
-    call: Call, *, payment: Payment, outcome: str, reference: str, failure: str, stuck: bool = False
+    call: Call, *, payment: Payment, outcome: str, reference: str, failure: str, park: bool = False
 ) -> Payment:
-    """Keep what the gateway said about a Pending payment; a clear answer is never replaced.
+    """Keep what the gateway said about a Pending payment, or park it for operations; a clear answer is never replaced.
 
-    Unclear for too long, or `stuck`, it is parked for operations. Money that was taken for a payment which operations
-    closed in the meantime goes to the payer's balance.
+    Money that was taken for a payment which operations closed in the meantime goes to the payer's balance.
     """
     if payment.state == PaymentState.FAILED and payment.failure == CLOSED and outcome == GatewayOutcome.APPROVED:
         return _book_late(call, payment, reference=reference)
@@ -231,7 +253,7 @@ def record_answer(
     payment.next_try_at = call.at + LEASE
     if outcome == GatewayOutcome.UNKNOWN:
         payment.next_try_at = call.at + max(LEASE, backoff(payment.attempts))
-        if stuck or payment.attempts >= MAX_ATTEMPTS:
+        if park:
             payment.next_try_at, payment.parked_at = None, call.at
     payment.save(update_fields=["attempts", "outcome", "gateway_reference", "failure", "next_try_at", "parked_at"])
     describe(outcome=outcome, failure=failure, attempts=payment.attempts)
@@ -241,8 +263,8 @@ def record_answer(
 def _book_late(call: Call, payment: Payment, *, reference: str) -> Payment:
     """The closed payment stays Failed, for its order may have been paid otherwise; the money is topped up."""
     payment.failure, payment.outcome = "approved_after_closing", GatewayOutcome.APPROVED
-    payment.gateway_reference, payment.parked_at = reference[:120], call.at
-    payment.save(update_fields=["failure", "outcome", "gateway_reference", "parked_at"])
+    payment.gateway_reference = reference[:120]
+    payment.save(update_fields=["failure", "outcome", "gateway_reference"])
     arrived = Payment.objects.create(
         number=ids.numbered("PY", at=call.at),
         purpose=PaymentPurpose.TOP_UP,
@@ -261,8 +283,10 @@ def _book_late(call: Call, payment: Payment, *, reference: str) -> Payment:
         finished_at=call.at,
     )
     book(arrived, source=ledger.card_clearing())
-    describe(rating=Rating.INCIDENT)
-    describe(outcome=payment.outcome, failure=payment.failure, topped_up=arrived.number)
+    told = {"outcome": payment.outcome, "failure": payment.failure, "topped_up": arrived.number}
+    describe(**told)
+    row = (payment.payer_id, *payment.trace_ref(), call.at, {"payment": payment.number}, told)
+    system_traces("recordGatewayAnswer", rows=[row], rating=Rating.INCIDENT)
     logger.error("charge_approved_after_closing", extra={"payment": payment.number, "topped_up": arrived.number})
     notify(
         account_id=payment.payer_id,
