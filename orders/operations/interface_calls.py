@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,9 +24,10 @@ from django.utils import translation
 
 from catalog.operations import suspending
 from koogallery import clock
+from koogallery.identity import queries as identity
 from koogallery.kernel import guard, ids
 from koogallery.kernel.calls import Call, Role, system_call
-from koogallery.kernel.operations import after_commit, describe, operation
+from koogallery.kernel.operations import MASK, after_commit, describe, operation
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
 from orders.models import InterfaceAttempt, InterfaceCall, Order, OrderLine, Resource
@@ -47,6 +49,9 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 BATCH = 32
 BUDGET_SECONDS = 15.0
+CONTACT_PARAMETERS = {"mobile": "mobilePhone", "email": "email", "user_name": "userName"}
+CONTACT_IN_URL = re.compile(rf"([?&](?:{'|'.join(CONTACT_PARAMETERS.values())})=)[^&]*")
+"""Version 1.0 alone sends contact data, in its address."""
 
 
 def enqueue(
@@ -130,7 +135,15 @@ def _end_one(call: InterfaceCall) -> None:
         give_up(system_call(at=call.deadline_at), interface_call=call.number)
     except Exception:
         logger.exception("interface_call_not_given_up", extra={"call": call.number})
+        _park_one(call)
+
+
+def _park_one(call: InterfaceCall) -> None:
+    """Park a call; one that cannot even be parked is due again when its lease ends and holds up no other."""
+    try:
         park(system_call(at=call.deadline_at), interface_call=call.number)
+    except Exception:
+        logger.exception("interface_call_not_parked", extra={"call": call.number})
 
 
 def _claim(upto: datetime) -> list[int]:
@@ -148,22 +161,23 @@ def _claim(upto: datetime) -> list[int]:
 @contextmanager
 def _alone(call_ids: Sequence[int]) -> Iterator[None]:
     """Hold the advisory locks of the calls, taken in the order of their ids, until they were asked and recorded."""
-    keys = [f"interface-call:{call_id}" for call_id in call_ids]
-    with connection.cursor() as cursor:
-        for key in keys:
-            cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [key])
+    held: list[str] = []
     try:
+        with connection.cursor() as cursor:
+            for key in (f"interface-call:{call_id}" for call_id in call_ids):
+                cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [key])
+                held.append(key)
         yield
     finally:
         with connection.cursor() as cursor:
-            for key in keys:
+            for key in held:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
 
 
 def _still_claimed(call_ids: Sequence[int], upto: datetime) -> list[InterfaceCall]:
     """The calls as they are now, without those that another worker took or ended while this one waited."""
     mine = InterfaceCall.objects.filter(pk__in=call_ids, claimed_until=upto + LEASE, state=CallState.WAITING)
-    return list(mine.select_related("product").order_by("pk"))
+    return list(mine.select_related("product", "order").order_by("pk"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +202,10 @@ def _ask(calls: Sequence[InterfaceCall]) -> list[Sent]:
 
 def _prepare(call: InterfaceCall) -> SellerRequest | str:
     """The signed request, or why none can be made."""
-    parameters = dict(call.parameters)
-    if call.activity == Activity.NEW_INSTANCE:
-        parameters["businessId"] = ids.public_id()
     try:
+        parameters = dict(call.parameters)
+        if call.activity == Activity.NEW_INSTANCE:
+            parameters |= {"businessId": ids.public_id(), **_contact(call)}
         return build_request(
             version=InterfaceVersion(int(_version(call))),
             url=call.product.interface_url,
@@ -203,6 +217,19 @@ def _prepare(call: InterfaceCall) -> SellerRequest | str:
         )
     except (InvalidCall, ValueError) as error:
         return str(error)
+    except Exception as fault:
+        logger.exception("interface_call_not_prepared", extra={"call": call.number})
+        return f"The request could not be made: {type(fault).__name__}."
+
+
+def _contact(call: InterfaceCall) -> dict[str, str]:
+    """The contact data that the order's consent lets its seller have today; masked once the consent was withdrawn."""
+    if call.order is None or not call.order.contact_kind:
+        return {}
+    consent = identity.consent_of_order(call.order.number, call.order.contact_kind)
+    if consent is None:
+        return {}
+    return {"userId": consent.user.number, CONTACT_PARAMETERS[consent.kind]: identity.contact_for_seller(consent)}
 
 
 def _version(call: InterfaceCall) -> str:
@@ -213,8 +240,12 @@ def _version(call: InterfaceCall) -> str:
 def _exchange(request: SellerRequest | str, key: str) -> Sent:
     if isinstance(request, str):
         return Sent(url="", body="", result=failed(error=CallError.ADDRESS_REFUSED, detail=request))
-    result = call_seller(request=request, key=key, allow_loopback=settings.ALLOW_LOOPBACK_SELLERS)
-    return Sent(url=request.url, body=request.body.decode(), result=result)
+    try:
+        result = call_seller(request=request, key=key, allow_loopback=settings.ALLOW_LOOPBACK_SELLERS)
+    except Exception as fault:
+        logger.exception("interface_call_not_made", extra={"activity": request.activity.value})
+        result = failed(error=CallError.CONNECTION_FAILED, detail=type(fault).__name__)
+    return Sent(url=CONTACT_IN_URL.sub(rf"\1{MASK}", request.url), body=request.body.decode(), result=result)
 
 
 @operation(

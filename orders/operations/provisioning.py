@@ -53,9 +53,8 @@ def request_instance(call: Call, order: Order, line: OrderLine, *, resource: Res
 
 
 def _creation_parameters(order: Order, line: OrderLine, *, at: datetime) -> dict[str, str]:
-    """Parameters of both versions; contact data only as far as the buyer consented."""
+    """Parameters of both versions; contact data are added to each try, as far as the buyer's consent goes then."""
     term = first_term(order, line, at=at)
-    user = order.user
     parameters = {
         "orderId": order.number,
         "orderLineId": line.number,
@@ -69,10 +68,6 @@ def _creation_parameters(order: Order, line: OrderLine, *, at: datetime) -> dict
         "trialFlag": "1" if order.type == OrderType.TRIAL else "0",
         "expireTime": expire_time(term.expires_at) if term else "",
         "amount": format(line.total.rounded().amount, "f"),
-        "userId": user.number if user and order.contact_kind else "",
-        "userName": user.username if user and order.contact_kind == "user_name" else "",
-        "mobilePhone": user.mobile if user and order.contact_kind == "mobile" else "",
-        "email": user.email if user and order.contact_kind == "email" else "",
     }
     return {name: value for name, value in parameters.items() if value}
 

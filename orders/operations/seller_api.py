@@ -15,7 +15,7 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing
 from orders.models import Order, OrderLine, Resource, UsageRecord
-from orders.operations import provisioning
+from orders.operations import interface_calls, provisioning
 from orders.queries.orders import sold_order
 from orders.saas.order_information import OrderedProduct, OrderInformation
 from orders.saas.usage import RecordCode, Usage, read_record
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from catalog.models import Seller
 
 METERED = (BillingMode.ON_DEMAND, BillingMode.ON_DEMAND_PKG)
-CONTACT_MEMBERS = {"mobile": "mobilePhone", "email": "email", "user_name": "userName"}
 
 
 @operation(
@@ -76,7 +75,8 @@ def _contact(order: Order) -> dict[str, str]:
     consent = identity.consent_of_order(order.number, order.contact_kind)
     if consent is None:
         return {}
-    return {"userId": consent.user.number, CONTACT_MEMBERS[order.contact_kind]: identity.contact_for_seller(consent)}
+    name = interface_calls.CONTACT_PARAMETERS[consent.kind]
+    return {"userId": consent.user.number, name: identity.contact_for_seller(consent)}
 
 
 @operation("reportUsage", resource_type="Resource", roles={Role.SELLER}, sensitive={"records", "resources"})

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from catalog.models import Product
 from catalog.states import ProductState
@@ -148,6 +148,71 @@ def test_one_call_that_cannot_be_recorded_does_not_stop_the_others(
     rehearsal.walk(AT + timedelta(minutes=2), start=AT)
     assert Order.objects.get(number=broken.number).state == OrderState.COMPLETED
     assert len(server.instances) == 2
+
+
+@pytest.mark.django_db
+def test_one_call_that_cannot_even_be_parked_does_not_stop_the_others(
+    buyer: Persona, app: Product, server: ExampleSeller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.fail("000100")
+    for _ in range(3):
+        orders.bought(buyer, app, at=AT, quantity="1", term="1-month")
+    broken = InterfaceCall.objects.earliest("pk")
+    do = {"give_up": interface_calls.give_up, "park": interface_calls.park}
+
+    def failing(name: str) -> Callable[..., Any]:
+        def work(call: Any, *, interface_call: str) -> Any:
+            if interface_call == broken.number:
+                raise RuntimeError("a fault")
+            return do[name](call, interface_call=interface_call)
+
+        return work
+
+    for name in do:
+        monkeypatch.setattr(interface_calls, name, failing(name))
+    late = AT + CREATION.window
+    assert interface_calls.run_due(late) == 3
+    ended = InterfaceCall.objects.filter(state=CallState.GIVEN_UP)
+    assert ended.count() == 2
+    broken.refresh_from_db()
+    assert (broken.state, broken.next_try_at) == (CallState.WAITING, late + interface_calls.LEASE)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("part", ["build_request", "call_seller"])
+def test_one_call_that_cannot_be_made_does_not_stop_the_others(
+    buyer: Persona, app: Product, server: ExampleSeller, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    for _ in range(2):
+        orders.bought(buyer, app, at=AT, quantity="1", term="1-month")
+    real, turns = getattr(interface_calls, part), iter([True])
+
+    def fail_once(**fields: Any) -> Any:
+        if next(turns, False):
+            raise RuntimeError("a fault")
+        return real(**fields)
+
+    monkeypatch.setattr(interface_calls, part, fail_once)
+    interface_calls.run_due(AT)
+    assert sorted(Order.objects.values_list("state", flat=True)) == [OrderState.COMPLETED, OrderState.PROCESSING]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_that_is_not_got_leaves_none_behind(db: None) -> None:
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended('interface-call:2', 0))")
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(OperationalError), interface_calls._alone([1, 2]):
+            pass
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+            assert cursor.fetchone() == (0,)
+    finally:
+        other.close()
+        connection.close()
 
 
 @pytest.mark.django_db

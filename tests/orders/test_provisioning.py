@@ -11,13 +11,16 @@ from audit.models import Trace
 from billing import queries as billing_queries
 from billing.models import Refund
 from catalog.models import Product
-from koogallery.identity.models import Account, User
+from koogallery.identity import queries as identity
+from koogallery.identity.models import Account, ContactConsent, User
+from koogallery.identity.operations import agreements
 from koogallery.kernel import guard, rehearsal
 from koogallery.kernel.calls import Role
 from koogallery.notifications.models import Message
 from orders.example_seller import ExampleSeller
 from orders.models import InterfaceCall, Order, Resource, ResourceTerm
 from orders.operations import interface_calls
+from orders.saas.credentials import unseal
 from orders.states import CallState, CancelReason, OrderState, OrderStep, ResourceStatus
 from tests.factories import catalog, orders
 from tests.personas import Persona
@@ -92,6 +95,41 @@ def test_version_1_is_spoken_to_old_servers_and_its_passwords_are_opened(buyer: 
     instance = server.instance_of(order.number)
     assert instance is not None
     assert Resource.objects.get().password == instance.password
+
+
+def test_each_try_passes_on_what_the_consent_lets_pass_then_and_nothing_of_it_is_kept(
+    buyer: Persona, server: ExampleSeller
+) -> None:
+    old = catalog.saas_product(
+        interface_version="1", interface_url=server.version_1_url, interface_key=server.key, contact_data="email"
+    )
+    server.fail("000005", times=1)
+    order = orders.bought(buyer, old, at=AT, quantity="1", term="1-month", consent=True)
+    advance(minutes=1)
+    consent = ContactConsent.objects.get(order_number=order.number)
+    agreements.withdraw_consent(buyer.call(at=AT), consent=consent.pk)
+    advance(minutes=4)
+
+    first, second = server.calls_of("newInstance")
+    told = [unseal(sealed=sent.params["email"], access_key=server.key) for sent in (first, second)]
+    assert told == [buyer.user.email, identity.masked_contact(buyer.user.email)]
+    call = the_call("newInstance")
+    assert not {"email", "mobilePhone", "userName", "userId"} & set(call.parameters)
+    for attempt in call.attempts.all():
+        assert "email=********&" in attempt.request_url
+
+
+def test_a_user_name_passed_on_is_masked_in_what_is_kept(buyer: Persona, server: ExampleSeller) -> None:
+    old = catalog.saas_product(
+        interface_version="1",
+        interface_url=server.version_1_url,
+        interface_key=server.key,
+        contact_data="iam_user_name",
+    )
+    orders.bought(buyer, old, at=AT, quantity="1", term="1-month", consent=True)
+    advance(minutes=1)
+    assert server.calls_of("newInstance")[0].params["userName"] == buyer.user.username
+    assert "userName=********" in the_call("newInstance").attempts.get().request_url
 
 
 def test_contact_data_is_passed_on_only_with_consent(buyer: Persona, app: Product) -> None:
