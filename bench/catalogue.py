@@ -90,7 +90,7 @@ def pages(bench: Bench) -> Iterator[Row]:
     first = {
         "home": ["/"],
         "category list": [f"/products/?category=developer&page={number}" for number in range(1, 20)],
-        "product page": [f"/products/{slug}/?tab=pricing" for slug in slugs],
+        "product page": [f"/products/{slug}/" for slug in slugs],
     }
     for name, paths in shown.items():
         with bench.server() as port:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from urllib.parse import urlencode
 
 from django import forms
@@ -21,7 +22,7 @@ SCALE = 10_000
 MOST_PAGES = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ListState:
     """What the address of the product list says; values it does not know are left out."""
 
@@ -69,37 +70,49 @@ class ListState:
             price_to=int(Decimal(self.price_to) * SCALE) if self.price_to else None,
         )
 
-    def params(self, **changed: object) -> list[tuple[str, str]]:
-        """The state as query parameters, with some of them changed; a change goes back to the first page."""
-        values: dict[str, object] = {
+    @cached_property
+    def _values(self) -> dict[str, tuple[str, ...]]:
+        """The state by parameter, without the page."""
+        single = {
             "q": self.query,
             "category": self.category,
-            "method": self.methods,
-            "mode": self.modes,
             "seller": self.seller,
             "supervised": self.supervised,
             "trial": "yes" if self.trial else "",
             "price_from": self.price_from,
             "price_to": self.price_to,
             "sort": self.sort,
-            "page": str(self.page) if self.page > 1 and not changed else "",
-        } | changed
-        found: list[tuple[str, str]] = []
-        for name, value in values.items():
-            for each in value if isinstance(value, tuple | list) else (value,):
-                if each not in ("", None):
-                    found.append((name, str(each)))
-        return found
+        }
+        return {"method": self.methods, "mode": self.modes} | {
+            name: (value,) if value else () for name, value in single.items()
+        }
+
+    @cached_property
+    def _encoded(self) -> dict[str, str]:
+        return {name: _pairs(name, values) for name, values in self._values.items()}
+
+    def without(self, *names: str) -> list[tuple[str, str]]:
+        """The state as hidden fields of a form that asks for some parameters itself, on the first page."""
+        return [(name, value) for name, values in self._values.items() if name not in names for value in values]
 
     def url(self, path: str, **changed: object) -> str:
-        """The address of this state with some of it changed."""
-        params = self.params(**changed)
-        return f"{path}?{urlencode(params)}" if params else path
+        """The address of this state with some of it changed; a change goes back to the first page."""
+        parts = dict(self._encoded)
+        if not changed and self.page > 1:
+            changed = {"page": self.page}
+        for name, value in changed.items():
+            parts[name] = _pairs(name, value if isinstance(value, tuple) else (value,))
+        query = "&".join(part for part in parts.values() if part)
+        return f"{path}?{query}" if query else path
 
     def toggled(self, name: str, values: tuple[str, ...], value: str) -> Mapping[str, tuple[str, ...]]:
         """The change that adds or removes one of several values."""
         kept = tuple(each for each in values if each != value)
         return {name: kept if value in values else (*values, value)}
+
+
+def _pairs(name: str, values: tuple[object, ...]) -> str:
+    return urlencode([(name, str(value)) for value in values if value not in ("", None)])
 
 
 class DemandForm(forms.Form):

@@ -7,6 +7,8 @@ the vocabulary. Chinese is matched by pairs of characters, words of one or two l
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +82,36 @@ class PerVersion:
         value = self._make()
         if version is not None:
             self._kept = (version, value)
+        return value
+
+
+class Kept:
+    """Values by key, as long as nothing shown has changed; the least recently used leave first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._version: int | None = None
+        self._kept: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The value kept under a key, or a new one."""
+        version = pagecache.version()
+        if version is None:
+            return make()
+        with self._lock:
+            if self._version != version:
+                self._kept.clear()
+                self._version = version
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        value = make()
+        with self._lock:
+            if self._version == version:
+                self._kept[key] = value
+                while len(self._kept) > self._most:
+                    self._kept.popitem(last=False)
         return value
 
 

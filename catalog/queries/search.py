@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +15,9 @@ from typing import Any
 from django.db import connection
 
 from catalog.models import Category
-from catalog.queries.matching import Match, PerVersion, Wide, correct, match_of, wide_conditions
+from catalog.queries.matching import Kept, Match, PerVersion, Wide, correct, match_of, wide_conditions
 from catalog.rules import facets, words
 from catalog.rules.facets import Counts, Selection, Tree
-from koogallery.kernel import pagecache
 
 PER_PAGE = 20
 RANKED_AT_MOST = 500
@@ -86,10 +83,10 @@ def _find(asked: str, selection: Selection, sort: str, page: int, per_page: int)
     page = max(1, min(page, most // per_page))
     if match.is_selective:
         groups, sellers, cards = _selective(match, selection, sort, page, per_page)
+        counts = facets.count(groups, selection=selection, tree=category_tree()).with_sellers(dict(sellers))
     else:
-        groups, sellers = _grouped(match, selection)
+        counts = counts_of(selection, match)
         cards = _walked(match, selection, sort, page, per_page)
-    counts = facets.count(groups, selection=selection, tree=category_tree()).with_sellers(dict(sellers))
     shown = min(counts.total, most)
     return Found(cards=cards, counts=counts, page=page, pages=max(1, -(-shown // per_page)), sort=sort)
 
@@ -262,44 +259,18 @@ def _score(query: str) -> tuple[str, list[Any]]:
     )
 
 
-class _Kept:
-    """Grouped keys by what they were counted for, as long as nothing shown has changed."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._version: int | None = None
-        self._kept: OrderedDict[Any, Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Any, make: Any) -> Any:
-        version = pagecache.version()
-        if version is None:
-            return make()
-        with self._lock:
-            if self._version != version:
-                self._kept.clear()
-                self._version = version
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        value = make()
-        with self._lock:
-            if self._version == version:
-                self._kept[key] = value
-                while len(self._kept) > self._most:
-                    self._kept.popitem(last=False)
-        return value
+_kept_counts = Kept(512)
 
 
-_kept_groups = _Kept(256)
-
-
-def _grouped(match: Match, selection: Selection) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def counts_of(selection: Selection, match: Match = Match(query="")) -> Counts:
     """Facets of frequent words, or of everything, from the narrow table; kept until something shown changes."""
-    found: tuple[list[tuple[int, int]], list[tuple[int, int]]] = _kept_groups.get(
-        (match.wide, selection), functools.partial(_count_groups, match.wide, selection)
-    )
+    found: Counts = _kept_counts.get((match.wide, selection), functools.partial(_count, match.wide, selection))
     return found
+
+
+def _count(wide: tuple[Wide, ...], selection: Selection) -> Counts:
+    groups, sellers = _count_groups(wide, selection)
+    return facets.count(groups, selection=selection, tree=category_tree()).with_sellers(dict(sellers))
 
 
 def _count_groups(wide: tuple[Wide, ...], selection: Selection) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from catalog.models import Category, Favorite, Product, Seller
 from catalog.queries import search
+from catalog.queries.matching import Kept, PerVersion
+from catalog.queries.sheets import Sheet, sheet_of
 from catalog.rules import shown
 from catalog.rules.facets import Selection
 from catalog.rules.shown import Card
 from catalog.states import DeliveryMethod, ProductState, SellerState
+from koogallery.kernel.display import product_card_html
 from koogallery.kernel.reasons import Missing
 
 SHOWN_AT_HOME = 6
@@ -32,17 +38,18 @@ def use_ownership(owns: Callable[[int, str], bool]) -> None:
 
 def cards(stored: Iterable[Mapping[str, Any]], *, currency: str) -> list[Card]:
     """Stored cards as they are shown, in a currency and the language in force."""
-    return [card_of(each, currency=currency) for each in stored]
+    path = reverse("catalog:list")
+    return [card_of(each, currency=currency, path=path) for each in stored]
 
 
-def card_of(stored: Mapping[str, Any], *, currency: str) -> Card:
+def card_of(stored: Mapping[str, Any], *, currency: str, path: str = "") -> Card:
     """One stored card as it is shown."""
     delivery = str(DeliveryMethod(stored["method"]).label)
     if stored["supervised"]:
         delivery = _("%(method)s · supervised") % {"method": delivery}
     prefix, price, unit = shown.price_parts(stored, currency)
     return Card(
-        url=reverse("catalog:product", args=[stored["slug"]]),
+        url=f"{path or reverse('catalog:list')}{stored['slug']}/",
         name=shown.told(stored["name"]),
         seller=shown.told(stored["seller"]),
         line=shown.told(stored["line"]),
@@ -52,6 +59,21 @@ def card_of(stored: Mapping[str, Any], *, currency: str) -> Card:
         price_unit=unit,
         logo_url=default_storage.url(stored["logo"]) if stored["logo"] else "",
     )
+
+
+_card_html = Kept(5000)
+
+
+def card_htmls(stored: Iterable[Mapping[str, Any]], *, currency: str) -> list[SafeString]:
+    """Stored cards as markup; each is made once per language and currency until something shown changes."""
+    language, path = get_language(), reverse("catalog:list")
+    return [
+        _card_html.get(
+            (each["code"], currency, language),
+            lambda each=each: product_card_html(card_of(each, currency=currency, path=path)),
+        )
+        for each in stored
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +92,33 @@ class Shelf:
 
 def shelves(counts: Mapping[int, int] | None = None) -> list[Shelf]:
     """The category tree with counts; of everything on sale unless others are given."""
-    counted = search.find(selection=Selection(), per_page=1).counts.categories if counts is None else counts
-    below: dict[int | None, list[Category]] = {}
-    for category in search.categories():
-        below.setdefault(category.parent_id, []).append(category)
+    counted = search.counts_of(Selection()).categories if counts is None else counts
     return [
-        Shelf(top, address(top), counted.get(top.pk, 0), tuple(
-            Shelf(child, address(child), counted.get(child.pk, 0)) for child in below.get(top.pk, [])
-        ))
-        for top in below.get(None, [])
-    ]  # fmt: skip
+        Shelf(
+            top,
+            url,
+            counted.get(top.pk, 0),
+            tuple(Shelf(child, address, counted.get(child.pk, 0)) for child, address in below),
+        )
+        for top, url, below in _tree()
+    ]
+
+
+Branch = tuple[Category, str, list[tuple[Category, str]]]
+_grown = PerVersion(lambda: _grow())
+
+
+def _tree() -> list[Branch]:
+    """Top categories with their addresses and what lies below them."""
+    found: list[Branch] = _grown()
+    return found
+
+
+def _grow() -> list[Branch]:
+    below: dict[int | None, list[tuple[Category, str]]] = {}
+    for category in search.categories():
+        below.setdefault(category.parent_id, []).append((category, address(category)))
+    return [(top, url, below.get(top.pk, [])) for top, url in below.get(None, [])]
 
 
 def address(category: Category) -> str:
@@ -89,25 +128,28 @@ def address(category: Category) -> str:
 
 def menu() -> list[tuple[str, str, list[tuple[str, str]]]]:
     """The category menu of the top bar: (label, address, [(label, address) below])."""
-    found: dict[int, tuple[str, str, list[tuple[str, str]]]] = {}
-    categories = search.categories()
-    for category in categories:
-        if category.parent_id is None:
-            found[category.pk] = (category.label, address(category), [])
-    for category in categories:
-        if category.parent_id in found:
-            found[category.parent_id][2].append((category.label, address(category)))
-    return list(found.values())
+    return [(top.label, url, [(child.label, link) for child, link in below]) for top, url, below in _tree()]
 
 
-def popular(*, currency: str) -> list[Card]:
-    """**Popular Applications**: most orders in the last 30 days."""
-    return cards(search.find(selection=Selection(), sort="popularity", per_page=SHOWN_AT_HOME).cards, currency=currency)
+_home = Kept(32)
 
 
-def newest(*, currency: str) -> list[Card]:
-    """The latest releases."""
-    return cards(search.find(selection=Selection(), sort="newest", per_page=SHOWN_AT_HOME).cards, currency=currency)
+def popular(*, currency: str) -> list[SafeString]:
+    """**Popular Applications** as cards: most orders in the last 30 days."""
+    return _first("popularity", currency)
+
+
+def newest(*, currency: str) -> list[SafeString]:
+    """The latest releases as cards."""
+    return _first("newest", currency)
+
+
+def _first(sort: str, currency: str) -> list[SafeString]:
+    """The first cards of everything in an order; kept until something shown changes."""
+    found: list[dict[str, Any]] = _home.get(
+        sort, lambda: search.find(selection=Selection(), sort=sort, per_page=SHOWN_AT_HOME).cards
+    )
+    return card_htmls(found, currency=currency)
 
 
 def category_by_code(code: str) -> Category | None:
@@ -115,14 +157,46 @@ def category_by_code(code: str) -> Category | None:
     return next((each for each in search.categories() if each.code == code), None)
 
 
-def trail(product: Product) -> list[Category]:
-    """The first category of a product with what lies above it, from the top."""
-    own = set(product.categories.through.objects.filter(product=product).values_list("category_id", flat=True))
-    found = next((each for each in search.categories() if each.pk in own), None)
-    if found is None:
-        return []
-    above = next((each for each in search.categories() if each.pk == found.parent_id), None)
-    return [above, found] if above else [found]
+@dataclass(frozen=True)
+class ProductPage:
+    """What a product's page shows to everybody: the product, its shelf from the top, its sheet, its card."""
+
+    product: Product
+
+    @cached_property
+    def trail(self) -> list[Category]:
+        """The first category of the product with what lies above it, from the top."""
+        rows = Product.categories.through.objects.filter(product=self.product)
+        own = set(rows.values_list("category_id", flat=True))
+        found = next((each for each in search.categories() if each.pk in own), None)
+        if found is None:
+            return []
+        above = next((each for each in search.categories() if each.pk == found.parent_id), None)
+        return [above, found] if above else [found]
+
+    @cached_property
+    def sheet(self) -> Sheet:
+        """What can be configured."""
+        return sheet_of(self.product)
+
+    @cached_property
+    def card(self) -> dict[str, Any] | None:
+        """The stored card; None once the product has left the catalogue."""
+        return cards_by_id([self.product.pk]).get(self.product.pk)
+
+
+_pages = Kept(300)
+
+
+def product_page(slug: str, *, account_id: int | None, user_id: int | None) -> ProductPage:
+    """The page of a product that this user may see; for visitors kept until something shown changes.
+
+    Raises `Missing`.
+    """
+    if account_id is not None:
+        return ProductPage(product_shown(slug, account_id=account_id, user_id=user_id))
+    found: ProductPage = _pages.get(slug, lambda: ProductPage(product_shown(slug, account_id=None, user_id=None)))
+    return found
 
 
 def product_shown(slug: str, *, account_id: int | None, user_id: int | None) -> Product:

@@ -16,6 +16,7 @@ from catalog.models import Product
 from catalog.operations import favorites
 from catalog.queries import storefront
 from catalog.queries.configurator import Configurator, configurator
+from catalog.queries.storefront import ProductPage
 from catalog.states import BillingMode, DeliveryMethod
 from catalog.views.storefront import currency
 from koogallery.identity import queries as identity
@@ -36,17 +37,17 @@ TABS = (
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """A product: tabs, configurator with live price, buying and saving."""
     call = request.call
-    found = storefront.product_shown(slug, account_id=call.account_id, user_id=call.user_id)
+    shown = storefront.product_page(slug, account_id=call.account_id, user_id=call.user_id)
+    found = shown.product
     tab = request.GET.get("tab", "")
     tab = tab if tab in dict(TABS) else "overview"
-    context = _frame(request, found, tab)
+    context = _frame(request, shown, tab)
     if tab == "pricing":
-        context |= _pricing(request, found)
+        context |= _pricing(request, shown)
     elif tab == "agreements":
         context["agreements"] = _agreements(found)
     if tab != "pricing":
-        stored = storefront.cards_by_id([found.pk]).get(found.pk)
-        context["card"] = storefront.card_of(stored, currency=currency(request)) if stored else None
+        context["card"] = storefront.card_of(shown.card, currency=currency(request)) if shown.card else None
     return render(request, "catalog/product.html", context, fragment="configure" if tab == "pricing" else "")
 
 
@@ -54,17 +55,17 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 def price(request: HttpRequest, slug: str) -> HttpResponse:
     """The configurator alone, with the price of what is chosen; asked for on every change."""
     call = request.call
-    found = storefront.product_shown(slug, account_id=call.account_id, user_id=call.user_id)
-    context = _frame(request, found, "pricing") | _pricing(request, found)
+    shown = storefront.product_page(slug, account_id=call.account_id, user_id=call.user_id)
+    context = _frame(request, shown, "pricing") | _pricing(request, shown)
     if getattr(request, "htmx", None):
         return render(request, "catalog/product.html", context, fragment="configure")
-    return redirect(f"{found.get_absolute_url()}?{urlencode([('tab', 'pricing'), *_form_data(request)])}")
+    return redirect(f"{shown.product.get_absolute_url()}?{urlencode([('tab', 'pricing'), *_form_data(request)])}")
 
 
-def _frame(request: HttpRequest, product: Product, tab: str) -> dict[str, Any]:
+def _frame(request: HttpRequest, shown: ProductPage, tab: str) -> dict[str, Any]:
     """What every tab shows."""
     call = request.call
-    trail = storefront.trail(product)
+    product, trail = shown.product, shown.trail
     address = product.get_absolute_url()
     return {
         "page": {
@@ -125,9 +126,10 @@ def _form_data(request: HttpRequest) -> list[tuple[str, str]]:
     ]
 
 
-def _pricing(request: HttpRequest, product: Product) -> dict[str, Any]:
-    call = request.call
-    shown = configurator(product, dict(_form_data(request)), account=call.account, at=call.at)
+def _pricing(request: HttpRequest, page_of: ProductPage) -> dict[str, Any]:
+    call, product = request.call, page_of.product
+    data = dict(_form_data(request))
+    shown = configurator(product, data, account=call.account, at=call.at, sheet=page_of.sheet)
     return {
         "shown": shown,
         "checkout": reverse("orders:checkout"),

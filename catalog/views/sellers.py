@@ -18,7 +18,6 @@ from catalog.queries.configurator import configurator
 from catalog.rules.facets import Selection
 from catalog.states import DeliveryMethod, ProductState
 from catalog.views.storefront import currency
-from koogallery.kernel.display import product_card_html
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.pages import page, render
 
@@ -30,7 +29,6 @@ def seller(request: HttpRequest, slug: str) -> HttpResponse:
     number = request.GET.get("page", "1")
     here = min(int(number), 500) if number.isascii() and number.isdigit() and len(number) <= 4 else 1
     sold = search.find(selection=Selection(seller=found.pk), sort="popularity", page=max(1, here))
-    cards = storefront.cards(sold.cards, currency=currency(request))
     paginator = Paginator(range(min(sold.total, search.BROWSED_AT_MOST)), search.PER_PAGE)
     context = {
         "page": {
@@ -40,7 +38,7 @@ def seller(request: HttpRequest, slug: str) -> HttpResponse:
         },
         "seller": found,
         "logo_url": found.logo.url if found.logo else "",
-        "cards": [product_card_html(card) for card in cards],
+        "cards": storefront.card_htmls(sold.cards, currency=currency(request)),
         "total": sold.total,
         "sold": paginator.get_page(here),
         "all_url": f"{reverse('catalog:list')}?seller={found.slug}",

@@ -220,7 +220,7 @@ def test_the_last_pieces_are_sold_once_among_many_buyers():
 def test_popularity_orders_the_home_page_and_forgets_what_is_not_named():
     one, two = make.make_product(name="One", popularity=9), make.make_product(name="Two")
     popularity.set_popularity(system_call(), orders={two.code: 4})
-    assert [card.name for card in storefront.popular(currency="USD")] == ["Two", "One"]
+    assert ["Two" in card for card in storefront.popular(currency="USD")] == [True, False]
     assert Product.objects.get(pk=one.pk).popularity == 0
 
 
@@ -261,4 +261,4 @@ def test_the_admin_shows_the_catalogue_and_hides_keys(operator):
 def test_relearning_runs_at_night_without_harm():
     make.make_product(name="Relata")
     indexing.relearn()
-    assert storefront.popular(currency="USD")[0].name == "Relata"
+    assert "Relata" in storefront.popular(currency="USD")[0]
