@@ -119,8 +119,8 @@ def forget() -> None:
 class _Page:
     version: int
     until: float
-    content: bytes
-    headers: tuple[tuple[str, str], ...]
+    size: int
+    answer: HttpResponse
 
 
 class _Pages:
@@ -150,7 +150,7 @@ class _Pages:
         with self._lock:
             self._drop(key)
             self._kept[key] = page
-            self._bytes += len(page.content)
+            self._bytes += page.size
             while self._bytes > self._max and self._kept:
                 self._drop(next(iter(self._kept)))
 
@@ -162,7 +162,7 @@ class _Pages:
     def _drop(self, key: tuple[str, ...]) -> None:
         page = self._kept.pop(key, None)
         if page is not None:
-            self._bytes -= len(page.content)
+            self._bytes -= page.size
 
 
 pages = _Pages(MAX_BYTES)
@@ -192,35 +192,37 @@ def _params_of(path: str) -> frozenset[str] | None:
 
 
 def key_of(request: HttpRequest) -> tuple[str, ...] | None:
-    """Under what the answer may be kept, or None when it may not."""
-    if request.method != "GET":
+    """Under what the answer may be kept, or None when it may not: another page, a visitor with a session."""
+    meta = request.META
+    path = request.path_info
+    if meta["REQUEST_METHOD"] != "GET" or _params_of(path) is None:
         return None
-    cookies = request.COOKIES
+    cookies: dict[str, str] = request.COOKIES if "HTTP_COOKIE" in meta else {}
     if settings.SESSION_COOKIE_NAME in cookies or "messages" in cookies:
         return None
-    params = _params_of(request.path_info)
-    if params is None:
-        return None
-    meta = request.META
-    query = meta.get("QUERY_STRING", "")
-    if query:
-        if len(query) > LONGEST_QUERY:
-            return None
-        names = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
-        if not names <= params:
-            return None
     fragment = ""
     if meta.get("HTTP_HX_REQUEST") == "true" and meta.get("HTTP_HX_HISTORY_RESTORE_REQUEST") != "true":
         fragment = f"{meta.get('HTTP_HX_TARGET', '')[:40]}|{meta.get('HTTP_HX_BOOSTED', '')[:5]}"
     return (
         meta.get("HTTP_HOST", ""),
         meta.get("wsgi.url_scheme", ""),
-        request.path_info,
-        query,
+        path,
+        meta.get("QUERY_STRING", ""),
         cookies.get(settings.LANGUAGE_COOKIE_NAME) or meta.get("HTTP_ACCEPT_LANGUAGE", "")[:80],
         cookies.get("theme", ""),
         fragment,
     )
+
+
+def asks_only_known(request: HttpRequest) -> bool:
+    """Whether the query string is short and has only the parameters that its page declares."""
+    query = request.META.get("QUERY_STRING", "")
+    if not query:
+        return True
+    if len(query) > LONGEST_QUERY:
+        return False
+    known = _params_of(request.path_info) or frozenset()
+    return all(name in known for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 class PageCacheMiddleware:
@@ -236,9 +238,9 @@ class PageCacheMiddleware:
             return self.get_response(request)
         kept = pages.get(key, version=shown, now=clock.monotonic())
         if kept is not None:
-            answer = HttpResponse(kept.content)
-            answer.headers._store = {name.lower(): (name, value) for name, value in kept.headers}  # type: ignore[attr-defined]
-            return answer
+            return _again(kept.answer)
+        if not asks_only_known(request):
+            return self.get_response(request)
         response = self.get_response(request)
         if may_keep(response):
             pages.put(
@@ -246,11 +248,30 @@ class PageCacheMiddleware:
                 _Page(
                     version=shown,
                     until=clock.monotonic() + LIFETIME_SECONDS,
-                    content=response.content,
-                    headers=tuple((name, value) for name, value in response.items() if name != "X-Request-ID"),
+                    size=len(response.content),
+                    answer=_kept_answer(response),
                 ),
             )
         return response
+
+
+def _kept_answer(response: HttpResponse) -> HttpResponse:
+    """What is kept of an answer: its bytes and headers, but not its request's id."""
+    kept = HttpResponse(response.content)
+    for name in list(kept.headers):
+        del kept.headers[name]
+    for name, value in response.items():
+        if name != "X-Request-ID":
+            kept.headers[name] = value
+    return kept
+
+
+def _again(kept: HttpResponse) -> HttpResponse:
+    """A new answer with the same bytes and headers, without the cost of making one."""
+    answer = HttpResponse.__new__(HttpResponse)
+    answer.__dict__.update(kept.__dict__)
+    answer._resource_closers = []  # type: ignore[attr-defined]
+    return answer
 
 
 def may_keep(response: HttpResponse) -> bool:
