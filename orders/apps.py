@@ -15,7 +15,7 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         from billing.events import CardPaymentSettled, CardPaymentSettling
         from koogallery.kernel import events, navigation, sweeps
-        from orders.operations import cancelling, card_paying, debugging, interface_calls, popularity
+        from orders.operations import cancelling, card_paying, debugging, interface_calls, nonces, popularity
         from orders.queries import overview
 
         events.subscribe(CardPaymentSettling, card_paying.on_card_settling)
@@ -34,4 +34,5 @@ class OrdersConfig(AppConfig):
         )
         sweeps.register(sweeps.Periodic(name="failing-interfaces", work=debugging.suspend_failing, daily_at=time(0, 5)))
         sweeps.register(sweeps.Periodic(name="popularity", work=popularity.publish, every=timedelta(hours=1)))
+        sweeps.register(sweeps.Periodic(name="used-nonces", work=nonces.forget, daily_at=time(4, 35)))
         navigation.provide("unpaid_orders", overview.unpaid_of_request)

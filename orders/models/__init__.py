@@ -3,6 +3,7 @@
 from orders.models.event import OrderEvent
 from orders.models.interface_call import InterfaceAttempt, InterfaceCall, UsageRecord
 from orders.models.line import OrderLine
+from orders.models.nonce import UsedNonce
 from orders.models.order import Order
 from orders.models.resource import Resource, ResourceTerm
 
@@ -15,4 +16,5 @@ __all__ = [
     "Resource",
     "ResourceTerm",
     "UsageRecord",
+    "UsedNonce",
 ]

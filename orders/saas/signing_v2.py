@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 import secrets
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -33,19 +34,21 @@ Remember = Callable[[str], bool]
 
 
 class NonceMemory:
-    """Nonces of the last minutes in this process; servers with several processes keep them in a shared store."""
+    """Nonces of the last minutes in this process, for all its threads; several processes need a shared store."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, datetime] = OrderedDict()
+        self._lock = threading.Lock()
 
     def remember(self, nonce: str, *, now: datetime) -> bool:
         """Store a nonce; false when it was used within twice the time window."""
-        while self._seen and next(iter(self._seen.values())) < now - 2 * TIME_WINDOW:
-            self._seen.popitem(last=False)
-        if nonce in self._seen:
-            return False
-        self._seen[nonce] = now
-        return True
+        with self._lock:
+            while self._seen and next(iter(self._seen.values())) < now - 2 * TIME_WINDOW:
+                self._seen.popitem(last=False)
+            if nonce in self._seen:
+                return False
+            self._seen[nonce] = now
+            return True
 
 
 def new_nonce() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -20,16 +19,10 @@ from koogallery import clock
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Missing
-from orders.operations import seller_api
+from orders.operations import nonces, seller_api
 from orders.queries.interface import debugged_products, product_of_order, resources_of_instances
 from orders.saas.order_information import MOCK_ORDERS, mock_order
-from orders.saas.signing_v2 import (
-    TIME_WINDOW,
-    NonceMemory,
-    SignatureCheck,
-    check_order_query,
-    check_usage_report,
-)
+from orders.saas.signing_v2 import SignatureCheck, check_order_query, check_usage_report
 from orders.saas.usage import MOST_RECORDS, instance_ids
 
 if TYPE_CHECKING:
@@ -40,7 +33,6 @@ logger = logging.getLogger(__name__)
 PER_MINUTE = 600
 MOCK_TERM = timedelta(days=30)
 MOST_BYTES = 1024 * 1024
-_fallback = NonceMemory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +57,6 @@ TOO_MANY_RECORDS = ApiResult("MKT.9001", 400, f"usage_records holds none or more
 BODY_WRONG = ApiResult("MKT.9002", 400, "The body is not a JSON object with usage_records.")
 SOME_REFUSED = ApiResult("MKT.9003", 200, "Some records were not taken; the others are kept.")
 ALL_REFUSED = ApiResult("MKT.9004", 200, "No record was taken.")
-
-
-def remember(product: Product, nonce: str) -> bool:
-    """Store a nonce for all processes; false when it is known. Without Redis this process remembers alone."""
-    key = f"api-nonce:{hashlib.sha256(f'{product.pk}:{nonce}'.encode()).hexdigest()}"
-    try:
-        return bool(cache.add(key, 1, timeout=int(3 * TIME_WINDOW.total_seconds())))
-    except Exception:
-        logger.exception("nonce_store_failed")
-        return _fallback.remember(key, now=clock.real_now())
 
 
 def is_busy(address: str) -> bool:
@@ -138,7 +120,7 @@ def _signer(candidates: Iterable[Product], query: Mapping[str, str]) -> Product 
                 key=product.interface_key,
                 query=query,
                 now=clock.real_now(),
-                remember=partial(remember, product),
+                remember=partial(nonces.remember, product, at=clock.real_now()),
             )
             if check is SignatureCheck.OK:
                 return product
@@ -208,7 +190,7 @@ def _reporter(products: Iterable[Product], request: HttpRequest, report: Mapping
                 nonce=given["nonce"],
                 report=report,
                 now=clock.real_now(),
-                remember=partial(remember, product),
+                remember=partial(nonces.remember, product, at=clock.real_now()),
             )
             if check is SignatureCheck.OK:
                 return product

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
 from audit.models import Trace
@@ -18,8 +20,8 @@ from koogallery.identity.models import ContactConsent, User
 from koogallery.kernel import guard, pages
 from koogallery.kernel.calls import Role
 from orders.example_seller import ExampleSeller
-from orders.models import Resource, UsageRecord
-from orders.operations import debugging, interface_calls
+from orders.models import Resource, UsageRecord, UsedNonce
+from orders.operations import debugging, interface_calls, nonces
 from orders.saas import signing_v2
 from orders.saas.order_information import MOCK_ORDERS
 from orders.states import CloseReason, ResourceStatus
@@ -137,6 +139,38 @@ def test_a_query_is_answered_once_by_its_nonce(buyer: Persona, app: Product) -> 
     at = clock.real_now()
     statuses = [query(app, orderId=order.number, nonce="ABC", at=at).status_code for _ in range(2)]
     assert statuses == [200, 401]
+
+
+def test_a_nonce_is_remembered_for_every_process_and_forgotten_once_expired(app: Product) -> None:
+    at = clock.real_now()
+    assert nonces.remember(app, "N", at=at)
+    assert not nonces.remember(app, "N", at=at + nonces.KEPT - timedelta(seconds=1))
+    assert nonces.remember(app, "N", at=at + nonces.KEPT)
+    assert nonces.remember(app, "M", at=at - nonces.KEPT)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM orders_usednonce")
+        assert cursor.fetchone() == (2,)
+    nonces.forget(AT)
+    assert UsedNonce.objects.count() == 1
+    assert not nonces.remember(app, "N", at=at + nonces.KEPT)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_processes_with_one_nonce_one_is_answered(app: Product) -> None:
+    answers: list[bool] = []
+    barrier = threading.Barrier(8)
+
+    def ask() -> None:
+        barrier.wait()
+        answers.append(nonces.remember(app, "N", at=AT))
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [False] * 7 + [True]
 
 
 def test_capitals_in_the_signature_are_taken(buyer: Persona, app: Product) -> None:
@@ -318,3 +352,4 @@ def test_without_redis_the_api_still_answers(buyer: Persona, app: Product, monke
     at = clock.real_now()
     statuses = [query(app, orderId=order.number, nonce="ONCE", at=at).status_code for _ in range(2)]
     assert statuses == [200, 401]
+    assert UsedNonce.objects.count() == 1, "another process knows it, too"
