@@ -1,7 +1,7 @@
 """Card gateways: what the platform asks of any of them, and which one is in force.
 
-Card data is entered at the gateway; the platform keeps the gateway's token. Every charge and refund carries an
-idempotency key, so that asking twice moves money once.
+Card data is entered at the gateway; the platform keeps the gateway's token. Every charge and refund carries a key of
+ours: for a while it makes asking twice move money once, and for ever it lets us find what became of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,22 @@ from koogallery.kernel.money import Money
 
 
 class Unclear(Exception):
-    """The gateway gave no usable answer: the money may or may not have moved. Ask again with the same key."""
+    """The gateway gave no final answer: the money may or may not have moved. Ask later what became of it.
+
+    `reference` is the gateway's own name for the movement, when it told one.
+    """
+
+    def __init__(self, reason: str, *, reference: str = "") -> None:
+        super().__init__(reason)
+        self.reference = reference
+
+
+class UnderWay(Unclear):
+    """The gateway knows of the movement and has not ended it."""
+
+
+class Stuck(Unclear):
+    """Asking again will not help: a person has to look at the gateway's own pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +60,22 @@ class CardGateway(Protocol):
     name: str
 
     def charge(self, *, key: str, token: str, customer_token: str, amount: Money, description: str) -> Answer:
-        """Take `amount` from a card, once per `key`. Raises `Unclear`."""
+        """Take `amount` from a card, once per `key` for 24 hours. Raises `Unclear`."""
+
+    def find_charge(self, *, key: str, reference: str, customer_token: str) -> Answer | None:
+        """What became of the charge of that key, by its reference if known; None when there is none.
+
+        Raises `Unclear`.
+        """
 
     def refund(self, *, key: str, reference: str, amount: Money) -> Answer:
-        """Give `amount` of a charge back, once per `key`. Raises `Unclear`."""
+        """Give `amount` of the charge `reference` back, once per `key` for 24 hours. Raises `Unclear`."""
+
+    def find_refund(self, *, key: str, charge_reference: str, reference: str) -> Answer | None:
+        """What became of the refund of that key, by its reference if known; None when there is none.
+
+        Raises `Unclear`.
+        """
 
     def entry_address(self, *, account_number: str, return_address: str, cancel_address: str) -> str:
         """Where the holder enters a card; the gateway then leads to `return_address` with a reference."""

@@ -55,14 +55,24 @@ class SandboxGateway:
                     "approved": token not in ("sandbox-declined", "sandbox-garbage"),
                 },
             )
-            if not made:
-                SandboxCharge.objects.filter(pk=charge.pk).update(asked=F("asked") + 1)
-        asked = charge.asked + (0 if made else 1)
         if (charge.token, charge.amount, charge.currency) != (token, amount.amount, amount.currency):
             raise Unclear("The key was used for another charge.")
-        if token == "sandbox-timeout" and asked == 1:
+        return self._answer(charge) if made else self._asked_again(charge)
+
+    def find_charge(self, *, key: str, reference: str, customer_token: str) -> Answer | None:
+        """What the charge of that key came to. Raises `Unclear` as the test card behaves."""
+        charge = SandboxCharge.objects.filter(key=key).first()
+        return None if charge is None else self._asked_again(charge)
+
+    def _asked_again(self, charge: SandboxCharge) -> Answer:
+        SandboxCharge.objects.filter(pk=charge.pk).update(asked=F("asked") + 1)
+        charge.refresh_from_db(fields=["asked"])
+        return self._answer(charge)
+
+    def _answer(self, charge: SandboxCharge) -> Answer:
+        if charge.token == "sandbox-timeout" and charge.asked == 1:
             raise Unclear("No answer within the time limit.")
-        if token == "sandbox-garbage" and asked <= GARBAGE_ANSWERS:
+        if charge.token == "sandbox-garbage" and charge.asked <= GARBAGE_ANSWERS:
             raise Unclear("The answer could not be read.")
         if not charge.approved:
             return Answer(approved=False, failure="card_declined")
@@ -85,6 +95,14 @@ class SandboxGateway:
             )
             if made and refund.approved:
                 SandboxCharge.objects.filter(pk=charge.pk).update(refunded=F("refunded") + amount.amount)
+        return self._refund_answer(refund)
+
+    def find_refund(self, *, key: str, charge_reference: str, reference: str) -> Answer | None:
+        """What the refund of that key came to."""
+        refund = SandboxRefund.objects.filter(key=key).first()
+        return None if refund is None else self._refund_answer(refund)
+
+    def _refund_answer(self, refund: SandboxRefund) -> Answer:
         return Answer(approved=refund.approved, reference=refund.key, failure="" if refund.approved else "card_refuses")
 
     def entry_address(self, *, account_number: str, return_address: str, cancel_address: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 import stripe
 from django.conf import settings
 
-from billing.gateways import Answer, CardDetails, Unclear
+from billing.gateways import Answer, CardDetails, Stuck, Unclear, UnderWay
 from koogallery.kernel.money import EXPONENTS, Money
 
 TIMEOUT_SECONDS = 20
+PAGE = 100
 
 
 class StripeGateway:
@@ -48,25 +49,56 @@ class StripeGateway:
             return Answer(approved=False, failure=str(wrong.code or "invalid_request"))
         except stripe.StripeError as fault:
             raise Unclear(type(fault).__name__) from fault
-        if intent.status == "succeeded":
-            return Answer(approved=True, reference=intent.id)
-        if intent.status == "processing":
-            raise Unclear("processing")
-        return Answer(approved=False, reference=intent.id, failure=str(intent.status))
+        return _charged(intent)
+
+    def find_charge(self, *, key: str, reference: str, customer_token: str) -> Answer | None:
+        """Retrieve the PaymentIntent, else find it by our number among the customer's, newest first.
+
+        Stripe replays its first answer to a key for 24 hours and forgets the key then, so asking by creating again
+        would learn nothing at first and charge twice later.
+        """
+        intents: Any = self._client.v1.payment_intents
+        try:
+            if reference:
+                return _charged(intents.retrieve(reference))
+            if customer_token:
+                found = intents.list({"customer": customer_token, "limit": PAGE}).auto_paging_iter()
+            else:
+                found = intents.search({"query": f"metadata['payment']:'{key}'"}).auto_paging_iter()
+            intent = next((each for each in found if _named(each, "payment") == key), None)
+        except stripe.StripeError as fault:
+            raise Unclear(type(fault).__name__, reference=reference) from fault
+        return None if intent is None else _charged(intent)
 
     def refund(self, *, key: str, reference: str, amount: Money) -> Answer:
-        """Refund part of a PaymentIntent."""
+        """Refund part of a PaymentIntent; what Stripe does not accept as a refund at all is for a person to look at.
+
+        It may have been refunded or disputed on Stripe's pages: then the holder has the money already.
+        """
         try:
             refund = self._client.v1.refunds.create(
-                {"payment_intent": reference, "amount": minor_units(amount)}, {"idempotency_key": key}
+                {"payment_intent": reference, "amount": minor_units(amount), "metadata": {"refund": key}},
+                {"idempotency_key": key},
             )
-        except (stripe.CardError, stripe.InvalidRequestError) as refused:
+        except stripe.CardError as refused:
             return Answer(approved=False, failure=str(refused.code or "refused"))
+        except stripe.InvalidRequestError as wrong:
+            raise Stuck(str(wrong.code or "invalid_request")) from wrong
         except stripe.StripeError as fault:
             raise Unclear(type(fault).__name__) from fault
-        if refund.status in ("failed", "canceled"):
-            return Answer(approved=False, reference=refund.id, failure=str(refund.status))
-        return Answer(approved=True, reference=refund.id)
+        return _refunded(refund)
+
+    def find_refund(self, *, key: str, charge_reference: str, reference: str) -> Answer | None:
+        """Retrieve the refund, else find it by our number among those of its PaymentIntent."""
+        refunds: Any = self._client.v1.refunds
+        try:
+            if reference:
+                return _refunded(refunds.retrieve(reference))
+            listed = refunds.list({"payment_intent": charge_reference, "limit": PAGE}).auto_paging_iter()
+            refund = next((each for each in listed if _named(each, "refund") == key), None)
+        except stripe.StripeError as fault:
+            raise Unclear(type(fault).__name__, reference=reference) from fault
+        return None if refund is None else _refunded(refund)
 
     def entry_address(self, *, account_number: str, return_address: str, cancel_address: str) -> str:
         """A Checkout session in set-up mode, of a new customer of Stripe's named by the account's number."""
@@ -106,6 +138,27 @@ class StripeGateway:
             expires_month=method.card.exp_month,
             expires_year=method.card.exp_year,
         )
+
+
+def _named(thing: Any, name: str) -> str:
+    """What our metadata call it."""
+    return str(getattr(getattr(thing, "metadata", None), name, ""))
+
+
+def _charged(intent: Any) -> Answer:
+    if intent.status == "succeeded":
+        return Answer(approved=True, reference=intent.id)
+    if intent.status == "processing":
+        raise UnderWay(intent.status, reference=intent.id)
+    return Answer(approved=False, reference=intent.id, failure=str(intent.status))
+
+
+def _refunded(refund: Any) -> Answer:
+    if refund.status == "succeeded":
+        return Answer(approved=True, reference=refund.id)
+    if refund.status in ("failed", "canceled"):
+        return Answer(approved=False, reference=refund.id, failure=str(refund.status))
+    raise UnderWay(str(refund.status), reference=refund.id)
 
 
 def minor_units(amount: Money) -> int:

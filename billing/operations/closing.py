@@ -5,10 +5,11 @@ from __future__ import annotations
 from billing.events import CardPaymentSettled
 from billing.models import Payment, Refund, RefundPart
 from billing.operations import paying
+from billing.operations.settling_cards import payment_in_turn
 from billing.states import GatewayOutcome, PaymentPurpose, PaymentState, RefundState
 from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role
-from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.operations import describe, may, operation
 from koogallery.kernel.reasons import Missing, Refused
 
 
@@ -19,26 +20,40 @@ from koogallery.kernel.reasons import Missing, Refused
     targets={"payment": paying.payment_locked},
 )
 def retry_payment(call: Call, *, payment: Payment) -> Payment:
-    """Ask the gateway again about a Pending payment. Raises `Refused("payment_finished")`."""
+    """Have the gateway asked again what became of a Pending payment. Raises `Refused("payment_finished")`."""
     _check_pending(payment)
     payment.attempts, payment.parked_at, payment.next_try_at = 0, None, call.at
     payment.save(update_fields=["attempts", "parked_at", "next_try_at"])
     return payment
 
 
+def close_payment(call: Call, *, payment: str) -> Payment:
+    """Look once more what became of the charge, then book a Pending payment as failed.
+
+    Not to be called inside a transaction. Raises `Refused`: `payment_finished`, also when the card turns out to be
+    charged, and `payment_in_progress` while the gateway has the charge under way.
+    """
+    found = Payment.objects.filter(number=payment, card__isnull=False).first()
+    if found is not None and may(call, "closePayment", found) is None:
+        paying.ask_gateway(found, at=call.at, only_look=True)
+    return book_as_failed(call, payment=payment)
+
+
 @operation(
     "closePayment",
     resource_type="Payment",
     roles={Role.OPERATOR},
-    targets={"payment": paying.payment_locked},
+    targets={"payment": payment_in_turn},
 )
-def close_payment(call: Call, *, payment: Payment) -> Payment:
-    """Book a Pending payment as failed after the gateway was asked by hand. Raises `Refused("payment_finished")`."""
+def book_as_failed(call: Call, *, payment: Payment) -> Payment:
+    """Book a Pending payment as failed after the gateway was asked by hand."""
     _check_pending(payment)
     if payment.outcome == GatewayOutcome.APPROVED:
         raise Refused("payment_finished")
+    if payment.outcome == GatewayOutcome.UNKNOWN and payment.failure == paying.UNDER_WAY:
+        raise Refused("payment_in_progress")
     payment.state, payment.finished_at, payment.outcome = PaymentState.FAILED, call.at, GatewayOutcome.DECLINED
-    payment.failure, payment.next_try_at, payment.parked_at = "closed_by_operations", None, None
+    payment.failure, payment.next_try_at, payment.parked_at = paying.CLOSED, None, None
     payment.save(update_fields=["state", "finished_at", "outcome", "failure", "next_try_at", "parked_at"])
     if payment.purpose == PaymentPurpose.ORDER:
         events.publish(

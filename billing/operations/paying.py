@@ -283,9 +283,8 @@ def _book_late(call: Call, payment: Payment, *, reference: str) -> Payment:
         finished_at=call.at,
     )
     book(arrived, source=ledger.card_clearing())
-    told = {"outcome": payment.outcome, "failure": payment.failure, "topped_up": arrived.number}
-    describe(**told)
-    row = (payment.payer_id, *payment.trace_ref(), call.at, {"payment": payment.number}, told)
+    describe(outcome=payment.outcome, failure=payment.failure, topped_up=arrived.number)
+    row = (payment.payer_id, *payment.trace_ref(), call.at, {"payment": payment.number}, {"topped_up": arrived.number})
     system_traces("recordGatewayAnswer", rows=[row], rating=Rating.INCIDENT)
     logger.error("charge_approved_after_closing", extra={"payment": payment.number, "topped_up": arrived.number})
     notify(

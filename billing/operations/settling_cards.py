@@ -47,7 +47,7 @@ def _settle_payment(payment: Payment, upto: datetime) -> None:
     settle_payment(system_call(at=upto), payment=payment.number)
 
 
-def _payment_in_turn(call: Call, number: str) -> Payment:
+def payment_in_turn(call: Call, number: str) -> Payment:
     """The payment, locked after the order it is for; one that has ended is not locked. Raises `Missing`."""
     payment = paying.payment_by_number(number)
     if payment.state != PaymentState.PENDING:
@@ -61,7 +61,7 @@ def _payment_in_turn(call: Call, number: str) -> Payment:
     "settleCardPayment",
     resource_type="Payment",
     roles={Role.SYSTEM, Role.OPERATOR},
-    targets={"payment": _payment_in_turn},
+    targets={"payment": payment_in_turn},
 )
 def settle_payment(call: Call, *, payment: Payment) -> Payment:
     """Book a card payment's outcome and publish `CardPaymentSettled`; without a clear answer nothing happens."""
@@ -99,19 +99,24 @@ def settle_refunds(upto: datetime) -> int:
 def _settle_refund(part: RefundPart, upto: datetime) -> None:
     with transaction.atomic(durable=True):
         part = RefundPart.objects.select_related("refund__account", "payment__card").get(pk=part.pk)
-    card = part.payment.card
-    outcome, reference = GatewayOutcome(part.outcome), part.gateway_reference
+    card, outcome, reference, park = part.payment.card, GatewayOutcome(part.outcome), "", False
     if card is not None and outcome not in paying.CLEAR:
         try:
-            answer = gateways.gateway(card.gateway).refund(
-                key=f"{part.refund.number}-{part.pk}", reference=part.payment.gateway_reference, amount=part.money
-            )
+            answer = _ask_for_refund(part, gateways.gateway(card.gateway))
             outcome = GatewayOutcome.APPROVED if answer.approved else GatewayOutcome.DECLINED
             reference = answer.reference
-        except (gateways.Unclear, LookupError):
-            outcome = GatewayOutcome.UNKNOWN
+        except (gateways.Unclear, LookupError) as unclear:
+            outcome, reference = GatewayOutcome.UNKNOWN, getattr(unclear, "reference", "")
+            park = paying.out_of_patience(unclear, attempts=part.attempts + 1, waited=upto - part.refund.at)
     call = system_call(at=upto, account=part.refund.account)
-    settle_refund(call, part=part.pk, outcome=outcome, reference=reference)
+    settle_refund(call, part=part.pk, outcome=outcome, reference=reference, park=park)
+
+
+def _ask_for_refund(part: RefundPart, gateway: gateways.CardGateway) -> gateways.Answer:
+    """What became of a refund; it is made only when the gateway has none of this key."""
+    payment, key = part.payment, f"{part.refund.number}-{part.pk}"
+    found = gateway.find_refund(key=key, charge_reference=payment.gateway_reference, reference=part.gateway_reference)
+    return found or gateway.refund(key=key, reference=payment.gateway_reference, amount=part.money)
 
 
 def _part_locked(call: Call, key: int) -> RefundPart:
@@ -126,17 +131,20 @@ def _part_locked(call: Call, key: int) -> RefundPart:
 
 
 @operation("settleCardRefund", resource_type="Refund", roles={Role.SYSTEM}, targets={"part": _part_locked})
-def settle_refund(call: Call, *, part: RefundPart, outcome: str, reference: str) -> RefundPart:
-    """Book the gateway's answer to a refund: to the card, or, when it refuses, to the account's balance."""
+def settle_refund(call: Call, *, part: RefundPart, outcome: str, reference: str, park: bool = False) -> RefundPart:
+    """Book the gateway's answer to a refund: to the card, or, when it refuses, to the account's balance.
+
+    Without a final answer the gateway is asked again later, or operations are to look (`park`).
+    """
     describe(resource=part.refund, outcome=outcome, amount=part.money)
     if part.state != RefundState.PENDING:
         untraced()
         return part
     part.attempts += 1
-    part.outcome, part.gateway_reference = outcome, reference[:120]
+    part.outcome, part.gateway_reference = outcome, reference[:120] or part.gateway_reference
     if outcome == GatewayOutcome.UNKNOWN:
         part.next_try_at = call.at + max(paying.LEASE, backoff(part.attempts))
-        if part.attempts >= paying.MAX_ATTEMPTS:
+        if park:
             part.next_try_at, part.parked_at = None, call.at
     else:
         approved = outcome == GatewayOutcome.APPROVED
