@@ -67,13 +67,15 @@ _card_html = Kept(5000)
 def card_htmls(stored: Iterable[Mapping[str, Any]], *, currency: str) -> list[SafeString]:
     """Stored cards as markup; each is made once per language and currency until something shown changes."""
     language, path = get_language(), reverse("catalog:list")
-    return [
-        _card_html.get(
-            (each["code"], currency, language),
-            lambda each=each: product_card_html(card_of(each, currency=currency, path=path)),
+
+    def made(stored_card: Mapping[str, Any]) -> SafeString:
+        key = (stored_card["code"], currency, language)
+        html: SafeString = _card_html.get(
+            key, lambda: product_card_html(card_of(stored_card, currency=currency, path=path))
         )
-        for each in stored
-    ]
+        return html
+
+    return [made(each) for each in stored]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,16 +233,25 @@ def seller_shown(slug: str) -> Seller:
     return seller
 
 
+_sellers = PerVersion(
+    lambda: {
+        pk: (slug, (name, name_zh))
+        for pk, slug, name, name_zh in Seller.objects.filter(state=SellerState.APPROVED).values_list(
+            "pk", "slug", "name", "name_zh"
+        )
+    }
+)
+
+
 def seller_names(ids: Iterable[int]) -> dict[int, tuple[str, str]]:
-    """Address and name of sellers, in the language in force."""
-    rows = Seller.objects.filter(pk__in=list(ids)).values_list("pk", "slug", "name", "name_zh")
-    return {pk: (slug, shown.told((name, name_zh))) for pk, slug, name, name_zh in rows}
+    """Address and name of approved sellers, in the language in force; kept until something shown changes."""
+    known = _sellers()
+    return {pk: (known[pk][0], shown.told(known[pk][1])) for pk in ids if pk in known}
 
 
 def seller_id_by_slug(slug: str) -> int:
     """The id of an approved seller, 0 when there is none."""
-    approved = Seller.objects.filter(slug=slug, state=SellerState.APPROVED)
-    return approved.values_list("pk", flat=True).first() or 0
+    return next((pk for pk, (own, _names) in _sellers().items() if own == slug), 0)
 
 
 def products_of_seller(account_id: int) -> Any:

@@ -166,6 +166,7 @@ def _facets(state: ListState, counts: Counts, path: str, names: dict[int, tuple[
                     method.value in state.methods,
                 )
                 for method in DeliveryMethod
+                if method.value in counts.methods or method.value in state.methods
             ],
         ),
         Facet(
@@ -178,6 +179,7 @@ def _facets(state: ListState, counts: Counts, path: str, names: dict[int, tuple[
                     mode.value in state.modes,
                 )
                 for mode in BillingMode
+                if mode.value in counts.modes or mode.value in state.modes
             ],
         ),
         Facet(_("Delivery and trial"), _flag_choices(state, counts, path)),
