@@ -10,7 +10,8 @@ The wrapper, in this order: who (role) → what (each target is fetched from its
 else `Missing`) → may they (identity's authoriser) → once (idempotency key) → do → say (the trace, in the same
 transaction; a refusal or failure rolls back and is traced after). An operation called inside another joins its
 transaction and is traced with it as parent; permission was decided at the outermost, which also writes all traces with
-one statement. A refusal inside ends the whole: an operation does not catch what another refuses.
+one statement. A refusal inside ends the whole: an operation does not catch what another refuses. When PostgreSQL ends
+a deadlock at its cost, the outermost operation is done once more; nothing of the first try is left.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from enum import Enum, StrEnum
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.conf import settings
-from django.db import IntegrityError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, connection, models, transaction
 
 from koogallery import clock
 from koogallery.kernel import guard
@@ -45,6 +46,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Resolver = Callable[[Call, Any], Any]
 
+DEADLOCK = "40P01"
 MASK = "********"
 SECRET_WORDS = ("password", "secret", "token", "card_number", "cvc", "authorization", "access_key", "private")
 
@@ -337,7 +339,16 @@ def _run(
             _who(spec, call)
         if spec.read:
             return _perform(spec, function, call, arguments, targets, running, request, outer)
-        with transaction.atomic(savepoint=outer is None), guard.opened(spec.name):
+        try:
+            with transaction.atomic(savepoint=outer is None), guard.opened(spec.name):
+                return _perform(spec, function, call, arguments, targets, running, request, outer)
+        except OperationalError as fault:
+            if outer is not None or not _may_repeat(fault, arguments):
+                raise
+        logger.warning("operation_repeated_after_deadlock", extra={"operation": spec.name})
+        _unsay(running, said_before)
+        running.resource, running.response, running.silent = None, {}, False
+        with transaction.atomic(), guard.opened(spec.name):
             return _perform(spec, function, call, arguments, targets, running, request, outer)
     except Missing:
         _unsay(running, said_before)
@@ -355,6 +366,12 @@ def _run(
         raise
     finally:
         _running.reset(token)
+
+
+def _may_repeat(fault: OperationalError, arguments: Mapping[str, Any]) -> bool:
+    """Whether a deadlock was ended at the operation's cost and it fetches its rows itself, so that none is stale."""
+    is_deadlock = getattr(fault.__cause__, "sqlstate", "") == DEADLOCK
+    return is_deadlock and not any(isinstance(argument, models.Model) for argument in arguments.values())
 
 
 def _unsay(running: _Running, said_before: int) -> None:

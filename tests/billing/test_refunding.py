@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from decimal import Decimal
 
 import pytest
@@ -10,15 +11,17 @@ from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.models import Trace
 from billing import queries
 from billing.models import Charge, LedgerAccount, Payment, Posting, Refund
-from billing.operations import checking, crediting, earning, refunding, statements
-from billing.states import RefundDestination, RefundState
+from billing.operations import checking, crediting, earning, ledger, paying, refunding, statements
+from billing.states import PostingKind, RefundDestination, RefundState
 from koogallery import clock
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import guard
-from koogallery.kernel.calls import system_call
+from koogallery.kernel.calls import Role, system_call
 from koogallery.kernel.money import Money
+from koogallery.kernel.operations import operation, registry
 from koogallery.kernel.reasons import Refused
 from tests.factories import billing as money
 from tests.factories.billing import usd
@@ -247,3 +250,64 @@ def test_shares_of_a_refund_sum_to_it_and_stay_within_each_payment(paid, share):
     shares = refunding.proportions(amount, payments)
     assert sum(shares, usd(0)) == amount
     assert all(usd(0) <= part <= payment.refundable for part, payment in zip(shares, payments, strict=True))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_paying_and_earning_beside_a_refund_of_earned_money_ends_well_on_both_sides():
+    """The seller's *earned* is older than the buyer's *cash*: the refund locks it first, the payment last."""
+    with transaction.atomic(), guard.opened("test"):
+        ledger.post(
+            key="older",
+            kind=PostingKind.FUNDS,
+            at=clock.now(),
+            about="",
+            entries=[(ledger.funding(), usd(-1)), (ledger.earned(7), usd(1))],
+        )
+    account = AccountFactory()
+    first = money.paid(account, 100, seller_id=7)
+    with transaction.atomic(), guard.opened("test"):
+        earning.earn(system_call(), line_number=first.line_number, key="e1")
+    money.fund(account, 50)
+    subject = money.subject(account, seller_id=7)
+    paid, tries, faults = threading.Event(), [], []
+
+    def buy(call):
+        tries.append("buy")
+        paying.pay(call, subject=subject, amount=usd(50), method="balance")
+        paid.set()
+        time.sleep(0.5)
+        earning.earn(call, line_number=subject.line_number, key="e2")
+
+    def give_back(call):
+        tries.append("give back")
+        paid.wait(5)
+        refunding.refund(
+            call,
+            order_number=first.order_number,
+            line_number=first.line_number,
+            amount=usd(100),
+            reason="test",
+            key="r",
+        )
+
+    def work(name):
+        try:
+            doing[name](system_call())
+        except Exception as fault:
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    names = {"testBuying": buy, "testGivingBack": give_back}
+    doing = {name: operation(name, resource_type="Order", roles={Role.SYSTEM})(each) for name, each in names.items()}
+    try:
+        threads = [threading.Thread(target=work, args=(name,)) for name in names]
+        [thread.start() for thread in threads]
+        [thread.join(20) for thread in threads]
+    finally:
+        for name in names:
+            del registry[name]
+    assert (faults, len(tries)) == ([], 3), "one side was done twice"
+    assert queries.balance(account.pk) == usd(100)
+    assert queries.seller_money(7).earned == usd(51)
+    assert Trace.objects.filter(trace_name__in=names).count() == 2
