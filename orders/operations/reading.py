@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
-from orders.models import Order
-from orders.queries import orders
+from orders.models import InterfaceCall, Order
+from orders.queries import interface, orders
 
 
 @operation(
@@ -45,3 +45,29 @@ def query_order_detail(call: Call, *, order: Order) -> Order:
     """Show one order, to its buyer or its seller."""
     describe(state=order.state)
     return order
+
+
+@operation(
+    "queryInterfaceCallList",
+    resource_type="InterfaceCall",
+    action="marketplace:interfaceCall:view",
+    roles={Role.SELLER},
+    read=True,
+)
+def query_interface_call_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> QuerySet[InterfaceCall]:
+    """List the calls to the seller's servers."""
+    return interface.calls_of_seller(call.account_id)
+
+
+@operation(
+    "queryInterfaceCallDetail",
+    resource_type="InterfaceCall",
+    action="marketplace:interfaceCall:view",
+    roles={Role.SELLER},
+    targets={"interface_call": interface.sellers_call},
+    read=True,
+)
+def query_interface_call_detail(call: Call, *, interface_call: InterfaceCall) -> InterfaceCall:
+    """Show one call to the seller's server with its tries."""
+    describe(state=interface_call.state)
+    return interface_call

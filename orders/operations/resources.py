@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
 
 from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role
@@ -13,7 +16,7 @@ from orders.events import ResourceClosed
 from orders.models import Resource
 from orders.operations import provisioning
 from orders.queries import eligibility
-from orders.queries.resources import own_resource, own_resource_locked, resource_locked
+from orders.queries.resources import own_resource, own_resource_locked, resource_locked, resources_of
 from orders.saas.answers import ApplicationInfo
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
 
@@ -53,6 +56,19 @@ def keep_information(call: Call, *, resource: Resource, application: Application
             mail=False,
         )
     return resource
+
+
+@operation(
+    "queryResourceList",
+    resource_type="Resource",
+    action="marketplace:saasResourceInstance:view",
+    roles=BUYERS,
+    read=True,
+    default_allowed=True,
+)
+def query_resource_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> QuerySet[Resource]:
+    """List what the account has bought and received, or is about to."""
+    return resources_of(call.account_id)
 
 
 @operation(

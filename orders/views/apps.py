@@ -19,7 +19,8 @@ from koogallery.kernel.lists import Action, ChoiceFilter, Column, Empty, ListPag
 from koogallery.kernel.pages import page
 from koogallery.kernel.policies import PolicySet
 from orders.models import Resource
-from orders.queries.resources import days_left, expiring, in_use, resources_of, with_periods
+from orders.operations import resources
+from orders.queries.resources import days_left, expiring, in_use, with_periods
 from orders.states import ExpirationPolicy, ResourceStatus
 
 
@@ -190,9 +191,10 @@ APPS = ListPage(
 )
 
 
-@page(audience="buyer", operations=["closeResource"])
+@page(audience="buyer", operations=["queryResourceList", "closeResource"])
 def app_list(request: HttpRequest) -> HttpResponseBase:
     """Purchased Apps."""
     context = {"page": {"title": _("Purchased Apps"), "console": "buyer", "breadcrumbs": [(_("My KooGallery"), "")]}}
-    resources = with_periods(resources_of(request.call.account_id), policies.in_force(request.call.at))
-    return APPS.respond(request, resources, "orders/app_list.html", context)
+    mine = resources.query_resource_list(request.call, filters=request.GET.dict())
+    listed = with_periods(mine, policies.in_force(request.call.at))
+    return APPS.respond(request, listed, "orders/app_list.html", context)

@@ -24,9 +24,8 @@ from koogallery.kernel import operations, pages, policies
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Missing, Refused
 from orders.forms import Confirmation, ConfirmForm, PayForm, configuration_of
-from orders.operations import card_paying, paying, placing
+from orders.operations import card_paying, paying, placing, reading
 from orders.queries import eligibility
-from orders.queries.orders import own_order
 from orders.queries.quoting import quote_for, quoted_again
 from orders.rules.quote import Quote, SignedQuote, open_quote, sign
 from orders.states import OrderState
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from catalog.models import Product
     from orders.models import Order
 
-PAYING = ["payOrder", "startCardPayment", "settleCardPayment"]
+PAYING = ["queryOrderDetail", "payOrder", "startCardPayment", "settleCardPayment"]
 
 
 @page(audience="buyer", operations=["createOrder"])
@@ -189,7 +188,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
             refused = why
         if refused is None or refused.code == "order_already_paid":
             return redirect(reverse("orders:result", args=[number]))
-    order = own_order(call, number)
+    order = reading.query_order_detail(call, order=number)
     if order.state_enum.is_paid:
         return redirect(reverse("orders:result", args=[order.number]))
     methods = billing.payment_methods(call.account, order.total)
@@ -241,7 +240,7 @@ def _pay(request: HttpRequest, number: str, chosen: str) -> None:
 def result(request: HttpRequest, number: str) -> HttpResponse:
     """What became of the order and what happens next; while a card is being checked the page asks again."""
     call = request.call
-    order = own_order(call, number)
+    order = reading.query_order_detail(call, order=number)
     pending = paying.pending_payment(order.number) if order.state == OrderState.PENDING_PAYMENT else None
     if order.is_payable(call.at) and pending is None:
         messages.warning(request, _("The order is not paid yet."))

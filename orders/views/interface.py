@@ -21,8 +21,8 @@ from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Refused
 from orders.forms import DebugChoiceForm, DebugForm
 from orders.models import InterfaceAttempt, InterfaceCall
-from orders.operations import debugging, interface_calls
-from orders.queries.interface import calls_of_seller, sellers_call
+from orders.operations import debugging, interface_calls, reading
+from orders.queries.interface import sellers_call
 from orders.saas.activities import Activity, InterfaceVersion
 from orders.states import CallState
 
@@ -117,20 +117,21 @@ CALLS = ListPage(
 )
 
 
-@page(audience="seller", operations=["replayInterfaceCall"])
+@page(audience="seller", operations=["queryInterfaceCallList", "replayInterfaceCall"])
 def call_list(request: HttpRequest) -> HttpResponseBase:
     """Interface Calls."""
     context = {
         "page": {"title": _("Interface Calls"), "console": "seller", "breadcrumbs": [(_("Delivery"), "")]},
         "may_debug": operations.may(request.call, "debugInterface"),
     }
-    return CALLS.respond(request, calls_of_seller(request.call.account_id), "orders/interface_list.html", context)
+    calls = reading.query_interface_call_list(request.call, filters=request.GET.dict())
+    return CALLS.respond(request, calls, "orders/interface_list.html", context)
 
 
-@page(audience="seller", operations=["replayInterfaceCall"])
+@page(audience="seller", operations=["queryInterfaceCallDetail", "replayInterfaceCall"])
 def call_detail(request: HttpRequest, number: str) -> HttpResponse:
     """One call with every try: request, answer, signature check, and when it is tried next."""
-    call = sellers_call(request.call, number)
+    call = reading.query_interface_call_detail(request.call, interface_call=number)
     context = {
         "page": {
             "title": call.activity,

@@ -25,7 +25,7 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications import queries as told
 from orders.models import Order
 from orders.operations import cancelling, reading
-from orders.queries.orders import ended, own_order, timeline_of, waiting
+from orders.queries.orders import ended, timeline_of, waiting
 from orders.states import OrderState, OrderType
 
 TRACES_SHOWN = 20
@@ -187,6 +187,7 @@ def order_detail(request: HttpRequest, number: str) -> HttpResponse:
         "tabs": _tabs(order, tab),
         "is_payable": order.is_payable(call.at),
         "may_pay": operations.may(call, "payOrder", order),
+        "shows_resources": operations.may(call, "queryResourceList") is None,
         "may_cancel": operations.may(call, "cancelOrder", order),
         "refund_hours": order.policies["refund.sla_hours"],
         "same_again": same_again_url(order) if state == OrderState.CANCELED and order.form else "",
@@ -221,10 +222,10 @@ def _tabs(order: Order, current: str) -> list[dict[str, Any]]:
     ]
 
 
-@page(audience="buyer", operations=["cancelOrder"])
+@page(audience="buyer", operations=["queryOrderDetail", "cancelOrder"])
 def cancel(request: HttpRequest, number: str) -> HttpResponse:
     """Cancel an unpaid order: asks first, also without JavaScript."""
-    order = own_order(request.call, number)
+    order = reading.query_order_detail(request.call, order=number)
     refused: Refused | None = operations.may(request.call, "cancelOrder", order)
     if request.method == "POST":
         try:

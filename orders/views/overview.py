@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing import queries as billing
 from catalog.queries import seller_of_account
-from koogallery.kernel import display, pages
+from koogallery.kernel import display, operations, pages
 from koogallery.kernel.charts import Point
 from koogallery.kernel.money import Money
 from koogallery.kernel.pages import page
@@ -23,21 +23,27 @@ SHOWN = 5
 MOST = 99
 
 
-@page(audience="buyer")
+@page(audience="buyer", operations=["queryOrderList", "queryResourceList"])
 def console(request: HttpRequest) -> HttpResponse:
     """What waits, what expires, what was spent this month, the latest orders."""
-    account, at = request.call.account, request.call.at
+    call = request.call
+    account, at = call.account, call.at
+    orders_refused = operations.may(call, "queryOrderList")
+    resources_refused = operations.may(call, "queryResourceList")
     spent = overview.spent_by_day(account.pk, at=at, currency=account.currency)
     to_do = overview.buyer_to_do(account.pk, at=at)
     request._unpaid_orders = to_do.unpaid  # type: ignore[attr-defined]
+    recent = [] if orders_refused else overview.recent_orders(account.pk)
     expiring = list(overview.expiring_resources(account.pk, at=at)[: MOST + 1])
     context: dict[str, Any] = {
         "page": {"title": _("Overview"), "console": "buyer", "breadcrumbs": []},
         "to_do": to_do,
-        "expiring": expiring[:SHOWN],
+        "expiring": [] if resources_refused else expiring[:SHOWN],
+        "expiring_refused": resources_refused,
         "expiring_count": len(expiring),
         "expiring_text": f"{MOST}+" if len(expiring) > MOST else str(len(expiring)),
-        "orders": [(order, order.shown_state(at)) for order in overview.recent_orders(account.pk)],
+        "orders": [(order, order.shown_state(at)) for order in recent],
+        "orders_refused": orders_refused,
         "spent": _sum(spent, account.currency),
         "chart": points(spent),
         "has_spent": any(day.amount for day in spent),
@@ -46,7 +52,7 @@ def console(request: HttpRequest) -> HttpResponse:
     return pages.render(request, "orders/overview.html", context)
 
 
-@page(audience="seller")
+@page(audience="seller", operations=["queryOrderList"])
 def seller(request: HttpRequest) -> HttpResponse:
     """Orders to handle by their waiting time, money, sales of 30 days, how the interface does."""
     call = request.call
@@ -55,11 +61,12 @@ def seller(request: HttpRequest) -> HttpResponse:
         raise Missing("seller")
     currency = call.account.currency
     sold = overview.sold_by_day(profile.pk, at=call.at, currency=currency)
-    to_handle = overview.orders_to_handle(call.account_id)
+    refused = operations.may(call, "queryOrderList")
     context: dict[str, Any] = {
         "page": {"title": _("Overview"), "console": "seller", "breadcrumbs": []},
         "seller": profile,
-        "to_handle": to_handle[:SHOWN],
+        "to_handle": [] if refused else overview.orders_to_handle(call.account_id)[:SHOWN],
+        "handle_refused": refused,
         "money": billing.seller_money(profile.pk, currency=currency),
         "today": overview.total(sold, last=1, currency=currency),
         "week": overview.total(sold, last=7, currency=currency),

@@ -109,10 +109,10 @@ def resource_password(request: HttpRequest, number: str) -> HttpResponse:
     return response
 
 
-@page(audience="buyer", operations=["closeResource"])
+@page(audience="buyer", operations=["queryResourceDetail", "closeResource"])
 def resource_disable(request: HttpRequest, number: str) -> HttpResponse:
     """Disable a resource for good; asks first, also without JavaScript."""
-    resource = own_resource(request.call, number)
+    resource = resources.read_details(request.call, resource=number)
     refused = operations.may(request.call, "closeResource", resource)
     if request.method == "POST":
         try:
@@ -133,10 +133,10 @@ def resource_disable(request: HttpRequest, number: str) -> HttpResponse:
     )
 
 
-@page(audience="buyer", operations=["setResourceStrategy"])
+@page(audience="buyer", operations=["queryResourceDetail", "setResourceStrategy"])
 def resource_policy(request: HttpRequest, number: str) -> HttpResponse:
     """Choose what happens when the term ends."""
-    resource = own_resource(request.call, number)
+    resource = resources.read_details(request.call, resource=number)
     choices = [(policy.value, policy.label) for policy in resources.possible_policies(resource)]
     form = ExpirationForm(request.POST or None, choices=choices, initial={"policy": resource.expiration_policy})
     return _change(
@@ -152,10 +152,10 @@ def resource_policy(request: HttpRequest, number: str) -> HttpResponse:
     )
 
 
-@page(audience="buyer", operations=["setResourceTags"])
+@page(audience="buyer", operations=["queryResourceDetail", "setResourceTags"])
 def resource_tags(request: HttpRequest, number: str) -> HttpResponse:
     """Edit the tags of a resource."""
-    resource = own_resource(request.call, number)
+    resource = resources.read_details(request.call, resource=number)
     form = ResourceTagsForm(request.POST or None, tags=resource.tags)
     if "add_tag" in request.POST:
         form.is_valid()

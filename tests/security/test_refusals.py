@@ -11,11 +11,13 @@ from django.test import Client
 from django.urls import reverse
 
 from koogallery import clock
-from koogallery.kernel import operations
+from koogallery.kernel import guard, operations
 from koogallery.kernel.admin import GuardedModelAdmin
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import Rating, TraceEntry
 from koogallery.kernel.reasons import Refused
+from orders.models import Resource
+from tests.factories import catalog, orders
 from tests.security.addresses import Address, all_addresses
 from tests.security.samples import SAMPLES
 from tests.security.world import World
@@ -182,6 +184,67 @@ def test_a_deny_reaches_every_operation_of_a_buyer(world):
         and code_of(operations.may(call, name)) != "iam_denied"
     ]
     assert passed == []
+
+
+# An IAM user with a deny of a read
+
+READS = {
+    "marketplace:order:view": ("console/orders/", "seller/orders/"),
+    "marketplace:saasResourceInstance:view": ("console/apps/",),
+    "marketplace:interfaceCall:view": ("seller/interface/",),
+}
+"""The addresses that show what an action lets one see."""
+
+OFFERS_DEBUGGING = "seller/interface/debug/"
+
+
+@pytest.mark.parametrize(
+    ("action", "address"),
+    [
+        pytest.param(action, address, id=f"{action}-{address.route}")
+        for action, prefixes in READS.items()
+        for address in CLOSED
+        if address.route.startswith(prefixes) and address.route != OFFERS_DEBUGGING
+    ],
+)
+def test_who_may_not_see_an_object_sees_it_on_no_page(action, address, world):
+    path = path_of(address, world)
+    owner = world.seller if address.audience == "seller" else world.buyer
+    assert owner.client.get(path, follow=True).status_code == 200
+    response = world.colleague_of(owner, without=action).client.get(path, follow=True)
+    assert response.status_code == 403
+    assert action.encode() in response.content
+
+
+@pytest.mark.parametrize("action", ["marketplace:order:view", "marketplace:saasResourceInstance:view"])
+def test_an_overview_shows_nothing_that_its_reader_may_not_see(action, world):
+    order = orders.bought(world.buyer, catalog.content_product())
+    with guard.opened("test"):
+        Resource.objects.update(expires_at=clock.now(), status="grace")
+    resource = Resource.objects.get(order_number=order.number)
+    hidden, shown = order.number, f"/console/apps/{resource.number}/"
+    if action == "marketplace:saasResourceInstance:view":
+        hidden, shown = shown, hidden
+    content = world.colleague_of(world.buyer, without=action).client.get("/console/").content.decode()
+    assert hidden not in content
+    assert shown in content
+    assert action in content
+
+
+def test_a_seller_s_overview_shows_no_order_to_who_may_not_see_orders(world):
+    number = world.order.number
+    assert number in world.seller.client.get("/seller/").content.decode()
+    reader = world.colleague_of(world.seller, without="marketplace:order:view")
+    assert number not in reader.client.get("/seller/").content.decode()
+
+
+def test_an_order_leads_to_no_resource_that_its_reader_may_not_see(world):
+    order = orders.bought(world.buyer, catalog.content_product())
+    number = Resource.objects.get(order_number=order.number).number
+    address = order.get_absolute_url()
+    assert number in world.buyer.client.get(address).content.decode()
+    reader = world.colleague_of(world.buyer, without="marketplace:saasResourceInstance:view")
+    assert number not in reader.client.get(address).content.decode()
 
 
 # Operations managers

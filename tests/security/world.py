@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from catalog.models import Product, Seller
-from koogallery.identity.states import OperatorRole
+from koogallery.identity.states import OperatorRole, SellerRole
 from koogallery.kernel.calls import Role
 from orders.models import Order
 from tests.factories import catalog, identity, orders
@@ -34,6 +34,12 @@ class World:
         user = identity.UserFactory(account=self.buyer.account, is_root=False, username="denied")
         identity.deny(user, "*", name=DENIAL)
         return Persona(user, Role.BUYER)
+
+    def colleague_of(self, owner: Persona, *, without: str) -> Persona:
+        """An IAM user of an owner's account, with the owner's role in its seller, whom a policy denies one action."""
+        user = identity.UserFactory(account=owner.account, is_root=False, seller_role=SellerRole.OWNER)
+        identity.deny(user, without)
+        return Persona(user, owner.role)
 
     @cached_property
     def seller(self) -> Persona:
