@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, html_safe
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -73,6 +73,7 @@ class Choice:
     level: int = 0
 
 
+@html_safe
 @dataclass(frozen=True, slots=True)
 class Facet:
     """A heading with its choices."""
@@ -80,7 +81,7 @@ class Facet:
     label: str
     choices: list[Choice]
 
-    def __html__(self) -> str:
+    def __str__(self) -> str:
         """The facet as markup; made here because a list page shows thirty choices."""
         label = escape(self.label)
         lines = "".join(
