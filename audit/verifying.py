@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db import connection, transaction
 
-from audit import partitions, queries, signing
+from audit import columns, partitions, queries, signing
 from audit.models import Trace, TraceDigest, TraceSeal
 from audit.operations.digesting import NO_ACCOUNT
 from audit.rules import canonical
@@ -25,7 +27,10 @@ from audit.rules import canonical
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it was written: `changed`, `removed`, `inserted`, or a `digest` that does not hold."""
+    """What is not as it was written: `changed`, `removed`, `inserted`, or a `digest` that does not hold.
+
+    `unproven` is what no digest holds yet, in an export.
+    """
 
     kind: str
     account: int
@@ -53,12 +58,27 @@ def verify(account_ids: Sequence[int] | None = None) -> Report:
     ids = sorted(_all_accounts()) if account_ids is None else account_ids
     traces = digests = 0
     findings: list[Finding] = []
-    oldest = _oldest_kept()
     for account in ids:
-        seen, chained, found = _verify_account(account, oldest)
+        with _snapshot():
+            seen, chained, found = _verify_account(account, _oldest_kept())
         traces, digests = traces + seen, digests + chained
         findings += found
     return Report(traces, digests, findings)
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """Let every statement of the block see the same moment, and no partition leave meanwhile.
+
+    Inside a transaction, its own isolation holds.
+    """
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        if not nested:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute(f"LOCK TABLE {columns.TABLE} IN ACCESS SHARE MODE")
+        yield
 
 
 def _all_accounts() -> set[int]:
@@ -173,8 +193,8 @@ def signed_text(digest: Mapping[str, Any]) -> str:
 def verify_export(traces: Iterable[str], digests: Iterable[str], *, key: Ed25519PublicKey) -> Report:
     """Check the lines of a JSON Lines export against downloaded digests, as an auditor does without the database.
 
-    Only what lies between the oldest and newest exported trace can be missing. Traces newer than the last digest are
-    reported as `unproven`. Raises `ValueError` for a line that is not JSON.
+    Only what lies between the oldest and newest exported trace can be missing. Traces recorded at the end of the last
+    digest or later are reported as `unproven`. Raises `ValueError` for a line that is not JSON.
     """
     exported = [json.loads(line) for line in traces if line.strip()]
     chain = [json.loads(line) for line in digests if line.strip()]
@@ -189,8 +209,8 @@ def verify_export(traces: Iterable[str], digests: Iterable[str], *, key: Ed25519
         elif name in leaves:
             if leaves[name][1] != canonical.trace_hash(fields):
                 findings.append(Finding("changed", account, name, fields["trace_name"]))
-        elif fields["record_time"] > last:
-            findings.append(Finding("unproven", account, name, "newer than the last digest"))
+        elif fields["record_time"] >= last:
+            findings.append(Finding("unproven", account, name, "not in a digest yet"))
         else:
             findings.append(Finding("inserted", account, name, fields["trace_name"]))
         seen.add(name)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from audit import queries, signing, verifying
 from audit.exporting import json_lines
 from audit.models import Trace, TraceDigest, TraceSeal
 from audit.operations import digesting
 from audit.rules import canonical
+from koogallery import clock
 from koogallery.kernel import guard
 from tests.factories.audit import trace
 
@@ -35,10 +37,11 @@ def as_intruder() -> Iterator[object]:
 
 
 def make(count: int, *, account: int = 7, hours: int = 0) -> list[Trace]:
-    return [
-        trace(account_id=account, at=AT + timedelta(hours=hours, minutes=n), resource_id=f"R{hours}-{n}")
-        for n in range(count)
-    ]
+    made = []
+    for n in range(count):
+        with clock.at(AT + timedelta(hours=hours, minutes=n)) as moment:
+            made.append(trace(account_id=account, at=moment, resource_id=f"R{hours}-{n}"))
+    return made
 
 
 def found(account: int = 7) -> list[tuple[str, str]]:
@@ -49,7 +52,7 @@ def test_untouched_traces_hold_before_and_after_their_digest() -> None:
     make(3)
     make(2, account=8)
     assert verifying.verify().findings == []
-    assert digesting.digest_due(AT) == 2
+    assert digesting.digest_due(AT + timedelta(minutes=30)) == 2
     make(2, hours=1)
     assert digesting.digest_due(AT + timedelta(hours=2)) == 1
     make(1, hours=2)
@@ -61,8 +64,8 @@ def test_untouched_traces_hold_before_and_after_their_digest() -> None:
 
 def test_digesting_again_without_new_traces_makes_nothing() -> None:
     make(1)
-    assert digesting.digest_due(AT) == 1
-    assert digesting.digest_due(AT) == 0
+    assert digesting.digest_due(AT + timedelta(minutes=30)) == 1
+    assert digesting.digest_due(AT + timedelta(minutes=30)) == 0
 
 
 @pytest.mark.parametrize("digested", [True, False])
@@ -91,7 +94,7 @@ def test_a_changed_a_removed_and_an_inserted_row_are_named(digested: bool) -> No
 
 def test_a_copy_of_a_trace_is_named() -> None:
     (row,) = make(1)
-    digesting.digest_due(AT)
+    digesting.digest_due(AT + timedelta(minutes=30))
     with as_intruder() as cursor:
         cursor.execute(
             "CREATE TEMPORARY TABLE copied ON COMMIT DROP AS SELECT * FROM audit_trace WHERE trace_id = %s",
@@ -104,7 +107,7 @@ def test_a_copy_of_a_trace_is_named() -> None:
 
 def test_a_trace_moved_to_another_account_is_named_in_both() -> None:
     (row,) = make(1)
-    digesting.digest_due(AT)
+    digesting.digest_due(AT + timedelta(minutes=30))
     with as_intruder() as cursor:
         cursor.execute("UPDATE audit_trace SET account_id = 8")
     assert found(7) == [("removed", str(row.trace_id))]
@@ -113,7 +116,7 @@ def test_a_trace_moved_to_another_account_is_named_in_both() -> None:
 
 def test_a_digest_that_was_rewritten_or_removed_is_named() -> None:
     make(1)
-    digesting.digest_due(AT)
+    digesting.digest_due(AT + timedelta(minutes=30))
     make(1, hours=1)
     digesting.digest_due(AT + timedelta(hours=2))
     make(1, hours=2)
@@ -164,6 +167,83 @@ def test_an_auditor_checks_an_export_with_digests_and_public_key(
     said = capsys.readouterr().out
     assert f"changed: account 7 {rows[2].trace_id}" in said
     assert f"removed: account 7 {rows[1].trace_id}" in said
+
+
+def test_rows_of_the_digests_own_moment_are_unproven_in_an_export_and_proven_by_the_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moment = AT + timedelta(minutes=30)
+    make(1)
+    with clock.at(moment):
+        trace(account_id=7, at=moment)
+        digesting.digest_due(moment)
+        trace(account_id=7, at=moment)
+        late = trace(account_id=7, at=AT + timedelta(minutes=1))
+    paths = files(tmp_path)
+    with pytest.raises(CommandError, match="in no digest yet"):
+        verify_files(*paths)
+    said = capsys.readouterr().out
+    assert said.count("unproven: account 7") == 3
+    assert f"unproven: account 7 {late.trace_id}" in said
+    digesting.digest_due(moment + timedelta(hours=1))
+    verify_files(*files(tmp_path))
+    assert verifying.verify([7]).findings == []
+
+
+def elsewhere(work: Callable[[], object]) -> None:
+    """Do the work on a connection of its own and wait for it."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_verifying_beside_writers_and_digests_raises_no_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    make(3)
+    check = verifying.check_chain
+
+    def busy() -> None:
+        digesting.digest_due(AT + timedelta(hours=1))
+        make(2, hours=2)
+
+    def check_beside(*args: object, **kwargs: object) -> object:
+        answer = check(*args, **kwargs)  # type: ignore[arg-type]
+        elsewhere(busy)
+        return answer
+
+    monkeypatch.setattr(verifying, "check_chain", check_beside)
+    report = verifying.verify([7])
+    assert (report.traces, report.digests, list(report.findings)) == (3, 0, [])
+    monkeypatch.undo()
+    report = verifying.verify([7])
+    assert (report.traces, report.digests, list(report.findings)) == (5, 1, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_digest_is_made_past_an_open_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digesting, "WAITS", 2)
+    waiting: list[str] = []
+
+    def digest() -> None:
+        try:
+            digesting.digest_due(AT + timedelta(hours=1))
+        except digesting.StillWriting:
+            waiting.append("waits")
+
+    with transaction.atomic():
+        make(1)
+        elsewhere(digest)
+    assert waiting == ["waits"]
+    elsewhere(digest)
+    assert waiting == ["waits"]
+    assert TraceDigest.objects.get().count == 1
 
 
 def test_a_digest_signed_by_another_key_does_not_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
