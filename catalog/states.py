@@ -112,6 +112,10 @@ class SellerState(TextChoices):
     APPROVED = "approved", _("Approved")
     REJECTED = "rejected", _("Rejected")
 
+    @property
+    def tone(self) -> str:
+        return {SellerState.APPROVED: "success", SellerState.REJECTED: "danger"}.get(self, "info")
+
 
 SELLER_MOVES = Moves(
     {
@@ -131,6 +135,14 @@ class ProductState(TextChoices):
     SUSPENDED = "suspended", _("Taken off sale")
     REMOVED = "removed", _("Removed")
 
+    @property
+    def tone(self) -> str:
+        return {
+            ProductState.ON_SALE: "success",
+            ProductState.SUSPENDED: "warning",
+            ProductState.REMOVED: "danger",
+        }.get(self, "neutral")
+
 
 PRODUCT_MOVES = Moves(
     {
@@ -148,6 +160,10 @@ class DemandState(TextChoices):
 
     OPEN = "open", pgettext_lazy("state", "Open")
     ANSWERED = "answered", _("Answered")
+
+    @property
+    def tone(self) -> str:
+        return "success" if self is DemandState.ANSWERED else "info"
 
 
 DEMAND_MOVES = Moves({DemandState.OPEN: {DemandState.ANSWERED}, DemandState.ANSWERED: set()})

@@ -69,6 +69,12 @@ class AttributeSheet:
     def is_quantity(self) -> bool:
         return self.kind == AttributeKind.QUANTITY
 
+    @property
+    def range_text(self) -> str:
+        """`1 – 5000`; empty for an enumeration."""
+        ends = [format(end.normalize(), "f") for end in (self.minimum, self.maximum) if end is not None]
+        return " – ".join(ends)
+
     def accepts(self, quantity: Decimal) -> bool:
         """Whether the quantity lies in the range and on a step of it."""
         assert self.minimum is not None and self.maximum is not None and self.step is not None

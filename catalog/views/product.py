@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -209,8 +209,7 @@ def unsave(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _back(request: HttpRequest, slug: str) -> str:
-    """Where the form stood, if it says so and lies on this site; else the product."""
-    back = request.POST.get("back", "")
-    if url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith("/"):
-        return back
+    """My Favorites, if the form stood there; else the product."""
+    if request.GET.get("from") == "favorites":
+        return reverse("catalog:favorites")
     return reverse("catalog:product", args=[slug])

@@ -6,6 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from audit.models import Trace
@@ -211,3 +213,17 @@ def test_the_command_tells_file_line_and_field(tmp_path: Path):
     with pytest.raises(CommandError) as caught:
         call_command("load_catalogue", str(file))
     assert str(caught.value) == f"{file}: line 6: sellers[0].email: must be an e-mail address"
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(settings.ROOT) / "catalog" / "demo").glob("*.yaml")), ids=lambda file: file.stem
+)
+def test_the_demo_files_are_well_formed(file):
+    assert len(read(file.read_text(encoding="utf-8")).products) == 20
+
+
+def test_the_example_of_the_documentation_is_well_formed():
+    text = (Path(settings.ROOT) / "docs" / "catalogue-format.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in text.split("```yaml\n")[1:]]
+    for block in blocks:
+        yaml.safe_load(block)

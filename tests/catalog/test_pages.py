@@ -167,6 +167,8 @@ def test_favorites_lead_to_the_pricing_tab_and_keep_what_left_the_catalogue(buye
     buyer.client.post(f"/products/{product.slug}/save/")
     response = buyer.client.get("/console/favorites/")
     assert f"/products/{product.slug}/?tab=pricing" in response.content.decode()
+    removed = buyer.client.post(f"/products/{make.make_product().slug}/unsave/?from=favorites")
+    assert removed.url == "/console/favorites/"
     with guard.opened("test"):
         product.state = "removed"
         product.save()
