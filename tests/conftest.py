@@ -213,4 +213,7 @@ def _empty_redis() -> Iterator[None]:
     """Nothing that a test leaves in Redis reaches the next."""
     yield
     if TEMPLATE in os.environ:
+        from koogallery.kernel import pagecache  # needs Django's settings
+
         cache.clear()
+        pagecache.forget()

@@ -38,6 +38,7 @@ BUYERS = {
     "quayside-foods": ("balance", 16),
     "tern-analytics": ("balance", 18),
 }
+LONGEST_THOUGHT = timedelta(minutes=20)
 UNHURRIED = 0.06
 CHANGES_MIND = 0.05
 
@@ -74,8 +75,8 @@ class Story:
 
     @staticmethod
     def _let_time_pass(since: datetime, until: datetime) -> None:
-        """Let what falls due act: what was just caused a minute later, everything at each midnight on the way."""
-        soon = min(since + timedelta(minutes=1), until)
+        """Let what falls due act: what was just bought when it is paid, everything at each midnight on the way."""
+        soon = min(since + LONGEST_THOUGHT, until)
         with clock.at(soon):
             for name in AT_ONCE:
                 sweeps.sweeps[name].run(soon)
@@ -162,7 +163,7 @@ class Story:
         mood = self.chance.random()
         if mood < UNHURRIED:
             return
-        later = self._later(call, timedelta(minutes=self.chance.randrange(1, 20)))
+        later = self._later(call, timedelta(minutes=self.chance.randrange(1, LONGEST_THOUGHT.seconds // 60)))
         with clock.at(later.at):
             if mood < UNHURRIED + CHANGES_MIND:
                 cancel_order(later, order=order.number)

@@ -17,7 +17,7 @@ from koogallery.demo.story import Story
 from koogallery.identity.models import User
 from koogallery.kernel.calls import system_call
 from orders.example_seller import DEMO_KEY, ExampleSeller
-from orders.models import Order, Resource
+from orders.models import InterfaceCall, Order, Resource
 
 
 @pytest.mark.django_db(transaction=True)
@@ -37,6 +37,7 @@ def test_some_days_of_the_demo_leave_orders_resources_traces_and_a_clean_ledger(
     assert placed == Order.objects.count() >= 15
     assert Resource.objects.filter(status="enabled").exists()
     assert Trace.objects.filter(trace_name="createOrder", trace_rating="normal").count() == placed
+    assert not InterfaceCall.objects.exclude(state="done").exists()
     assert Order.objects.filter(state="pending_payment").count() >= 1
     assert checking.check_ledger(system_call()).findings == []
 
