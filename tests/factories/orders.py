@@ -80,5 +80,3 @@ def steps(order: Order) -> list[str]:
     """The timeline of an order, as its page shows it."""
     call = Call(role=Role.BUYER, at=clock.now(), account=order.account)
     return [str(entry.step) for entry in timeline_of(detailed_order(call, order.number))]
-
-
