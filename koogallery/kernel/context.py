@@ -121,7 +121,7 @@ class Frame:
     @property
     def asked(self) -> list[tuple[str, str]]:
         """The fields of the address; a template that asks `request.GET` itself would take `?items=` for its method."""
-        return [(name, value) for name, value in self._request.GET.items() if name != "confirm"]
+        return [(name, str(value)) for name, value in self._request.GET.items() if name != "confirm"]
 
 
 def address_of(name: str) -> str:
