@@ -32,6 +32,10 @@ PRODUCTION_EXAMPLE = {
 """Every variable that production requires, with values good enough to check the settings."""
 
 
+TESTING = {"DJANGO_SETTINGS_MODULE": "koogallery.settings.test"}
+"""Which settings the tests use, whatever this process itself was started with."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One check: a command that is right when it exits with 0."""
@@ -44,14 +48,13 @@ class Step:
 def lint_steps() -> list[Step]:
     """The checks that take seconds."""
     python, manage = sys.executable, [sys.executable, "-W", "ignore::RuntimeWarning", "manage.py"]
-    testing = {"DJANGO_SETTINGS_MODULE": "koogallery.settings.test"}
     return [
         Step("types", [python, "-m", "mypy"]),
         Step("lint", [python, "-m", "ruff", "check", "-q"]),
         Step("format", [python, "-m", "ruff", "format", "--check", "-q"]),
         Step("import floors", [str(TOOLS / "lint-imports"), "--no-cache"], {"PYTHONPATH": str(ROOT)}),
-        Step("migrations", [*manage, "makemigrations", "--check", "--dry-run"], testing),
-        Step("templates", [*manage, "check_templates"], testing),
+        Step("migrations", [*manage, "makemigrations", "--check", "--dry-run"], TESTING),
+        Step("templates", [*manage, "check_templates"], TESTING),
         Step("deployment", [*manage, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION_EXAMPLE),
     ]
 
@@ -93,7 +96,7 @@ def test(arguments: list[str]) -> bool:
 
     compile_catalogues(ROOT / "locale")
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **TESTING}, check=False).returncode == 0
 
 
 def main() -> int:
