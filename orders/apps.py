@@ -14,9 +14,10 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from billing.events import CardPaymentSettled, CardPaymentSettling
+        from catalog.queries import storefront
         from koogallery.kernel import events, navigation, sweeps
         from orders.operations import cancelling, card_paying, debugging, interface_calls, nonces, popularity
-        from orders.queries import overview
+        from orders.queries import overview, resources
 
         events.subscribe(CardPaymentSettling, card_paying.on_card_settling)
         events.subscribe(CardPaymentSettled, card_paying.on_card_settled)
@@ -35,4 +36,5 @@ class OrdersConfig(AppConfig):
         sweeps.register(sweeps.Periodic(name="failing-interfaces", work=debugging.suspend_failing, daily_at=time(0, 5)))
         sweeps.register(sweeps.Periodic(name="popularity", work=popularity.publish, every=timedelta(hours=1)))
         sweeps.register(sweeps.Periodic(name="used-nonces", work=nonces.forget, daily_at=time(4, 35)))
+        storefront.use_ownership(resources.owns)
         navigation.provide("unpaid_orders", overview.unpaid_of_request)

@@ -57,6 +57,11 @@ def days_left(resource: Resource, at: datetime, in_force: PolicySet | None = Non
     return max(0, left)
 
 
+def owns(account_id: int, product_code: str) -> bool:
+    """Whether an account has, or had, a resource of a product; fills the catalogue's port."""
+    return Resource.objects.filter(account_id=account_id, product__code=product_code).exists()
+
+
 def own_resource(call: Call, number: Any) -> Resource:
     """A resource of the calling account. Raises `Missing`."""
     return _one(resources_of(call.account_id), number)

@@ -23,7 +23,7 @@ from orders.example_seller import ExampleSeller
 from orders.models import InterfaceCall, Resource
 from orders.operations import resources
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
-from tests.factories import catalog, identity, orders
+from tests.factories import billing, catalog, identity, orders
 from tests.personas import Persona
 
 AT = datetime.fromisoformat("2026-03-10T10:00:00+08:00")
@@ -319,3 +319,17 @@ def test_the_page_reads_in_chinese(buyer: Persona, resource: Resource) -> None:
     response = buyer.client.get(resource.get_absolute_url())
     assert response.status_code == 200
     assert 'lang="zh' in response.content.decode()
+
+
+def test_owners_reach_the_page_of_a_product_that_left_the_catalogue_without_buying(
+    buyer: Persona, stranger: Persona
+) -> None:
+    billing.fund(buyer.account, 1000)
+    product = catalog.content_product()
+    orders.bought(buyer, product)
+    with guard.opened("test"):
+        product.state = "removed"
+        product.save(update_fields=["state"])
+    page = buyer.client.get(f"/products/{product.slug}/")
+    assert page.status_code == 200 and "Continue to Submit" not in page.content.decode()
+    assert stranger.client.get(f"/products/{product.slug}/").status_code == 404
