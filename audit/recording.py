@@ -1,6 +1,6 @@
 """Writing traces: the kernel's `record` port, and the set-wise form for sweeps.
 
-A trace and its seal go in with one statement, in the transaction of what they tell of.
+A trace and its numbered seal go in with one statement, in the transaction of what they tell of.
 """
 
 from __future__ import annotations
@@ -24,21 +24,30 @@ ALWAYS_RECORDED = frozenset({"enableTracker", "disableTracker"})
 
 _ROW = "(" + ", ".join(f"%s::{kind}" for kind in columns.TYPES.values()) + ")"
 _ARRAYS = ", ".join(f"%s::{kind}[]" for kind in [*columns.TYPES.values(), "text"])
+_COUNTED = (
+    "counted AS (INSERT INTO audit_tracewriter AS w (writer, count) VALUES (pg_backend_pid(), {added}) "
+    "ON CONFLICT (writer) DO UPDATE SET count = w.count + excluded.count RETURNING writer, count)"
+)
+_SEALED = "INSERT INTO audit_traceseal (trace_id, account_id, time, seal, writer, number) "
+_SEAL_ONE = (
+    _SEALED + "SELECT %s::uuid, %s::bigint, %s::timestamptz, %s::text, writer, count FROM counted"  # noqa: S608  only constants
+)
 _INSERT_ONE = (
-    f"WITH written AS (INSERT INTO {columns.TABLE} ({columns.NAMES}) VALUES {_ROW}) "  # noqa: S608  only constants
-    "INSERT INTO audit_traceseal (trace_id, account_id, time, seal) VALUES (%s, %s, %s, %s)"
+    f"WITH written AS (INSERT INTO {columns.TABLE} ({columns.NAMES}) VALUES {_ROW}), "  # noqa: S608  only constants
+    f"{_COUNTED.format(added=1)} {_SEAL_ONE}"
 )
 _INSERT_READ = (
     f"WITH written AS (INSERT INTO {columns.TABLE} ({columns.NAMES}) VALUES {_ROW}), "  # noqa: S608  only constants
-    "quick AS (SELECT set_config('synchronous_commit', 'off', true)) "
-    "INSERT INTO audit_traceseal (trace_id, account_id, time, seal) "
-    "SELECT %s::uuid, %s::bigint, %s::timestamptz, %s::text FROM quick"
+    "quick AS (SELECT set_config('synchronous_commit', 'off', true)), "
+    f"{_COUNTED.format(added=1)} {_SEAL_ONE}, quick"
 )
 """For a read on its own: its commit does not wait for the disk. Inside a transaction, that would not wait either."""
 _INSERT_MANY = (
-    f"WITH given AS (SELECT * FROM unnest({_ARRAYS}) AS g ({columns.NAMES}, seal)), "  # noqa: S608  only constants
-    f"written AS (INSERT INTO {columns.TABLE} ({columns.NAMES}) SELECT {columns.NAMES} FROM given) "
-    "INSERT INTO audit_traceseal (trace_id, account_id, time, seal) SELECT trace_id, account_id, time, seal FROM given"
+    f"WITH given AS (SELECT *, row_number() OVER () AS place FROM unnest({_ARRAYS}) AS g ({columns.NAMES}, seal)), "  # noqa: S608  only constants
+    f"written AS (INSERT INTO {columns.TABLE} ({columns.NAMES}) SELECT {columns.NAMES} FROM given), "
+    "size AS (SELECT count(*) AS size FROM given), "
+    f"{_COUNTED.format(added='(SELECT size FROM size)')} {_SEALED} "
+    "SELECT trace_id, account_id, time, seal, writer, count - size + place FROM given, size, counted"
 )
 
 

@@ -2,7 +2,9 @@
 
 Every trace must be named once, with its hash, by a digest of the unbroken signed chain of its account or, while it is
 newer than the last digest, by its seal. What fits nowhere was inserted, what is named but gone was removed, what has
-another hash was changed. Traces whose partition was dropped after the retention are not missed.
+another hash was changed. Each writer numbers its traces without a gap, so that a trace that left together with its
+seal or digest is missed by its number; that is checked when all accounts are. Traces whose partition was dropped after
+the retention are not missed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connection, transaction
 
 from audit import columns, partitions, queries, signing
-from audit.models import Trace, TraceDigest, TraceSeal
+from audit.models import Trace, TraceDigest, TraceSeal, TraceWriter
 from audit.operations.digesting import NO_ACCOUNT
 from audit.rules import canonical
 
@@ -50,20 +52,57 @@ class Report:
     findings: Sequence[Finding]
 
 
-Leaves = dict[str, tuple[int, str]]
+Leaves = dict[str, tuple[int, str, Sequence[int]]]
+"""Time, hash, and writer with number (none in digests made before traces were numbered) by trace ID."""
 
 
 def verify(account_ids: Sequence[int] | None = None) -> Report:
     """Check the given accounts (0 for traces of no account), or all."""
+    numbers = _Numbers(_counts())
     ids = sorted(_all_accounts()) if account_ids is None else account_ids
     traces = digests = 0
     findings: list[Finding] = []
     for account in ids:
         with _snapshot():
-            seen, chained, found = _verify_account(account, _oldest_kept())
+            seen, chained, found = _verify_account(account, _oldest_kept(), numbers)
         traces, digests = traces + seen, digests + chained
         findings += found
+    if account_ids is None:
+        findings += numbers.findings(_counts())
     return Report(traces, digests, findings)
+
+
+class _Numbers:
+    """Which of the numbers that each writer had given when verification began were seen in seals and digests."""
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self._counts = counts
+        self._seen = {writer: bytearray(count + 1) for writer, count in counts.items()}
+        self._highest: dict[int, int] = {}
+
+    def saw(self, writer: int, number: int) -> None:
+        if number <= self._counts.get(writer, 0):
+            self._seen[writer][number] = 1
+        self._highest[writer] = max(number, self._highest.get(writer, 0))
+
+    def findings(self, counts_now: Mapping[int, int]) -> Iterator[Finding]:
+        """The numbers that nothing has, and the writers whose count was set back."""
+        for writer, seen in self._seen.items():
+            seen[0] = 1
+            first = seen.find(0)
+            while first >= 0:
+                after = seen.find(1, first)
+                last = (after if after >= 0 else len(seen)) - 1
+                missing = f"{last - first + 1} traces and what proved them are gone"
+                yield Finding("removed", NO_ACCOUNT, f"writer {writer} numbers {first} to {last}", missing)
+                first = seen.find(0, last + 1)
+        for writer, highest in self._highest.items():
+            if highest > counts_now.get(writer, 0):
+                yield Finding("removed", NO_ACCOUNT, f"writer {writer}", "its count of traces was set back")
+
+
+def _counts() -> dict[int, int]:
+    return dict(TraceWriter.objects.values_list("writer", "count"))
 
 
 @contextmanager
@@ -107,9 +146,16 @@ def _oldest_kept() -> int:
     return canonical.milliseconds(kept[0]) if kept else 0
 
 
-def _verify_account(account: int, oldest: int) -> tuple[int, int, list[Finding]]:
+def _verify_account(account: int, oldest: int, numbers: _Numbers) -> tuple[int, int, list[Finding]]:
     leaves, digests, findings = check_chain(queries.digests_of(account), account=account)
-    sealed = dict(TraceSeal.objects.filter(account_id=account or None).values_list("trace_id", "seal"))
+    sealed: dict[UUID, str] = {}
+    seals = TraceSeal.objects.filter(account_id=account or None)
+    for trace_id, seal, *place in seals.values_list("trace_id", "seal", "writer", "number"):
+        sealed[trace_id] = seal
+        numbers.saw(*place)
+    for _time, _hash, numbered in leaves.values():
+        if numbered:
+            numbers.saw(*numbered)
     traces = Trace.objects.filter(account_id=account or None)
     seen: set[str] = set()
     count = 0
@@ -130,7 +176,7 @@ def _verify_account(account: int, oldest: int) -> tuple[int, int, list[Finding]]
             findings.append(Finding("inserted", account, name, trace.trace_name))
     findings += [
         Finding("removed", account, name, _moment(time))
-        for name, (time, _hash) in leaves.items()
+        for name, (time, _hash, _place) in leaves.items()
         if name not in seen and time >= oldest
     ]
     findings += [
@@ -151,10 +197,10 @@ def check_chain(
         wrong = _faults(digest, number=number, previous=previous, key=key)
         findings += [Finding("digest", account, f"#{digest['number']}", fault) for fault in wrong]
         number, previous = digest["number"], digest["hash"]
-        for name, time, hashed in digest["leaves"]:
+        for name, time, hashed, *place in digest["leaves"]:
             if name in leaves:
                 findings.append(Finding("digest", account, f"#{digest['number']}", f"names {name} again"))
-            leaves[name] = (time, hashed)
+            leaves[name] = (time, hashed, place)
     return leaves, number, findings
 
 
@@ -218,7 +264,7 @@ def verify_export(traces: Iterable[str], digests: Iterable[str], *, key: Ed25519
     if times:
         findings += [
             Finding("removed", account, name, _moment(time))
-            for name, (time, _hash) in leaves.items()
+            for name, (time, _hash, _place) in leaves.items()
             if name not in seen and min(times) < time < max(times)
         ]
     return Report(len(exported), count, findings)

@@ -14,19 +14,41 @@ from koogallery.kernel.guard import GuardedModel
 
 
 class TraceSeal(GuardedModel):
-    """A trace that no digest holds yet: its hash under the installation's key, written with it in one statement."""
+    """A trace that no digest holds yet: its hash under the installation's key, written with it in one statement.
+
+    Together with the digests, the numbers of a writer are without a gap; the database lets a seal leave only into one.
+    """
 
     trace_id = models.UUIDField(primary_key=True)
     account_id = models.BigIntegerField(null=True)
     time = models.DateTimeField()
     seal = models.CharField(max_length=64)
+    writer = models.BigIntegerField()
+    number = models.BigIntegerField()
 
     class Meta:
         base_manager_name = "objects"
         indexes = [models.Index(fields=["account_id", "time"], name="audit_seal_account")]
+        constraints = [models.UniqueConstraint(fields=["writer", "number"], name="audit_seal_number")]
 
     def __str__(self) -> str:
         return str(self.trace_id)
+
+
+class TraceWriter(GuardedModel):
+    """How many traces a process of the database has written, under its process ID; a number taken over goes on.
+
+    No two transactions at a time have the same process, so that counting lets nobody wait.
+    """
+
+    writer = models.BigIntegerField(primary_key=True)
+    count = models.BigIntegerField()
+
+    class Meta:
+        base_manager_name = "objects"
+
+    def __str__(self) -> str:
+        return f"{self.writer}: {self.count}"
 
 
 class TraceDigest(GuardedModel):
@@ -71,7 +93,7 @@ class TraceDigest(GuardedModel):
         )
 
     def leaf_list(self) -> list[list[Any]]:
-        """What the digest holds: `[trace id, time in ms, hash]` each. Raises `ValueError` when damaged."""
+        """What it holds: `[trace id, time in ms, hash, writer, number]` each. Raises `ValueError` when damaged."""
         try:
             return json.loads(zlib.decompress(bytes(self.leaves)))
         except zlib.error as error:

@@ -7,10 +7,12 @@ moment of digesting, and no digest is made until all transactions have ended tha
 from __future__ import annotations
 
 import hashlib
+import logging
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -20,12 +22,18 @@ from audit.models import Trace, TraceDigest, TraceSeal
 from audit.rules import canonical
 from koogallery.kernel import guard
 
+logger = logging.getLogger(__name__)
+
 CHUNK = 5_000
 NO_ACCOUNT = 0
 MARGIN = timedelta(minutes=1)
 WAITS, WAIT_SECONDS = 100, 0.1
 
-Leaf = tuple[str, int, str]
+Leaf = tuple[str, int, str, int, int]
+
+
+Seals = dict[UUID, Sequence[Any]]
+"""Time, seal, writer and number by trace ID."""
 
 
 class StillWriting(RuntimeError):
@@ -45,8 +53,11 @@ def digest_due(upto: datetime) -> int:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('audit-digests'))")
             for seals in _chunks(account_id, end):
                 if leaves := _leaves(account_id, seals, end):
-                    _write(account_id, leaves, end)
-                    TraceSeal.objects.filter(trace_id__in=[leaf[0] for leaf in leaves]).delete()
+                    digest = _write(account_id, leaves, end)
+                    cursor.execute(
+                        "SELECT audit_take_seals(%s, %s, %s::uuid[])",
+                        [digest.account_id, digest.number, [leaf[0] for leaf in leaves]],
+                    )
                     made += 1
     return made
 
@@ -80,17 +91,17 @@ def _accounts_waiting(end: datetime) -> list[int | None]:
     return list(seals.values_list("account_id", flat=True).distinct())
 
 
-def _chunks(account_id: int | None, end: datetime) -> Iterator[dict[UUID, tuple[datetime, str]]]:
+def _chunks(account_id: int | None, end: datetime) -> Iterator[Seals]:
     """The waiting seals; a trace is never recorded before its time, so none recorded before `end` is left out."""
     seals = TraceSeal.objects.filter(account_id=account_id, time__lt=end).order_by("time", "trace_id")
-    rows = seals.values_list("trace_id", "time", "seal")
+    rows = seals.values_list("trace_id", "time", "seal", "writer", "number")
     for _number, group in groupby(enumerate(list(rows)), key=lambda pair: pair[0] // CHUNK):
-        yield {trace_id: (time, seal) for _index, (trace_id, time, seal) in group}
+        yield {trace_id: seal for _index, (trace_id, *seal) in group}
 
 
-def _leaves(account_id: int | None, seals: dict[UUID, tuple[datetime, str]], end: datetime) -> list[Leaf]:
+def _leaves(account_id: int | None, seals: Seals, end: datetime) -> list[Leaf]:
     """The traces recorded before `end` whose row is what was sealed, in the order of time."""
-    times = [time for time, _seal in seals.values()]
+    times = [time for time, *_seal in seals.values()]
     traces = Trace.objects.filter(
         account_id=account_id,
         trace_id__in=list(seals),
@@ -101,8 +112,10 @@ def _leaves(account_id: int | None, seals: dict[UUID, tuple[datetime, str]], end
     found: dict[UUID, Leaf] = {}
     for trace in traces:
         digest = trace.hash
-        if signing.seal(digest) == seals[trace.trace_id][1]:
-            found.setdefault(trace.trace_id, (str(trace.trace_id), canonical.milliseconds(trace.time), digest))
+        _time, seal, writer, number = seals[trace.trace_id]
+        if signing.seal(digest) == seal:
+            leaf = (str(trace.trace_id), canonical.milliseconds(trace.time), digest, writer, number)
+            found.setdefault(trace.trace_id, leaf)
     return list(found.values())
 
 
@@ -125,4 +138,5 @@ def _write(account_id: int | None, leaves: Iterable[Leaf], end: datetime) -> Tra
     digest.hash = hashlib.sha256(text.encode()).hexdigest()
     digest.signature = signing.sign(text)
     digest.save(force_insert=True)
+    logger.info("trace_digest_made", extra={"account": account, "number": digest.number, "hash": digest.hash})
     return digest

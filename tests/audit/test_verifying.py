@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 
-from audit import queries, signing, verifying
+from audit import queries, recording, signing, verifying
 from audit.exporting import json_lines
-from audit.models import Trace, TraceDigest, TraceSeal
+from audit.models import Trace, TraceDigest, TraceSeal, TraceWriter
 from audit.operations import digesting
 from audit.rules import canonical
 from koogallery import clock
@@ -127,6 +127,91 @@ def test_a_digest_that_was_rewritten_or_removed_is_named() -> None:
     kinds = [(finding.kind, finding.trace_id) for finding in verifying.verify([7]).findings]
     assert ("digest", "#3") in kinds
     assert [kind for kind, _name in kinds].count("inserted") == 1
+
+
+@pytest.mark.parametrize("digested", [True, False])
+def test_newest_traces_removed_with_all_that_proved_them_are_missed_by_their_numbers(digested: bool) -> None:
+    make(2)
+    if digested:
+        digesting.digest_due(AT + timedelta(minutes=30))
+    make(2, hours=1)
+    make(1, account=8, hours=1)
+    if digested:
+        digesting.digest_due(AT + timedelta(hours=2))
+    gone = TraceSeal.objects.filter(account_id=7, time__gte=AT + timedelta(hours=1))
+    missing = list(gone.order_by("number").values_list("number", flat=True)) or [3, 4]
+    with as_intruder() as cursor:
+        if digested:
+            cursor.execute("DELETE FROM audit_tracedigest WHERE account_id = 7 AND number = 2")
+        else:
+            gone.delete()
+        cursor.execute("DELETE FROM audit_trace WHERE account_id = 7 AND time >= %s", [AT + timedelta(hours=1)])
+    (finding,) = verifying.verify().findings
+    assert finding.kind == "removed"
+    assert f"numbers {missing[0]} to {missing[1]}" in finding.trace_id
+
+
+def test_a_count_of_traces_that_was_set_back_is_named() -> None:
+    make(3)
+    with as_intruder() as cursor:
+        cursor.execute("UPDATE audit_tracewriter SET count = 1")
+    assert [finding.detail for finding in verifying.verify().findings] == ["its count of traces was set back"]
+
+
+def test_what_rolls_back_leaves_no_gap() -> None:
+    make(1)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        make(2, hours=1)
+        raise RuntimeError
+    make(1, hours=2)
+    recording.system_traces("choosePolicies", rows=[(n, "R", "thing", AT, {}, {}) for n in range(1, 6)])
+    assert sorted(TraceSeal.objects.values_list("number", flat=True)) == [1, 2, 3, 4, 5, 6, 7]
+    assert verifying.verify().findings == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_counting_lets_no_writer_wait() -> None:
+    done: list[str] = []
+
+    def write() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        make(1)
+        done.append("written")
+
+    with transaction.atomic():
+        make(1)
+        elsewhere(write)
+    assert done == ["written"]
+    assert verifying.verify().findings == []
+    assert TraceWriter.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_traceseal SET seal = 'x'",
+        "DELETE FROM audit_traceseal",
+        "TRUNCATE audit_traceseal",
+        "UPDATE audit_tracewriter SET count = count - 1",
+        "DELETE FROM audit_tracewriter",
+        "TRUNCATE audit_tracewriter",
+    ],
+)
+def test_the_database_refuses_to_change_or_remove_seals_and_counts(statement: str) -> None:
+    make(1)
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), guard.opened("test"):
+        connection.cursor().execute(statement)
+
+
+def test_seals_leave_only_with_the_digest_that_holds_their_traces() -> None:
+    _digested, second = make(2)
+    digesting.digest_due(AT + timedelta(minutes=1, seconds=30))
+    assert TraceDigest.objects.get().count == 1
+    take = "SELECT audit_take_seals(7, %s, ARRAY[%s]::uuid[])"
+    with pytest.raises(DatabaseError, match="no digest"), transaction.atomic():
+        connection.cursor().execute(take, [2, second.trace_id])
+    assert list(TraceSeal.objects.values_list("trace_id", flat=True)) == [second.trace_id]
 
 
 def test_the_command_names_the_rows_and_fails(capsys: pytest.CaptureFixture[str]) -> None:

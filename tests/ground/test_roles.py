@@ -147,6 +147,30 @@ def test_the_role_keeps_the_traces_partitions_but_drops_no_young_one(role_url: s
     assert "too young to be dropped" in kept.stdout
 
 
+DIGESTS = """
+from datetime import timedelta
+from audit import verifying
+from audit.models import TraceSeal
+from audit.operations import digesting
+from koogallery import clock
+print("sealed:", TraceSeal.objects.exists())
+print("made:", digesting.digest_due(clock.now() + timedelta(hours=1)))
+print("sealed:", TraceSeal.objects.exists(), verifying.verify().findings)
+"""
+
+
+def test_the_roles_digests_take_the_seals_which_it_cannot_delete(role_url: str) -> None:
+    made = manage(role_url, "create_account", "sealed", "--balance", "1", "--password", "a long enough password")
+    assert made.returncode == 0, made.stderr
+    with psycopg.connect(role_url) as line, pytest.raises(psycopg.errors.RestrictViolation):
+        line.execute("SET audit.taking_seals = 'on'")
+        line.execute("DELETE FROM audit_traceseal")
+    digested = manage(role_url, "shell", "-c", DIGESTS)
+    assert digested.returncode == 0, digested.stderr
+    assert "sealed: True" in digested.stdout
+    assert "sealed: False []" in digested.stdout
+
+
 def test_the_database_of_the_script_has_the_right_locale(role_url: str) -> None:
     result = manage(role_url, "check", "--database", "default", "--tag", "database")
     assert result.returncode == 0, result.stderr

@@ -26,9 +26,7 @@ class Command(BaseCommand):
             self.stdout.write(str(finding))
         self.stdout.write(f"{report.traces} traces, {report.digests} digests, {len(report.findings)} findings")
         if report.findings and all(finding.kind == "unproven" for finding in report.findings):
-            raise CommandError(
-                "Nothing is wrong so far, but these traces are in no digest yet: export again later."
-            )
+            raise CommandError("Nothing is wrong so far, but these traces are in no digest yet: export again later.")
         if report.findings:
             raise CommandError("The traces are not as they were written.")
 
