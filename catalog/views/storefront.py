@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -20,7 +19,7 @@ from catalog.queries import currency_of, search, storefront
 from catalog.rules import words
 from catalog.rules.facets import Counts
 from catalog.states import BillingMode, DeliveryMethod
-from koogallery import clock
+from koogallery.kernel import rates
 from koogallery.kernel.pages import attempt, client_address, page, render
 
 SORTS = (
@@ -280,7 +279,7 @@ def _pages(state: ListState, found: search.Found, path: str) -> dict[str, Any]:
 @page(audience="public")
 def suggest(request: HttpRequest) -> HttpResponse:
     """Suggestions while typing: options of the search box's list."""
-    if not _may_suggest(client_address(request)):
+    if not rates.is_within(what="suggest", who=client_address(request), per_minute=SUGGESTIONS_A_MINUTE):
         return HttpResponse(status=429, headers={"Retry-After": "60"})
     query = request.GET.get("q", "")[:100].replace("\x00", " ")
     found = storefront.cards(search.suggestions(query), currency=currency(request))
@@ -297,16 +296,6 @@ def _marked(text: str, query: str) -> SafeString:
     return format_html_join(
         "", "{}", ((format_html("<mark>{}</mark>", part) if hit else part,) for part, hit in words.marked(text, query))
     )
-
-
-def _may_suggest(visitor: str) -> bool:
-    """At most two a second from one address, averaged over a minute; without Redis everybody may."""
-    key = f"suggest:{visitor}:{int(clock.real_now().timestamp() // 60)}"
-    try:
-        cache.add(key, 0, 70)
-        return int(cache.incr(key)) <= SUGGESTIONS_A_MINUTE
-    except Exception:
-        return True
 
 
 # Demands and help

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from koogallery import clock
+from koogallery.kernel import rates
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Missing
@@ -28,7 +26,6 @@ from orders.saas.usage import MOST_RECORDS, instance_ids
 if TYPE_CHECKING:
     from catalog.models import Product
 
-logger = logging.getLogger(__name__)
 
 PER_MINUTE = 600
 MOCK_TERM = timedelta(days=30)
@@ -59,19 +56,6 @@ SOME_REFUSED = ApiResult("MKT.9003", 200, "Some records were not taken; the othe
 ALL_REFUSED = ApiResult("MKT.9004", 200, "No record was taken.")
 
 
-def is_busy(address: str) -> bool:
-    """Whether an address asks more often than is allowed; never so in a rehearsal, or without Redis."""
-    if settings.REHEARSAL:
-        return False
-    key = f"api-rate:{address}:{int(clock.real_now().timestamp() // 60)}"
-    try:
-        cache.add(key, 0, timeout=120)
-        return bool(cache.incr(key) > PER_MINUTE)
-    except Exception:
-        logger.exception("rate_store_failed")
-        return False
-
-
 def _seller_call(call: Call, product: Product) -> Call:
     return replace(call, role=Role.SELLER, account=product.seller.account, user=None)
 
@@ -85,7 +69,7 @@ def order_query(request: HttpRequest) -> JsonResponse:
     """
     if request.method != "GET":
         return METHOD.answer()
-    if is_busy(request.call.address):
+    if not rates.is_within(what="api", who=request.call.address, per_minute=PER_MINUTE):
         return BUSY.answer()
     query = {name: str(value) for name, value in request.GET.items()}
     order_id, line_id = query.get("orderId", "")[:64], query.get("orderLineId", "")[:64]
@@ -136,7 +120,7 @@ def usage_data(request: HttpRequest) -> JsonResponse:
     """
     if request.method != "POST":
         return METHOD.answer()
-    if is_busy(request.call.address):
+    if not rates.is_within(what="api", who=request.call.address, per_minute=PER_MINUTE):
         return BUSY.answer()
     report = _report(request)
     records = report.get("usage_records") if report else None

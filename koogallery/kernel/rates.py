@@ -1,0 +1,28 @@
+"""How often somebody may ask: a count per minute in Redis. A limit guards against floods, it decides nothing."""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+from django.core.cache import cache
+
+from koogallery import clock
+
+logger = logging.getLogger(__name__)
+
+
+def is_within(*, what: str, who: str, per_minute: int) -> bool:
+    """Count one request of `who` and say whether it is within the limit of this minute of real time.
+
+    Always so in a rehearsal. Without Redis everybody may ask, which is logged: the site stays up.
+    """
+    if settings.REHEARSAL:
+        return True
+    key = f"rate:{what}:{who}:{int(clock.real_now().timestamp() // 60)}"
+    try:
+        cache.add(key, 0, timeout=120)
+        return int(cache.incr(key)) <= per_minute
+    except Exception:  # the cache's own errors, and a key that left between the two calls
+        logger.exception("rate_store_failed", extra={"what": what})
+        return True
