@@ -18,7 +18,7 @@ from bench.table import render
 def main() -> int:
     """Run the chosen parts and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--data", type=Path, help="keep engines and loaded rows here, to measure again sooner")
+    parser.add_argument("--data", type=Path, help="keep engines and each part's rows here, to measure again sooner")
     parser.add_argument("parts", nargs="*", help="default: all")
     options = parser.parse_args()
     for module in pkgutil.iter_modules(bench.__path__):

@@ -37,7 +37,7 @@ COMMON = (
 CHINESE = ("数据", "工具", "接口", "机器", "学习", "管理", "系统", "服务", "自动", "备份")
 
 
-@part("search")
+@part("search", ground="catalogue")
 def search(bench: Bench) -> Iterator[Row]:
     """One to three words of real products: frequent ones, parts, typos, Chinese; time in the database."""
     _fill()
@@ -72,7 +72,7 @@ def search(bench: Bench) -> Iterator[Row]:
     )
 
 
-@part("pages")
+@part("pages", ground="catalogue")
 def pages(bench: Bench) -> Iterator[Row]:
     """Home, category list and product page: from memory, for the first time, after a change; their weight."""
     _fill()

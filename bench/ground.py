@@ -1,4 +1,4 @@
-"""What every part stands on: engines with durable settings, a migrated database, and the production server."""
+"""What every part stands on: engines with durable settings, a migrated database of its own, the production server."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from koogallery.engine.engine import Engine
 from koogallery.engine.supervisor import ROOT
 
 WORKERS = 2
+TEMPLATE = "bench"
 
 
 class Bench:
@@ -26,12 +27,13 @@ class Bench:
         self.engine = Engine(data)
 
     def start(self) -> None:
-        """Start the engines and migrate; afterwards Django may be used in this process."""
+        """Start the engines and migrate the database that others are copied from; then Django may be used here."""
         self.engine.start()
+        self._database(f"CREATE DATABASE {TEMPLATE}", unless=TEMPLATE)
         os.environ.update(
             DJANGO_SETTINGS_MODULE="koogallery.settings.local",
             DATA=str(self.data),
-            DATABASE_URL=self.engine.postgres.url(),
+            DATABASE_URL=self.engine.postgres.url(TEMPLATE),
             REDIS_URL=self.engine.valkey.url(),
         )
         import django
@@ -40,12 +42,43 @@ class Bench:
         django.setup()
         call_command("prepare", verbosity=0)
 
+    def stand_on(self, name: str) -> None:
+        """Give this process, and the servers it starts from now on, the database `name` and an empty cache.
+
+        The database is a copy of the migrated one; where it was kept, rows and all, it is brought up to date.
+        """
+        from django.core.cache import cache
+        from django.core.management import call_command
+        from django.db import connections
+
+        from koogallery.kernel import pagecache
+
+        database = f"{TEMPLATE}_{name}"
+        connections.close_all()
+        is_new = self._database(f"CREATE DATABASE {database} TEMPLATE {TEMPLATE} STRATEGY file_copy", unless=database)
+        connections["default"].settings_dict["NAME"] = database
+        os.environ["DATABASE_URL"] = self.engine.postgres.url(database)
+        cache.clear()
+        pagecache.forget()
+        if not is_new:
+            call_command("prepare", verbosity=0)
+
     def stop(self) -> None:
         """Stop the engines."""
         from django.db import connections
 
         connections.close_all()
         self.engine.stop()
+
+    def _database(self, statement: str, *, unless: str) -> bool:
+        """Run a statement that makes the database `unless` unless it exists; whether it was made now."""
+        import psycopg
+
+        with psycopg.connect(self.engine.postgres.url("postgres"), autocommit=True) as line:
+            if line.execute("SELECT 1 FROM pg_database WHERE datname = %s", [unless]).fetchone():
+                return False
+            line.execute(statement)
+        return True
 
     @contextlib.contextmanager
     def server(self, application: str = "koogallery.wsgi:application", *, threads: int = 1) -> Iterator[int]:
