@@ -16,7 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 Opener = Callable[..., Page]
 
@@ -89,6 +89,6 @@ def check_page(page: Page) -> None:
     sticks_out = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert sticks_out <= 0, f"{page.url} is {sticks_out} px too wide"
     headings = page.locator("h1")
-    assert headings.count() == 1, f"{page.url} has {headings.count()} first headings"
-    assert headings.inner_text() == page.title()
+    expect(headings, f"first headings of {page.url}").to_have_count(1)
+    expect(page).to_have_title(headings.inner_text())
     assert page.complaints == [], page.complaints  # type: ignore[attr-defined]

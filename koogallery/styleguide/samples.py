@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -92,7 +92,7 @@ SAMPLE_LIST = ListPage(
     ),
     filters=(
         ChoiceFilter("app", _("Delivery method"), (("auth", "SaaS"), ("admin", _("Image"))), field="app_label"),
-        DateRangeFilter("bought", _("Bought"), field="id", is_date=True),
+        DateRangeFilter("bought", _("Bought"), field="bought_at"),
         TextFilter("model", _("Specification")),
     ),
     search=Search(("model", "app_label"), placeholder=_("Product, specification, order No.")),
@@ -240,7 +240,7 @@ def entries() -> list[dict[str, Any]]:
 
 def rows(count: str) -> Any:
     """None, one or all of the sample rows."""
-    queryset = ContentType.objects.all()
+    queryset = ContentType.objects.annotate(bought_at=Value(clock.now()))
     if count == "0":
         return queryset.filter(pk__lt=0)
     if count == "1":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -59,28 +60,28 @@ def test_traces_are_filtered_in_place_and_opened_by_their_name(open_page: Opener
     page.get_by_label("Trace Status").select_option("warning")
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("#traces tbody tr")).to_have_count(1)
-    assert "trace_name=choosePolicies" in page.url
+    expect(page).to_have_url(re.compile("trace_name=choosePolicies"))
     page.get_by_role("link", name="choosePolicies").click()
-    page.get_by_role("heading", level=1, name="choosePolicies").wait_for()
-    assert '"trace_rating": "warning"' in page.locator("pre").last.inner_text()
+    expect(page.get_by_role("heading", level=1)).to_have_text("choosePolicies")
+    expect(page.locator("pre").last).to_contain_text('"trace_rating": "warning"')
     page.go_back()
-    assert page.get_by_role("combobox", name="Trace Name").input_value() == "choosePolicies"
+    expect(page.get_by_role("combobox", name="Trace Name")).to_have_value("choosePolicies")
 
 
 def test_without_javascript_filters_pages_and_exports_work(open_page: Opener, buyer: Persona) -> None:
     fill(buyer)
     page = open_page("/console/traces/?size=10", user=buyer.user, javascript=False)
     page.get_by_role("link", name="Older").click()
-    assert page.locator("#traces tbody tr").count() == 2
+    expect(page.locator("#traces tbody tr")).to_have_count(2)
     page.goto("/console/traces/")
     page.get_by_label("Resource ID").fill("CS2611220900ABCDE")
     page.get_by_role("button", name="Search", exact=True).click()
-    assert page.locator("#traces tbody tr").count() == 1
+    expect(page.locator("#traces tbody tr")).to_have_count(1)
 
 
 def test_recording_is_switched_off_after_a_question(open_page: Opener, buyer: Persona) -> None:
     page = open_page("/console/traces/", user=buyer.user)
     page.get_by_role("button", name="Disable").click()
     page.get_by_role("dialog").get_by_role("button", name="OK").click()
-    page.get_by_text("Not recording").wait_for()
+    expect(page.get_by_text("Not recording")).to_be_visible()
     assert Trace.objects.get().trace_name == "disableTracker"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from koogallery import clock
 from koogallery.kernel.models import OutboxMessage
@@ -29,7 +30,7 @@ def test_every_page_of_the_console_is_whole(
         page = open_page(address, user=operator.user, theme=theme, language=language, width=width)
         page.wait_for_load_state("networkidle")
         assert page.complaints == [], (address, page.complaints)
-        assert page.locator("html").get_attribute("lang") == language
+        expect(page.locator("html")).to_have_attribute("lang", language)
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
         serious = [
             f"{each['id']}: {node['html'][:160]}"
@@ -48,6 +49,6 @@ def test_an_operations_manager_tries_a_parked_message_again(open_page: Opener, o
     page = open_page(f"/admin/kernel/outboxmessage/{row.pk}/change/", user=operator.user)
     page.get_by_role("link", name="Try again").first.click()
     page.get_by_role("button", name="Try again").click()
-    page.get_by_text("Done: Try again").wait_for()
+    expect(page.get_by_text("Done: Try again")).to_be_visible()
     row.refresh_from_db()
     assert row.parked_at is None
