@@ -14,4 +14,5 @@ urlpatterns = [
     path("", include("billing.urls")),
     path("", include("catalog.urls")),
     path("", include("orders.urls")),
+    path("", include("supervision.urls")),
 ]

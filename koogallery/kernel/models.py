@@ -117,3 +117,48 @@ class PolicyChoice(GuardedModel):
 
     def __str__(self) -> str:
         return f"{self.pack} since {self.since:%Y-%m-%d %H:%M}"
+
+
+class StoredFile(GuardedModel):
+    """A checked upload in the storage `attachments`, referred to by rows of other rooms; it never changes.
+
+    `key` is its place in the storage; `sealed` files are encrypted there. `owner_id` is the account that sent it.
+    """
+
+    number = models.CharField(max_length=32, unique=True)
+    key = models.CharField(max_length=200)
+    name = models.CharField(_("name"), max_length=200)
+    size = models.BigIntegerField(_("size in bytes"))
+    sha256 = models.CharField(max_length=64)
+    content_type = models.CharField(max_length=100)
+    sealed = models.BooleanField(default=False)
+    owner_id = models.BigIntegerField(null=True)
+    uploaded_by = models.CharField(_("uploaded by"), max_length=150, blank=True)
+    uploaded_at = models.DateTimeField(_("uploaded"))
+
+    class Meta(GuardedModel.Meta):
+        verbose_name = _("stored file")
+        verbose_name_plural = _("stored files")
+        indexes = [models.Index(fields=["key"], name="stored_file_key")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Holiday(GuardedModel):
+    """A day of the operator's calendar on which operations do not work (R9)."""
+
+    day = models.DateField(_("day"), unique=True)
+    name = models.CharField(_("name"), max_length=100)
+
+    class Meta(GuardedModel.Meta):
+        verbose_name = _("holiday")
+        verbose_name_plural = _("holidays")
+        ordering = ["-day"]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.name}"
+
+    def trace_ref(self) -> tuple[str, str]:
+        """How traces name the day."""
+        return self.day.isoformat(), self.name

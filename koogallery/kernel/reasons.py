@@ -7,6 +7,7 @@ Sentences may name parameters in braces; a refusal passes them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -64,7 +65,14 @@ def sentence(code: str, **params: Any) -> str:
     """The sentence of a code in the language in force."""
     reason = REASONS[code]
     chinese = (translation.get_language() or "en").startswith("zh")
-    return (reason.chinese if chinese else reason.english).format(**params)
+    return (reason.chinese if chinese else reason.english).format(**_shown(params))
+
+
+def _shown(params: dict[str, Any]) -> dict[str, Any]:
+    """Moments and dates as pages show them (R1); everything else as it is."""
+    from koogallery.kernel import display  # display shows refusals, so it knows this module
+
+    return {name: display.value_text(value) if isinstance(value, date) else value for name, value in params.items()}
 
 
 _LIST = [
@@ -79,6 +87,12 @@ _LIST = [
         "replayed_with_other_content",
         "This form was already sent with other content. Open it again.",
         "该表单已以其他内容提交过，请重新打开。",
+    ),
+    Reason(
+        "form_key_missing",
+        "The form came without its key, so nothing was done. Send it again.",
+        "提交的表单缺少标识，未作任何更改，请重新提交。",
+        status=400,
     ),
     # Identity
     Reason("sign_in_required", "Sign in first.", "请先登录。", status=401),
@@ -602,6 +616,176 @@ _LIST = [
         "consent_withdrawn",
         "This consent was already withdrawn.",
         "该授权已撤回。",
+    ),
+    # Files
+    Reason(
+        "file_type",
+        "{name}: this type of file is not accepted. Accepted: {types}.",
+        "{name}：不支持该文件类型，支持：{types}。",
+        status=400,
+    ),
+    Reason(
+        "file_double_extension",
+        "{name}: the name has two extensions. Rename the file.",
+        "{name}：文件名含有两个扩展名，请重命名。",
+        status=400,
+    ),
+    Reason(
+        "file_content",
+        "{name}: the content is not what the extension says.",
+        "{name}：文件内容与扩展名不符。",
+        status=400,
+    ),
+    Reason(
+        "file_too_large",
+        "{name} is larger than {limit} MB.",
+        "{name} 超过 {limit} MB。",
+        status=400,
+    ),
+    Reason("file_empty", "{name} is empty.", "{name} 为空文件。", status=400),
+    Reason(
+        "file_infected",
+        "{name}: the virus scanner found {found}. The file was not kept.",
+        "{name}：病毒扫描发现 {found}，文件未保存。",
+        status=400,
+    ),
+    Reason(
+        "file_scan_unavailable",
+        "Files cannot be checked at the moment. Try again in a few minutes.",
+        "暂时无法检查文件，请几分钟后重试。",
+        Help.OPERATIONS,
+        503,
+    ),
+    Reason(
+        "too_many_files",
+        "At most {limit} files can be attached.",
+        "最多可上传 {limit} 个附件。",
+        status=400,
+    ),
+    # Service supervision
+    Reason("text_required", "Write what it is about.", "请填写内容。", status=400),
+    Reason(
+        "text_too_long",
+        "At most {limit} characters; these are {length}.",
+        "最多 {limit} 个字符，当前 {length} 个。",
+        status=400,
+    ),
+    Reason(
+        "flow_step",
+        "This is not possible while the service status is “{step}”.",
+        "服务状态为“{step}”时无法进行此操作。",
+    ),
+    Reason(
+        "flow_frozen",
+        "The service flow is frozen until the operations manager has decided.",
+        "服务流程已冻结，请等待运营经理处理。",
+        Help.OPERATIONS,
+    ),
+    Reason("flow_completed", "The service is completed already.", "服务已完成。"),
+    Reason("flow_canceled", "The order was canceled.", "订单已取消。"),
+    Reason(
+        "attachment_required",
+        "Attach the seller's template, filled in.",
+        "请上传填写好的需求模板。",
+        status=400,
+    ),
+    Reason(
+        "proof_required",
+        "Upload a delivery proof.",
+        "请上传交付证明。",
+        status=400,
+    ),
+    Reason(
+        "shipping_required",
+        "Name the carrier and the tracking number.",
+        "请填写承运商和运单号。",
+        status=400,
+    ),
+    Reason(
+        "enabling_not_taken",
+        "This service flow takes no enabling time.",
+        "该服务流程不支持填写开通时间。",
+        status=400,
+    ),
+    Reason(
+        "enabling_before_payment",
+        "The enabling time is before the payment of {paid}.",
+        "开通时间早于付款时间 {paid}。",
+        status=400,
+    ),
+    Reason(
+        "enabling_in_future",
+        "The enabling time is not over yet.",
+        "开通时间不能晚于当前时间。",
+        status=400,
+    ),
+    Reason(
+        "enabling_term_over",
+        "With this enabling time the term would be over already, at {expires}.",
+        "按此开通时间，服务期限已于 {expires} 结束。",
+        status=400,
+    ),
+    Reason(
+        "rejection_switched_off",
+        "Deliveries of this order cannot be rejected. Initiate an appeal instead.",
+        "该订单的交付不可拒绝，可发起申诉。",
+    ),
+    Reason(
+        "reminder_not_sellers_turn",
+        "The seller has nothing to do at the moment.",
+        "当前无需商家处理。",
+    ),
+    Reason(
+        "reminder_cooldown",
+        "The seller was reminded already. The next reminder is possible from {next} on.",
+        "已提醒过商家，{next} 起可再次提醒。",
+    ),
+    Reason(
+        "appeal_gate",
+        "An appeal is possible after {customer_needed} rejections of the delivery (now {customer}), for the customer "
+        "also after {seller_needed} rejections of the request (now {seller}), or after more than {hours} hours "
+        "without an answer of the other side.",
+        "拒绝验收满 {customer_needed} 次（当前 {customer} 次），或买家需求被拒满 {seller_needed} 次（当前 {seller} "
+        "次），或对方超过 {hours} 小时未处理，方可申诉。",
+    ),
+    Reason(
+        "appeal_blackout",
+        "No appeal is possible in the last {days} days before the closing date {date}.",
+        "服务流程关闭日 {date} 前 {days} 天内不可申诉。",
+        Help.OPERATIONS,
+    ),
+    Reason("appeal_none", "There is no appeal that waits for a decision.", "没有待处理的申诉。"),
+    Reason("appeal_not_yours", "Only the side that appealed can withdraw the appeal.", "只有申诉方可以撤回申诉。"),
+    Reason(
+        "appeal_not_open",
+        "This appeal is not open any more: {state}.",
+        "该申诉已不可处理：{state}。",
+    ),
+    Reason("appeal_not_proposed", "No decision waits for a second signature.", "没有待复核的裁决。"),
+    Reason(
+        "countersign_own",
+        "Another operations manager has to countersign.",
+        "须由另一名运营经理复核。",
+        Help.OPERATIONS,
+    ),
+    Reason(
+        "effects_changed",
+        "The money changed since the decision was signed. Decline it and decide again.",
+        "裁决签署后金额已变化，请退回后重新裁决。",
+    ),
+    Reason("refund_needed", "Enter the amount to refund.", "请输入退款金额。", status=400),
+    Reason(
+        "refund_part_too_much",
+        "A part is less than what is held, {held}. To give back all, choose to refund all.",
+        "部分退款须小于托管金额 {held}；如需全额退款请选择全部退款。",
+        status=400,
+    ),
+    Reason("restart_step", "The flow cannot be restarted from this step.", "不能从该步骤重新开始。", status=400),
+    Reason(
+        "holiday_listed",
+        "{day} is in the calendar already: {name}.",
+        "{day} 已在日历中：{name}。",
+        status=400,
     ),
     # Rehearsal and operations
     Reason(

@@ -245,6 +245,168 @@ add(
     ),
 )
 
+# Service supervision
+add(
+    Kind(
+        "request_wanted",
+        Topic.DELIVERY,
+        _("An order waits for your request"),
+        _("Submit your request for %(product)s"),
+        _("Your order %(order)s, %(product)s, is paid. Tell the seller what you need, so that the delivery can begin."),
+        action=_("Submit Request"),
+    ),
+    Kind(
+        "delivery_wanted",
+        Topic.DELIVERY,
+        _("A paid order waits for delivery (sellers)"),
+        _("Deliver %(product)s"),
+        _("Order %(order)s for %(product)s is paid. Deliver it and update its service status."),
+        action=_("Service Supervision"),
+    ),
+    Kind(
+        "request_submitted",
+        Topic.DELIVERY,
+        _("A customer submitted a request (sellers)"),
+        _("A request for %(product)s"),
+        _("The customer submitted a request for order %(order)s, %(product)s. Accept or reject it."),
+        action=_("Service Supervision"),
+    ),
+    Kind(
+        "request_accepted",
+        Topic.DELIVERY,
+        _("The seller accepted a request"),
+        _("Your request for %(product)s was accepted"),
+        _("%(seller)s accepted your request for order %(order)s, %(product)s, and provides the service now."),
+        severity=Severity.SUCCESS,
+        action=_("Service Supervision"),
+        mail=False,
+    ),
+    Kind(
+        "request_rejected",
+        Topic.DELIVERY,
+        _("The seller rejected a request"),
+        _("Your request for %(product)s was rejected"),
+        _(
+            "%(seller)s rejected your request for order %(order)s, %(product)s: %(reason)s. You can change the request "
+            "and submit it again."
+        ),
+        severity=Severity.WARNING,
+        action=_("Submit Request"),
+    ),
+    Kind(
+        "service_delivered",
+        Topic.DELIVERY,
+        _("A service was delivered and waits for acceptance"),
+        _("Accept %(product)s"),
+        _(
+            "%(seller)s delivered %(product)s of your order %(order)s. Check it, then accept or reject it on Service "
+            "Supervision."
+        ),
+        action=_("Accept Service"),
+    ),
+    Kind(
+        "milestone_accepted",
+        Topic.DELIVERY,
+        _("A customer accepted a milestone (sellers)"),
+        _("Milestone %(milestone)s of %(product)s was accepted"),
+        _("The customer accepted milestone %(milestone)s of %(milestones)s of order %(order)s, %(product)s."),
+        severity=Severity.SUCCESS,
+        action=_("Service Supervision"),
+    ),
+    Kind(
+        "service_accepted",
+        Topic.DELIVERY,
+        _("A customer accepted a service (sellers)"),
+        _("%(product)s was accepted"),
+        _("The customer accepted %(product)s of order %(order)s. The order is completed at %(until)s."),
+        severity=Severity.SUCCESS,
+        action=_("Service Supervision"),
+    ),
+    Kind(
+        "delivery_rejected",
+        Topic.DELIVERY,
+        _("A customer rejected a delivery (sellers)"),
+        _("The delivery of %(product)s was rejected"),
+        _("The customer rejected the delivery of order %(order)s, %(product)s: %(reason)s. Deliver again."),
+        severity=Severity.WARNING,
+        action=_("Service Supervision"),
+    ),
+    Kind(
+        "service_completed",
+        Topic.DELIVERY,
+        _("A service flow was completed (sellers)"),
+        _("%(product)s is completed"),
+        _("The service flow of order %(order)s, %(product)s, is completed. Its money is earned."),
+        severity=Severity.SUCCESS,
+        action=_("Service Supervision"),
+        mail=False,
+    ),
+    Kind(
+        "seller_reminded",
+        Topic.DELIVERY,
+        _("A customer reminds of a delivery (sellers)"),
+        _("The customer reminds you of order %(order)s"),
+        _("The customer of order %(order)s, %(product)s, waits for your answer on Service Supervision."),
+        severity=Severity.WARNING,
+        action=_("Service Supervision"),
+    ),
+    Kind(
+        "flow_message",
+        Topic.DELIVERY,
+        _("A message in a service flow"),
+        _("A message about order %(order)s"),
+        _("There is a new message about order %(order)s, %(product)s, on Service Supervision."),
+        action=_("Service Supervision"),
+    ),
+    Kind(
+        "appeal_filed",
+        Topic.DELIVERY,
+        _("An appeal was initiated"),
+        _("Appeal %(appeal)s about order %(order)s"),
+        _(
+            "An appeal about order %(order)s, %(product)s, was initiated by: %(party)s. The service flow is frozen. "
+            "The operations manager decides until %(until)s; messages and evidence can be added meanwhile."
+        ),
+        severity=Severity.WARNING,
+        action=_("Service Supervision"),
+        required=True,
+    ),
+    Kind(
+        "appeal_withdrawn",
+        Topic.DELIVERY,
+        _("An appeal was withdrawn"),
+        _("Appeal %(appeal)s was withdrawn"),
+        _("The appeal about order %(order)s, %(product)s, was withdrawn. The service flow goes on where it stood."),
+        action=_("Service Supervision"),
+    ),
+    Kind(
+        "appeal_decided",
+        Topic.DELIVERY,
+        _("An appeal was decided"),
+        _("Appeal %(appeal)s was decided"),
+        _(
+            "The operations manager decided the appeal about order %(order)s, %(product)s: %(decision)s. Refunded: "
+            "%(refund)s. %(note)s"
+        ),
+        severity=Severity.WARNING,
+        action=_("Service Supervision"),
+        required=True,
+    ),
+    Kind(
+        "flow_closed",
+        Topic.DELIVERY,
+        _("A service flow reached its closing date"),
+        _("Order %(order)s reached its closing date"),
+        _(
+            "The service flow of order %(order)s, %(product)s, was not completed by its closing date and is frozen. "
+            "The operations manager decides until %(until)s."
+        ),
+        severity=Severity.WARNING,
+        action=_("Service Supervision"),
+        required=True,
+    ),
+)
+
 # Money
 add(
     Kind(

@@ -24,6 +24,7 @@ ROOMS = [
     "billing",
     "catalog",
     "orders",
+    "supervision",
     "koogallery.demo",
 ]
 

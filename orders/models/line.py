@@ -19,7 +19,8 @@ class OrderLine(GuardedModel):
     """One product in one configuration. `number` is the order's number with `-000001`.
 
     `configuration` is the frozen configuration as JSON; `explanation` recomputes `amount`. `once_key` makes what an
-    account may have only once (a trial of a product) unique; it is cleared when the order is Canceled.
+    account may have only once (a trial of a product) unique; it is cleared when the order is Canceled. `milestones` is
+    the number of parts in which a supervised delivery is accepted, 0 where it is accepted whole.
     """
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="lines", verbose_name=_("order"))
@@ -47,6 +48,7 @@ class OrderLine(GuardedModel):
     explanation = models.JSONField(default=dict)
     fee_percent = models.DecimalField(_("platform fee in percent"), max_digits=5, decimal_places=2, default=0)
     once_key = models.CharField(max_length=100, unique=True, null=True, blank=True)
+    milestones = models.PositiveSmallIntegerField(_("milestones"), default=0, db_default=0)
 
     class Meta(GuardedModel.Meta):
         verbose_name = _("order line")

@@ -23,7 +23,7 @@ class Resource(GuardedModel):
     """What an account uses. Product and specification are as bought; `number` is its public id.
 
     `instance_id` is the seller's id for it. Application information is None until the seller brought it
-    (`info_at`); the password is encrypted at rest. `expires_at` is 23:59:59 of the expiry date for yearly/monthly
+    (`info_at`); password and license key are encrypted at rest. `expires_at` is 23:59:59 of the expiry date for yearly/monthly
     resources and None for others; `anchor_day` is kept for every renewal (R3).
     """
 
@@ -49,6 +49,7 @@ class Resource(GuardedModel):
     user_name = models.CharField(_("username"), max_length=255, blank=True)
     password = EncryptedTextField(_("password"), blank=True)
     memo = models.TextField(_("note of the seller"), blank=True)
+    license_key = EncryptedTextField(_("license key"), blank=True, default="", db_default="")
     handover_text = models.TextField(_("hand-over text"), blank=True)
     handover_text_zh = models.TextField(blank=True)
     info_at = models.DateTimeField(_("application information since"), null=True, blank=True)

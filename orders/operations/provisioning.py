@@ -10,13 +10,14 @@ from catalog.queries import Configuration
 from catalog.states import BillingMode
 from koogallery import clock
 from koogallery.kernel import events, ids
-from koogallery.kernel.calls import Call
-from koogallery.kernel.operations import describe
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.operations import describe, operation
 from koogallery.notifications.operations import notify
 from orders.events import ResourceReady
 from orders.models import InterfaceCall, Order, OrderLine, Resource, ResourceTerm
 from orders.operations import completing, interface_calls
 from orders.operations.moving import tell
+from orders.queries.orders import order_locked
 from orders.saas.activities import Activity, expire_time
 from orders.states import RESOURCE_MOVES, OrderStep, OrderType, ResourceStatus
 
@@ -79,15 +80,36 @@ def make_ready(call: Call, order: Order, line: OrderLine, *, instance_id: str = 
     tell(order, OrderStep.DELIVERED, at=call.at)
     completing.complete(call, order=order)
     events.publish(ResourceReady(resource=resource, at=call.at))
+    _tell_ready(resource, at=call.at)
+    return resource
+
+
+@operation("finishDelivery", resource_type="Order", roles={Role.SYSTEM}, targets={"order": order_locked})
+def finish_delivery(call: Call, *, order: Order, starts_at: datetime) -> Resource:
+    """Complete a supervised order: its resource can be used from now on, its term runs from `starts_at`.
+
+    Raises `Refused("state_move")` unless order and resource are in delivery.
+    """
+    line = order.line
+    resource = line.resources.select_for_update(of=("self",), no_key=True).get(item=1)
+    move(resource, ResourceStatus.ENABLED, enabled_at=call.at)
+    _begin_term(resource, order, line, at=starts_at)
+    tell(order, OrderStep.DELIVERED, at=call.at)
+    completing.complete(call, order=order)
+    events.publish(ResourceReady(resource=resource, at=call.at))
+    _tell_ready(resource, at=call.at)
+    return resource
+
+
+def _tell_ready(resource: Resource, *, at: datetime) -> None:
     notify(
-        account_id=order.account_id,
+        account_id=resource.account_id,
         kind="resource_ready",
-        params={"order": order.number, "product": order.product_name, "resource": resource.number},
+        params={"order": resource.order_number, "product": resource.product_name, "resource": resource.number},
         link=resource.get_absolute_url(),
         key=f"resource-ready:{resource.number}",
-        at=call.at,
+        at=at,
     )
-    return resource
 
 
 def instance_created(call: Call, *, order: Order, line: OrderLine, instance_id: str) -> Resource:

@@ -59,6 +59,33 @@ def keep_information(call: Call, *, resource: Resource, application: Application
 
 
 @operation(
+    "keepDelivered",
+    resource_type="Resource",
+    roles={Role.SELLER, Role.SYSTEM},
+    targets={"resource": resource_locked},
+    sensitive={"application", "license_key"},
+)
+def keep_delivered(
+    call: Call, *, resource: Resource, application: ApplicationInfo | None, license_key: str = ""
+) -> Resource:
+    """Store what a supervised delivery brings: how the application is reached, and the license key, encrypted.
+
+    What a later delivery leaves out stays as it was. Raises `Refused("state_move")` unless it is in delivery.
+    """
+    if resource.status != ResourceStatus.IN_DELIVERY:
+        raise Refused("state_move", source=resource.status_enum.label, target=ResourceStatus.IN_DELIVERY.label)
+    if application is not None:
+        resource.frontend_url, resource.admin_url = application.front_end_url, application.admin_url
+        resource.user_name, resource.password = application.user_name, application.password
+        resource.memo, resource.info_at = application.memo, call.at
+    resource.license_key = license_key or resource.license_key
+    resource.save(
+        update_fields=["frontend_url", "admin_url", "user_name", "password", "memo", "info_at", "license_key"]
+    )
+    return resource
+
+
+@operation(
     "queryResourceList",
     resource_type="Resource",
     action="marketplace:saasResourceInstance:view",

@@ -1,0 +1,78 @@
+"""The buyer accepts or rejects what was delivered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
+from supervision.models import Flow
+from supervision.operations import moving, telling
+from supervision.queries.flows import own_flow_locked
+from supervision.rules import texts
+from supervision.states import Actor, MoveName
+
+
+@operation(
+    "confirmAcceptance",
+    resource_type="Supervision",
+    roles={Role.BUYER},
+    targets={"flow": own_flow_locked},
+    once=True,
+    default_allowed=True,
+)
+def accept(call: Call, *, flow: Flow) -> Flow:
+    """Accept the delivery, or with milestones its part; the final acceptance starts the timer of completion (R7).
+
+    Raises `Refused("flow_step")`, `Refused("flow_frozen")`, `Refused("flow_completed")`.
+    """
+    if not flow.is_last_part:
+        told = moving.make(
+            call,
+            flow,
+            MoveName.ACCEPT_PART,
+            data={"milestone": flow.milestone, "milestones": flow.milestones},
+            columns={
+                "milestone": flow.milestone + 1,
+                "customer_rejects": 0,
+                "seller_rejects": 0,
+                "delivered_at": None,
+            },
+        )
+        telling.tell(
+            flow, Actor.SELLER, "milestone_accepted", key=str(told.pk), at=call.at,
+            params={"milestone": flow.milestone - 1, "milestones": flow.milestones},
+        )  # fmt: skip
+        return flow
+    due_at = call.at + timedelta(hours=flow.policies["order.completion_delay_hours"])
+    told = moving.make(
+        call,
+        flow,
+        MoveName.ACCEPT,
+        columns={"accepted_at": call.at, "completion_due_at": due_at},
+    )
+    describe(completes=due_at)
+    telling.tell(flow, Actor.SELLER, "service_accepted", key=str(told.pk), at=call.at, params={"until": due_at})
+    return flow
+
+
+@operation(
+    "rejectDelivery",
+    resource_type="Supervision",
+    roles={Role.BUYER},
+    targets={"flow": own_flow_locked},
+    once=True,
+    default_allowed=True,
+)
+def reject(call: Call, *, flow: Flow, reason: str) -> Flow:
+    """Give the delivery back to the seller with a reason; counted. Raises `Refused`."""
+    moving.check_move(call, flow, MoveName.REJECT)
+    if not flow.policies["delivery.reject"]:
+        raise Refused("rejection_switched_off")
+    comment = texts.written(reason, field="reason")
+    told = moving.make(call, flow, MoveName.REJECT, comment=comment)
+    telling.tell(
+        flow, Actor.SELLER, "delivery_rejected", key=str(told.pk), at=call.at, params={"reason": comment}, sms=True
+    )
+    return flow

@@ -1,0 +1,176 @@
+"""Operations decide an appeal: one signature, or two above the policy's limit; the effects are previewed before."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from billing.operations import refunding
+from billing.queries import order_money
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.money import Money
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
+from orders.operations import ending
+from supervision.models import Appeal, Flow
+from supervision.operations import completing, moving, telling
+from supervision.queries.flows import appeal_locked
+from supervision.rules import deciding as rules
+from supervision.rules import texts
+from supervision.states import Actor, AppealState, Decision, RecordKind, Step
+
+OFFICERS = {Role.OPERATOR}
+
+
+def preview(appeal: Appeal, *, decision: Decision, refund: Money | None = None, restart: str = "") -> rules.Effects:
+    """What a decision would do to the money held for the flow's line.
+
+    Raises `Refused("refund_needed")`, `Refused("amount_not_positive")`, `Refused("refund_part_too_much")` for all of it
+    or more, `Refused("restart_step")`.
+    """
+    flow = appeal.flow
+    held = order_money(flow.order_number, currency=flow.order.currency).held
+    nothing = Money.zero(held.currency)
+    if decision.refunds_part:
+        if refund is None:
+            raise Refused("refund_needed", field="refund")
+        if refund.amount <= 0:
+            raise Refused("amount_not_positive", field="refund")
+        if not refund.is_whole():
+            raise Refused("amount_not_whole", field="refund", currency=refund.currency)
+        if refund >= held:
+            raise Refused("refund_part_too_much", field="refund", held=held)
+    if decision is Decision.RESTART and restart not in steps_to_restart(flow):
+        raise Refused("restart_step", field="restart")
+    return rules.effects(decision, held=held, refund=refund or nothing)
+
+
+def steps_to_restart(flow: Flow) -> list[Step]:
+    """The steps from which the flow may be restarted, never before the last accepted milestone."""
+    return rules.restart_steps(flow.table, flow.step_enum, milestone=flow.milestone, milestones=flow.milestones)
+
+
+@operation("decideAppeal", resource_type="Appeal", roles=OFFICERS, targets={"appeal": appeal_locked}, once=True)
+def decide(
+    call: Call, *, appeal: Appeal, decision: str, note: str, refund: Money | None = None, restart: str = ""
+) -> Appeal:
+    """Sign a decision; above `appeal.countersign_above` it waits for another operations manager.
+
+    Raises `Refused("appeal_not_open")`, what `preview` and texts refuse, and what billing refuses.
+    """
+    describe(account_id=appeal.flow.account_id)
+    if appeal.state != AppealState.OPEN:
+        raise Refused("appeal_not_open", state=appeal.state_enum.label)
+    chosen = Decision(decision)
+    explained = texts.written(note, field="note")
+    result = preview(appeal, decision=chosen, refund=refund, restart=restart)
+    appeal.decision, appeal.note, appeal.effects = chosen, explained, result.to_json()
+    appeal.refund_amount = result.refunded.amount if chosen.refunds_part else Decimal(0)
+    appeal.restart_step = restart if chosen is Decision.RESTART else ""
+    appeal.proposed_by, appeal.proposed_at = call.user, call.at
+    describe(decision=chosen.value, **appeal.effects)
+    if result.needs_second_signature(above=Decimal(appeal.flow.policies["appeal.countersign_above"])):
+        appeal.state = AppealState.PROPOSED
+        appeal.save()
+        moving.record(call, appeal.flow, RecordKind.PROPOSE, appeal=appeal)
+        return appeal
+    _carry_out(call, appeal)
+    return appeal
+
+
+@operation("countersignAppeal", resource_type="Appeal", roles=OFFICERS, targets={"appeal": appeal_locked}, once=True)
+def countersign(call: Call, *, appeal: Appeal) -> Appeal:
+    """Sign a colleague's decision, which is carried out at once.
+
+    Raises `Refused("appeal_not_proposed")`, `Refused("countersign_own")`, and `Refused("effects_changed")` when the
+    money is no longer what was previewed.
+    """
+    describe(account_id=appeal.flow.account_id)
+    _check_proposed(call, appeal)
+    again = preview(
+        appeal, decision=Decision(appeal.decision), refund=appeal.refund or None, restart=appeal.restart_step
+    )
+    if again.to_json() != appeal.effects:
+        raise Refused("effects_changed")
+    appeal.countersigned_by = call.user
+    describe(decision=appeal.decision, **appeal.effects)
+    _carry_out(call, appeal)
+    return appeal
+
+
+@operation(
+    "declineCountersignature", resource_type="Appeal", roles=OFFICERS, targets={"appeal": appeal_locked}, once=True
+)
+def decline(call: Call, *, appeal: Appeal, note: str) -> Appeal:
+    """Do not sign: the appeal waits for a decision again. Raises `Refused("appeal_not_proposed")`."""
+    describe(account_id=appeal.flow.account_id)
+    _check_proposed(call, appeal)
+    texts.written(note, field="note")
+    moving.record(call, appeal.flow, RecordKind.DECLINE, appeal=appeal)
+    describe(declined=appeal.decision, note=note)
+    appeal.state, appeal.decision, appeal.note, appeal.effects = AppealState.OPEN, "", "", {}
+    appeal.refund_amount, appeal.restart_step = Decimal(0), ""
+    appeal.proposed_by, appeal.proposed_at = None, None
+    appeal.save()
+    return appeal
+
+
+def _check_proposed(call: Call, appeal: Appeal) -> None:
+    if appeal.state != AppealState.PROPOSED:
+        raise Refused("appeal_not_proposed")
+    if call.user is None or call.user.pk == appeal.proposed_by_id:
+        raise Refused("countersign_own")
+
+
+def _carry_out(call: Call, appeal: Appeal) -> None:
+    flow, decision = appeal.flow, Decision(appeal.decision)
+    appeal.state, appeal.ended_at = AppealState.DECIDED, call.at
+    appeal.save()
+    moving.thaw(flow, at=call.at)
+    if appeal.filed_by == Actor.SYSTEM and flow.auto_close_due_at is not None:
+        flow.auto_close_due_at = None
+        flow.save(update_fields=["auto_close_due_at"])
+    moving.record(call, flow, RecordKind.DECIDE, comment=appeal.note, appeal=appeal, data=_told(appeal))
+    if decision.refunds_part:
+        refunding.refund(
+            call,
+            order_number=flow.order_number,
+            line_number=flow.number,
+            amount=appeal.refund,
+            reason="appeal",
+            key=f"appeal:{appeal.number}",
+            explanation={"appeal": appeal.number},
+        )
+    if decision is Decision.RESTART:
+        moving.enter(flow, Step(appeal.restart_step), at=call.at, accepted_at=None, completion_due_at=None)
+    elif decision.completes:
+        completing.complete_now(call, flow)
+    elif decision is Decision.REFUND_ALL:
+        _cancel(call, flow, appeal)
+    telling.tell_both(
+        flow,
+        "appeal_decided",
+        key=appeal.number,
+        at=call.at,
+        params={
+            "appeal": appeal.number,
+            "decision": decision.label,
+            "note": appeal.note,
+            "refund": appeal_refund(appeal),
+        },
+    )
+
+
+def _cancel(call: Call, flow: Flow, appeal: Appeal) -> None:
+    moving.record(call, flow, RecordKind.CANCEL, appeal=appeal)
+    moving.enter(flow, Step.CANCELED, at=call.at, ended_at=call.at, completion_due_at=None, auto_close_due_at=None)
+    ending.cancel_by_decision(call, order=flow.order_number, reason=appeal.number)
+
+
+def appeal_refund(appeal: Appeal) -> Money:
+    """What a decided appeal gave back to the buyer."""
+    return Money(Decimal(appeal.effects.get("refunded", "0")), appeal.currency)
+
+
+def _told(appeal: Appeal) -> dict[str, Any]:
+    return {"decision": appeal.decision, "restart": appeal.restart_step, **appeal.effects}
