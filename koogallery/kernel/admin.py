@@ -326,7 +326,7 @@ class GuardedModelAdmin(ModelAdmin):
             "form": form,
             "back": back,
             "key_field": pages.KEY_FIELD,
-            "key": request.POST.get(pages.KEY_FIELD) or pages.new_key(),
+            "key": pages.sent_key(request) or pages.new_key(),
         }
         return TemplateResponse(request, "admin/operation_confirm.html", context)
 

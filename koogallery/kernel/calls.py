@@ -33,7 +33,8 @@ class Call:
     """One call of an operation.
 
     `account` and `user` are identity's rows (or None); `at` is the moment that every rule of this call uses;
-    `idempotency_key` was minted with the form; `on_behalf_of` names the user who caused a job.
+    `idempotency_key` was minted with the form, and `from_form` says that a form must have brought one (R18);
+    `on_behalf_of` names the user who caused a job.
     """
 
     role: Role
@@ -46,6 +47,7 @@ class Call:
     access_key: str = ""
     trace_type: TraceType = TraceType.CONSOLE
     idempotency_key: str = ""
+    from_form: bool = False
     on_behalf_of: str = ""
     form: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
 

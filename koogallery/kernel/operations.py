@@ -154,8 +154,9 @@ def operation(
 ) -> Callable[[Callable[Concatenate[Call, P], R]], Callable[..., R]]:
     """Declare an operation and put it behind the door.
 
-    `once` honours the call's idempotency key: the answer must then be a model instance or None. `default_allowed`
-    says that IAM users have the action without an Allow. `sensitive` names further arguments to mask in traces.
+    `once` honours the call's idempotency key, without which a form is refused: the answer must then be a model instance
+    or None. `default_allowed` says that IAM users have the action without an Allow. `sensitive` names further arguments
+    to mask in traces.
     Raises `ValueError` when the name is taken.
     """
 
@@ -410,6 +411,8 @@ def _perform(
     if outer is None:
         _authorise(spec, call, first)
     claimed = None
+    if spec.once and call.from_form and not call.idempotency_key:
+        raise Refused("form_key_missing")
     if spec.once and call.idempotency_key and outer is None:
         claimed, replayed, answer = _claim_key(spec, call, arguments)
         if replayed:

@@ -88,7 +88,6 @@ def make_call(request: HttpRequest, audience: str) -> Call:
     user = getattr(request, "user", None)
     known = user is not None and user.is_authenticated
     role = AUDIENCES[audience] if known else Role.ANONYMOUS
-    key = request.POST.get(KEY_FIELD, "") if request.method == "POST" else ""
     return Call(
         role=role,
         at=clock.now(),
@@ -97,13 +96,20 @@ def make_call(request: HttpRequest, audience: str) -> Call:
         address=client_address(request),
         request_id=getattr(request, "request_id", ""),
         trace_type=TraceType.API if audience == "api" else TraceType.CONSOLE,
-        idempotency_key=key if re.fullmatch(r"[\w-]{8,64}", key) else "",
+        idempotency_key=sent_key(request),
+        from_form=request.method == "POST" and audience != "api",
     )
 
 
 def client_address(request: HttpRequest) -> str:
     """The visitor's address, as the first middleware found it behind the trusted proxies."""
     return str(request.META.get("REMOTE_ADDR", ""))[:45]
+
+
+def sent_key(request: HttpRequest) -> str:
+    """The idempotency key that a form brought; nothing when it brought none that is one."""
+    key = request.POST.get(KEY_FIELD, "") if request.method == "POST" else ""
+    return key if re.fullmatch(r"[\w-]{8,64}", key) else ""
 
 
 def new_key() -> str:
@@ -150,9 +156,18 @@ def refusal(request: HttpRequest, refused: Refused, *, audience: str) -> HttpRes
         "refused": refused,
         "page": {"title": _("This is not possible"), "console": "plain", "breadcrumbs": []},
         "back": request.headers.get("Referer", ""),
+        "again": kept_values(request) if refused.code == "form_key_missing" else None,
     }
     response = django_render(request, "errors/refused.html", context, status=refused.reason.status)
     if getattr(request, "htmx", None):
         response["HX-Retarget"] = "body"
         response["HX-Reswap"] = "innerHTML"
     return response
+
+
+def kept_values(request: HttpRequest) -> list[tuple[str, str]] | None:
+    """What a form held, to be sent again with a new key; None when it held a secret or a file."""
+    if request.FILES or getattr(request, "sensitive_post_parameters", None):
+        return None
+    left_out = {KEY_FIELD, "csrfmiddlewaretoken"}
+    return [(name, value) for name, values in request.POST.lists() if name not in left_out for value in values]

@@ -231,6 +231,8 @@ def cancel(request: HttpRequest, number: str) -> HttpResponse:
         try:
             cancelling.cancel_order(request.call, order=number)
         except Refused as why:
+            if why.code == "form_key_missing":
+                raise
             refused = why
         else:
             messages.success(request, _("The order %(number)s is canceled.") % {"number": number})

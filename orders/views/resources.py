@@ -118,6 +118,8 @@ def resource_disable(request: HttpRequest, number: str) -> HttpResponse:
         try:
             resources.close_resource(request.call, resource=number)
         except Refused as why:
+            if why.code == "form_key_missing":
+                raise
             refused = why
         else:
             messages.success(request, _("%(product)s is disabled.") % {"product": resource.product.label})

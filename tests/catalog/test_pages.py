@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.test import Client
 
 from catalog.models import DemandRequest, Favorite
 from koogallery.kernel import guard, pagecache
 from tests.factories import catalog as make
+from tests.personas import FormClient
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ def _nothing_kept():
 
 @pytest.fixture
 def visitor():
-    return Client()
+    return FormClient()
 
 
 def text_of(response):

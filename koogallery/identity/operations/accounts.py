@@ -43,7 +43,7 @@ def sign_up(call: Call, *, name: str, email: str, mobile: str, password: str) ->
     return root
 
 
-@operation("createAccount", resource_type="Account", roles={Role.OPERATOR, Role.SYSTEM})
+@operation("createAccount", resource_type="Account", roles={Role.OPERATOR, Role.SYSTEM}, once=True)
 def create(
     call: Call,
     *,
