@@ -54,7 +54,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from koogallery import clock
-from koogallery.kernel import display, markup
+from koogallery.kernel import display, markup, operations
 from koogallery.kernel.exports import BYTE_ORDER_MARK, csv_line, neutral
 from koogallery.kernel.list_cells import Action, Column, RowPainter, actions
 from koogallery.kernel.list_filters import (
@@ -64,6 +64,7 @@ from koogallery.kernel.list_filters import (
     Search,
     TextFilter,
 )
+from koogallery.kernel.reasons import Refused
 
 __all__ = [
     "Action",
@@ -117,12 +118,13 @@ class Tab:
 
 @dataclass(frozen=True)
 class Empty:
-    """What stands where there is nothing yet: one sentence and the next step."""
+    """What stands where there is nothing yet: a sentence and the next step, disabled to who may not do `operation`."""
 
     title: Any
     text: Any = ""
     action: Any = ""
     url: str = ""
+    operation: str = ""
 
 
 @dataclass(frozen=True)
@@ -588,6 +590,12 @@ class BoundList:
             if tab.key == self.tab and tab.empty is not None:
                 return tab.empty
         return self.declared.empty
+
+    @property
+    def empty_refused(self) -> Refused | None:
+        """Why the next step is not the viewer's to take."""
+        name = self.empty.operation
+        return operations.may(self.request.call, name) if name else None  # type: ignore[attr-defined]
 
     @property
     def path(self) -> str:

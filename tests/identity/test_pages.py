@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -16,8 +18,10 @@ from koogallery.identity.models import (
     PredefinedTag,
     User,
 )
-from koogallery.identity.operations import agreements
+from koogallery.identity.operations import agreements, iam
+from koogallery.kernel.calls import Role
 from tests.factories import identity
+from tests.personas import Persona
 
 pytestmark = pytest.mark.django_db
 
@@ -110,6 +114,50 @@ def test_a_policy_is_created_changed_and_deleted_by_pages(buyer):
     assert policy.name == "nothing"
     buyer.client.post(reverse("identity:delete_policy", args=[policy.number]))
     assert not Policy.objects.filter(account=buyer.account).exists()
+
+
+def disabled_controls(response) -> dict[str, str]:
+    """Label and reason of every disabled control of a page."""
+    found = re.findall(
+        r'aria-disabled="true"[^>]*>(.*?)</button><span class="why"[^>]*>(.*?)</span>', response.content.decode()
+    )
+    return {label.strip(): why for label, why in found}
+
+
+def test_keys_of_others_are_offered_to_administrators_only(buyer, colleague):
+    other = identity.UserFactory(account=buyer.account, is_root=False, username="other")
+    iam.set_access_key(
+        buyer.call(), access_key=iam.create_access_key(buyer.call(), user=other.number).key_id, enabled=False
+    )
+    identity.allow(colleague.user, "iam:users:list", "iam:accessKeys:create", "iam:accessKeys:update")
+    address = reverse("identity:user", args=[other.number])
+    shown = disabled_controls(colleague.client.get(address))
+    assert "iam:accessKeys:create" in shown["Create Access Key"]
+    assert "iam:accessKeys:update" in shown["Enable"]
+    assert "iam:accessKeys:delete" in shown["Delete"]
+    own = reverse("identity:user", args=[colleague.user.number])
+    assert "Create Access Key" not in disabled_controls(colleague.client.get(own))
+    for allowed in (buyer.client.get(address), colleague.client.get("/console/iam/credentials/")):
+        assert not {"Create Access Key", "Enable", "Delete"} & disabled_controls(allowed).keys()
+
+
+def test_a_third_key_is_not_offered(buyer):
+    for _number in range(2):
+        iam.create_access_key(buyer.call(), user=buyer.user.number)
+    why = disabled_controls(buyer.client.get("/console/iam/credentials/"))["Create Access Key"]
+    assert "2" in why
+
+
+@pytest.mark.parametrize(
+    ("list_of", "new", "label"),
+    [("users", "create_user", "Create User"), ("groups", "create_group", "Create User Group")],
+)
+def test_an_empty_list_offers_nothing_that_would_be_refused(buyer, list_of, new, label):
+    reader = identity.UserFactory(account=buyer.account, is_root=False, username="reader")
+    identity.allow(reader, "iam:users:list")
+    page = Persona(reader, Role.BUYER).client.get(f"{reverse(f'identity:{list_of}')}?q=")
+    assert reverse(f"identity:{new}") not in page.content.decode()
+    assert "iam:" in disabled_controls(page)[label]
 
 
 def test_the_simulator_names_the_statement_that_decides(buyer, clerk):

@@ -25,7 +25,7 @@ from koogallery.identity.rules.policies import PolicyFault
 from koogallery.identity.states import SellerRole
 from koogallery.kernel import ids
 from koogallery.kernel.calls import Call, Role
-from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.operations import describe, may, operation, registry
 from koogallery.kernel.reasons import Missing, Refused
 
 USERS, GROUPS, GROUPS_OF_USER, KEYS_OF_USER, POLICIES = 50, 20, 10, 2, 200
@@ -279,9 +279,8 @@ def create_access_key(call: Call, *, user: User, description: str = "") -> Acces
 
     Raises `Refused`: `key_limit`, `iam_not_allowed`.
     """
-    _require_own_or_administrator(call, user, action="iam:accessKeys:create")
-    if user.access_keys.count() >= KEYS_OF_USER:
-        raise Refused("key_limit", limit=KEYS_OF_USER)
+    _require_own_or_administrator(call, user, name="createAccessKey")
+    _require_room_for_key(user)
     key = AccessKey.objects.create(
         user=user,
         key_id=ids.random_code(20),
@@ -305,7 +304,7 @@ def set_access_key(call: Call, *, access_key: AccessKey, enabled: bool) -> Acces
 
     Raises `Refused("iam_not_allowed")`.
     """
-    _require_own_or_administrator(call, access_key.user, action="iam:accessKeys:update")
+    _require_own_or_administrator(call, access_key.user, name="setAccessKey")
     access_key.enabled = enabled
     access_key.save(update_fields=["enabled"])
     return access_key
@@ -320,7 +319,7 @@ def set_access_key(call: Call, *, access_key: AccessKey, enabled: bool) -> Acces
 )
 def delete_access_key(call: Call, *, access_key: AccessKey) -> None:
     """Delete an access key; calls signed with it are refused from now on. Raises as `set_access_key`."""
-    _require_own_or_administrator(call, access_key.user, action="iam:accessKeys:delete")
+    _require_own_or_administrator(call, access_key.user, name="deleteAccessKey")
     describe(resource_id=access_key.key_id, resource_name=access_key.key_id, account_id=access_key.account_id)
     access_key.delete()
 
@@ -338,9 +337,31 @@ def query_simulator(call: Call) -> None:
     """Ask what the policies of a user decide."""
 
 
-def _require_own_or_administrator(call: Call, holder: User, *, action: str) -> None:
+def why_no_keys(call: Call, *, user: User) -> dict[str, Refused | None]:
+    """Why the caller may not create, set or delete access keys of a user, by operation (for disabled controls)."""
+    return {name: _why_no_key(call, user, name) for name in ("createAccessKey", "setAccessKey", "deleteAccessKey")}
+
+
+def _why_no_key(call: Call, holder: User, name: str) -> Refused | None:
+    if (refused := may(call, name)) is not None:
+        return refused
+    try:
+        _require_own_or_administrator(call, holder, name=name)
+        if name == "createAccessKey":
+            _require_room_for_key(holder)
+    except Refused as why:
+        return why
+    return None
+
+
+def _require_own_or_administrator(call: Call, holder: User, *, name: str) -> None:
     if call.user is not None and call.user_id != holder.pk and not is_administrator(call.user):
-        raise Refused("iam_not_allowed", action=action)
+        raise Refused("iam_not_allowed", action=registry[name].action)
+
+
+def _require_room_for_key(holder: User) -> None:
+    if holder.access_keys.count() >= KEYS_OF_USER:
+        raise Refused("key_limit", limit=KEYS_OF_USER)
 
 
 def _lock(call: Call) -> None:

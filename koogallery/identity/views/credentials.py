@@ -26,7 +26,6 @@ from koogallery.identity.operations import accounts, iam, passwords, preferences
 from koogallery.identity.rules.codes import picture
 from koogallery.identity.states import Theme
 from koogallery.identity.views.framing import framed, iam_tabs
-from koogallery.kernel.operations import may
 from koogallery.kernel.pages import attempt, page, render
 from koogallery.kernel.preferences import safe_next
 from koogallery.kernel.reasons import Refused
@@ -82,7 +81,7 @@ def credentials(request: HttpRequest) -> HttpResponse:
             "password": password,
             "key": key,
             "keys": AccessKey.objects.filter(user=user.pk),
-            "key_refused": may(request.call, "createAccessKey") if user.account_id is not None else None,
+            "keys_refused": iam.why_no_keys(request.call, user=user) if user.account_id is not None else {},
             "two_step": two_step.device_of(user, confirmed=True),
         },
     )

@@ -56,6 +56,7 @@ GROUPS = ListPage(
         gettext_lazy("A group gives the same policies to all its members."),
         gettext_lazy("Create User Group"),
         "/console/iam/groups/new/",
+        "createGroup",
     ),
 )
 

@@ -71,6 +71,7 @@ POLICIES = ListPage(
         "",
         gettext_lazy("Create Policy"),
         "/console/iam/policies/new/",
+        "createPolicy",
     ),
 )
 

@@ -75,6 +75,7 @@ USERS = ListPage(
         gettext_lazy("Give each person of your company a user of its own."),
         gettext_lazy("Create User"),
         "/console/iam/users/new/",
+        "createUser",
     ),
 )
 
@@ -188,8 +189,8 @@ def user_details(request: HttpRequest, number: str) -> HttpResponse:
                     ("groups", "setUserGroups"),
                     ("policies", "setUserPolicies"),
                     ("reset", "resetUserPassword"),
-                    ("key", "createAccessKey"),
                 )
             },
+            "keys_refused": iam.why_no_keys(call, user=user),
         },
     )

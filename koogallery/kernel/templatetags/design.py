@@ -125,16 +125,19 @@ def button(
     form: str = "",
     wide: bool = False,
     menu: str = "",
+    as_link: bool = False,
 ) -> SafeString:
     """`{% button _("Pay Now") variant="primary" %}`.
 
-    With `href` a link; with `dialog="id"` it opens that dialog (also without JavaScript); with `menu="id"` that menu.
+    With `href` a link; with `dialog="id"` it opens that dialog (also without JavaScript); with `menu="id"` that menu;
+    `as_link` draws a button as a link's text, for rows of a table.
     `refused` (what `operations.may` answers) or `reason` disables it and says why and who can help.
     """
     if variant not in VARIANTS:
         raise ValueError(f"No button variant {variant!r}.")
     css = "button" + (f" button-{variant}" if variant else "") + (f" button-{size}" if size else "")
     css += " button-wide" if wide else ""
+    css = "link" if as_link else css
     inner = format_html("{}{}", markup.icon_html(icon), label) if icon else format_html("{}", label)
     why = refused.sentence if refused is not None else str(reason)
     if why:
