@@ -9,7 +9,7 @@ database refuses what does not balance and keeps the balances.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,31 +119,35 @@ class NewPosting:
 
 _POST = """
 WITH given AS (
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS g(key, kind, about, at)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) WITH ORDINALITY
+        AS g(key, kind, about, at, place)
 ), posted AS (
     INSERT INTO billing_posting (key, kind, about, at)
     SELECT key, kind, about, at FROM given ORDER BY key ON CONFLICT (key) DO NOTHING RETURNING id, key
-), parts AS (
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::boolean[])
-        AS e(key, kind, owner, currency, amount, negative)
-), accounts AS MATERIALIZED (
-    SELECT w.kind, w.owner, w.currency,
-        coalesce(a.id, billing_ledger_account(w.kind, w.owner, w.currency, w.negative)) AS id
-    FROM (
-        SELECT DISTINCT p.kind, p.owner, p.currency, p.negative
-        FROM parts p JOIN posted USING (key) ORDER BY p.kind, p.owner, p.currency
-    ) w LEFT JOIN LATERAL (
+), found AS MATERIALIZED (
+    SELECT w.*, a.id FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[]) WITH ORDINALITY
+        AS w(kind, owner, currency, negative, place)
+    LEFT JOIN LATERAL (
         SELECT id FROM billing_ledgeraccount l
         WHERE l.kind = w.kind AND l.owner = w.owner AND l.currency = w.currency OFFSET 0
     ) a ON TRUE
+), made AS (
+    INSERT INTO billing_ledgeraccount (kind, owner, currency, balance, may_be_negative)
+    SELECT kind, owner, currency, 0, negative FROM found WHERE id IS NULL ORDER BY place
+    ON CONFLICT (kind, owner, currency) DO NOTHING RETURNING id, kind, owner, currency
+), accounts AS MATERIALIZED (
+    SELECT f.place, f.currency,
+        coalesce(f.id, m.id, billing_ledger_account(f.kind, f.owner, f.currency, f.negative)) AS id
+    FROM found f LEFT JOIN made m ON m.kind = f.kind AND m.owner = f.owner AND m.currency = f.currency
 ), booked AS (
     INSERT INTO billing_entry (posting_id, account_id, amount, currency)
-    SELECT o.id, a.id, p.amount, p.currency
-    FROM parts p JOIN posted o USING (key) JOIN accounts a USING (kind, owner, currency)
+    SELECT o.id, a.id, p.amount, a.currency
+    FROM posted o JOIN given g USING (key)
+    JOIN unnest(%s::bigint[], %s::bigint[], %s::numeric[]) AS p(posting, account, amount) ON p.posting = g.place
+    JOIN accounts a ON a.place = p.account
 )
 SELECT key FROM posted
 """
-
 
 def post(*, key: str, kind: PostingKind, at: datetime, about: str, entries: Entries) -> bool:
     """Book one posting; True when it was booked now, False when this very posting was booked before.
@@ -157,37 +161,50 @@ def post(*, key: str, kind: PostingKind, at: datetime, about: str, entries: Entr
 def post_many(postings: Sequence[NewPosting]) -> set[str]:
     """Book a chunk of postings in one statement; the keys of those that were booked now.
 
-    Ledger accounts are locked once for the chunk and in order, so that parallel chunks do not deadlock.
+    Ledger accounts are locked once for the chunk and in order, so that parallel chunks do not deadlock. Raises
+    `ValueError` for an unrounded amount or a key that stands twice, else what `post` raises.
     """
     if not postings:
         return set()
-    parts = [(posting.key, ref, money) for posting in postings for ref, money in posting.entries]
+    keys = [posting.key for posting in postings]
+    if len(set(keys)) < len(keys):
+        raise ValueError("A key stands for one posting.")
+    parts = [(place, ref, money) for place, posting in enumerate(postings, 1) for ref, money in posting.entries]
     if loose := [str(money) for _, _, money in parts if not money.is_whole()]:
         raise ValueError(f"Only rounded amounts are booked (R2): {loose[0]}.")
+    accounts = sorted({(ref.kind, ref.owner, money.currency, ref.may_be_negative) for _, ref, money in parts})
+    places = {account[:3]: place for place, account in enumerate(accounts, 1)}
     with connection.cursor() as cursor:
         cursor.execute(
             _POST,
             [
-                [posting.key for posting in postings],
-                [str(posting.kind) for posting in postings],
+                keys,
+                array(posting.kind for posting in postings),
                 [posting.about for posting in postings],
-                [posting.at for posting in postings],
-                [key for key, _, _ in parts],
-                [str(ref.kind) for _, ref, _ in parts],
-                [ref.owner for _, ref, _ in parts],
-                [money.currency for _, _, money in parts],
-                [money.amount for _, _, money in parts],
-                [ref.may_be_negative for _, ref, _ in parts],
+                array(posting.at.isoformat() for posting in postings),
+                array(kind for kind, _, _, _ in accounts),
+                [owner for _, owner, _, _ in accounts],
+                array(currency for _, _, currency, _ in accounts),
+                array(negative for _, _, _, negative in accounts),
+                array(place for place, _, _ in parts),
+                array(places[ref.kind, ref.owner, money.currency] for _, ref, money in parts),
+                array(money.amount for _, _, money in parts),
             ],
         )
         booked = {row[0] for row in cursor.fetchall()}
     for posting in postings:
         if posting.key not in booked:
-            _check_same(posting)
+            check_same(posting)
     return booked
 
 
-def _check_same(posting: NewPosting) -> None:
+def array(values: Iterable[object]) -> str:
+    """A PostgreSQL array of values whose text needs no quotes: numbers, moments, codes."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def check_same(posting: NewPosting) -> None:
+    """Raise `OtherPosting` unless the posting of this key has these entries."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.kind, a.owner, e.currency, e.amount FROM billing_posting p "

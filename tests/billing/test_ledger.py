@@ -93,6 +93,37 @@ def test_a_chunk_posts_only_what_is_new(posting):
     assert balance(ledger.cash(1)) == 300
 
 
+def test_a_key_stands_once_in_a_chunk():
+    new = ledger.NewPosting(
+        key="twice",
+        kind=PostingKind.FUNDS,
+        at=clock.now(),
+        about="",
+        entries=[(ledger.funding(), usd(-1)), (ledger.cash(1), usd(1))],
+    )
+    with guard.opened("test"), pytest.raises(ValueError, match="one posting"):
+        ledger.post_many([new, new])
+
+
+def test_a_large_chunk_is_one_statement_and_every_text_is_kept(django_assert_num_queries):
+    owners = [f'{number} "quoted\\", {{braces}}, 软件' for number in range(20)]
+    new = [
+        ledger.NewPosting(
+            key=f"pay:{owner}",
+            kind=PostingKind.PAYMENT,
+            at=clock.now(),
+            about=owner,
+            entries=[(ledger.funding(), usd("-1.50")), (ledger.held(owner), usd("1.50"))],
+        )
+        for owner in owners
+    ]
+    with guard.opened("test"), django_assert_num_queries(1):
+        assert ledger.post_many(new) == {posting.key for posting in new}
+    assert set(Posting.objects.values_list("about", flat=True)) == set(owners)
+    assert [balance(ledger.held(owner)) for owner in owners] == [Decimal("1.50")] * len(owners)
+    assert balance(ledger.funding()) == Decimal("-1.50") * len(owners)
+
+
 def test_nothing_is_posted_outside_an_operation():
     with pytest.raises(Unguarded):
         ledger.post(key="x", kind=PostingKind.FUNDS, at=clock.now(), about="", entries=[(ledger.cash(1), usd(1))])
@@ -173,6 +204,10 @@ def test_what_was_posted_is_never_changed_or_deleted(posting, table, statement):
     [
         "UPDATE billing_ledgeraccount SET balance = balance + 1",
         "UPDATE billing_ledgeraccount SET owner = 'somebody'",
+        f"{INTO_ACCOUNT} SELECT kind, owner, currency, 0, may_be_negative FROM billing_ledgeraccount "
+        "ON CONFLICT (kind, owner, currency) DO UPDATE SET balance = 7",
+        "MERGE INTO billing_ledgeraccount a USING billing_ledgeraccount b ON a.id = b.id "
+        "WHEN MATCHED THEN UPDATE SET balance = 7",
         "UPDATE billing_ledgeraccount SET may_be_negative = TRUE",
         "DELETE FROM billing_ledgeraccount",
         "TRUNCATE billing_ledgeraccount CASCADE",

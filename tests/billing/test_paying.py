@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,8 +11,8 @@ from django.db import connection, transaction
 
 from billing import queries
 from billing.models import Charge, LedgerAccount, Payment, Posting
-from billing.operations import earning, paying
-from billing.states import PaymentState
+from billing.operations import earning, ledger, paying
+from billing.states import LedgerKind, PaymentState, PostingKind
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import guard
 from koogallery.kernel.calls import system_call
@@ -165,17 +166,56 @@ def test_earning_an_unpaid_line_does_nothing():
     assert not Posting.objects.exists()
 
 
-def test_many_lines_are_earned_in_three_statements(django_assert_num_queries):
+@pytest.mark.parametrize("count", [1, 5])
+def test_many_lines_are_earned_in_one_statement(django_assert_num_queries, count):
     account = AccountFactory()
-    payments = [money.paid(account, 10, seller_id=number % 2 + 1) for number in range(5)]
-    with guard.opened("test"), django_assert_num_queries(3):
+    payments = [money.paid(account, 10, seller_id=number % 2 + 1) for number in range(count)]
+    with guard.opened("test"), django_assert_num_queries(1):
         earned = earning.earn_many(
             at=system_call().at, keys={payment.line_number: f"k{payment.pk}" for payment in payments}
         )
-    assert set(earned.values()) == {usd(10)}
-    assert len(earned) == 5
-    assert queries.seller_money(1).earned == usd(30)
-    assert queries.seller_money(2).earned == usd(20)
+    assert earned == {payment.line_number: usd(10) for payment in payments}
+    assert queries.seller_money(1).earned == usd(10 * ((count + 1) // 2))
+    assert queries.seller_money(2).earned == usd(10 * (count // 2))
+
+
+def test_each_line_is_earned_at_its_own_moment():
+    account = AccountFactory()
+    payments = [money.paid(account, 10, seller_id=1) for _ in range(3)]
+    at = system_call().at
+    due = {payment.line_number: at + timedelta(minutes=number) for number, payment in enumerate(payments)}
+    with guard.opened("test"):
+        earning.earn_many(at=due, keys={line: line for line in due})
+    assert dict(Posting.objects.filter(kind=PostingKind.EARNING).values_list("about", "at")) == due
+
+
+def test_the_platforms_own_sales_are_earned_without_a_seller():
+    payment = money.paid(AccountFactory(), 10, seller_id=None)
+    with guard.opened("test"):
+        assert earning.earn(system_call(), line_number=payment.line_number, key="x") == usd(10)
+    assert LedgerAccount.objects.get(kind=LedgerKind.EARNED).owner == ""
+
+
+def test_a_key_earns_one_movement():
+    account = AccountFactory()
+    first, second = money.paid(account, 10, seller_id=1), money.paid(account, 10, seller_id=1)
+    with guard.opened("test"):
+        earning.earn(system_call(), line_number=first.line_number, key="x")
+        with pytest.raises(ledger.OtherPosting):
+            earning.earn(system_call(), line_number=second.line_number, key="x")
+
+
+def test_money_held_without_a_payment_is_not_earned():
+    with guard.opened("test"):
+        ledger.post(
+            key="odd",
+            kind=PostingKind.FUNDS,
+            at=system_call().at,
+            about="",
+            entries=[(ledger.funding(), -usd(5)), (ledger.held("CS1-000001"), usd(5))],
+        )
+        with pytest.raises(earning.Unpaid, match="CS1-000001"):
+            earning.earn(system_call(), line_number="CS1-000001", key="x")
 
 
 def test_payment_methods_say_what_is_possible_and_why_not():
