@@ -20,6 +20,7 @@ from django.contrib.auth.tokens import default_token_generator
 from django.contrib.staticfiles import finders
 from django.core import signing
 from django.test import Client
+from django.urls import resolve
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from billing.models import Charge
@@ -27,6 +28,7 @@ from catalog.operations import favorites
 from koogallery.identity.models import User
 from koogallery.identity.operations.accounts import VERIFICATION
 from koogallery.kernel import ids
+from koogallery.kernel.operations import registry
 from koogallery.notifications.models import Message
 from tests.browsing import check_page
 from tests.factories import billing, catalog, identity, orders
@@ -225,6 +227,8 @@ def faults_of(page: Page, path: str, *, theme: str, width: int, language: str, s
     weight = weight_of(page, response.body())
     if weight > MOST_KILOBYTES * 1024:
         yield f"weighs {weight / 1024:.0f} KB"
+    for action in forms_without_a_key(page):
+        yield f"its form to {action} creates something and brings no key (R18)"
     asked = page.asked  # type: ignore[attr-defined]
     if len(asked) > MOST_REQUESTS or not all(url.startswith((site, "data:")) for url in asked):
         yield f"asked for {len(asked)}: {asked}"
@@ -234,6 +238,19 @@ def faults_of(page: Page, path: str, *, theme: str, width: int, language: str, s
         page.set_viewport_size({"width": width, "height": 900})
         if sticks_out > 0:
             yield f"is {sticks_out} px too wide for {NARROWEST} px"
+
+
+def forms_without_a_key(page: Page) -> Iterator[str]:
+    """Where forms lead that create something but hold no idempotency key."""
+    actions = page.evaluate(
+        """[...document.querySelectorAll("form[method=post]")]
+            .filter((it) => !it.elements.idempotency_key?.value)
+            .map((it) => new URL(it.getAttribute("action") || location.href, location.href).pathname)"""
+    )
+    for action in actions:
+        declared = getattr(resolve(action).func, "declaration", None)
+        if declared is not None and any(registry[name].once for name in declared.operations):
+            yield action
 
 
 def weight_of(page: Page, html: bytes) -> int:
