@@ -16,7 +16,7 @@ from audit import columns, partitions, signing
 from audit.models import Trace
 from audit.rules import canonical
 from koogallery import clock
-from koogallery.kernel import guard
+from koogallery.kernel import guard, prepared
 from koogallery.kernel.calls import Role, TraceType, system_call
 from koogallery.kernel.operations import Rating, TraceEntry, current_trace_id, present, registry
 
@@ -74,7 +74,7 @@ def record(entry: TraceEntry) -> None:
     trace = trace_of(entry, recorded=max(clock.now(), entry.call.at))
     partitions.ensure(trace.time)
     alone = entry.operation.read and not connection.in_atomic_block
-    with guard.opened("trace"), connection.cursor() as cursor:
+    with guard.opened("trace"), prepared.cursor() as cursor:
         cursor.execute(
             _INSERT_READ if alone else _INSERT_ONE,
             [*_values(trace), trace.trace_id, trace.account_id, trace.time, signing.seal(trace.hash)],
@@ -191,5 +191,5 @@ def _insert(traces: Sequence[Trace]) -> None:
     for start in {partitions.start_of(trace.time) for trace in traces}:
         partitions.ensure(start)
     rows = [[*_values(trace), signing.seal(trace.hash)] for trace in traces]
-    with guard.opened("trace"), connection.cursor() as cursor:
+    with guard.opened("trace"), prepared.cursor() as cursor:
         cursor.execute(_INSERT_MANY, [list(column) for column in zip(*rows, strict=True)])

@@ -17,6 +17,7 @@ from billing.models import Card, Charge, CreditLine, CreditStatement, Entry, Led
 from billing.states import ChargeKind, CreditKind, LedgerKind, PaymentPurpose, PaymentState, PayMethod, PostingKind
 from koogallery import clock
 from koogallery.identity.states import AccountKind
+from koogallery.kernel import prepared
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Missing, sentence
 
@@ -81,11 +82,11 @@ class SellerMoney:
 
 def balance(account_id: int) -> Money:
     """What the account has paid in and not spent, in its currency."""
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(l.balance, 0), a.currency FROM identity_account a LEFT JOIN billing_ledgeraccount l "
             "ON l.kind = %s AND l.owner = a.id::text AND l.currency = a.currency WHERE a.id = %s",
-            [LedgerKind.CASH, account_id],
+            [LedgerKind.CASH.value, account_id],
         )
         row = cursor.fetchone()
     if row is None:

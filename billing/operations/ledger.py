@@ -17,6 +17,7 @@ from datetime import datetime
 from django.db import IntegrityError, connection
 
 from billing.states import NEGATIVE_KINDS, LedgerKind, PostingKind
+from koogallery.kernel import prepared
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
 
@@ -174,7 +175,7 @@ def post_many(postings: Sequence[NewPosting]) -> set[str]:
         raise ValueError(f"Only rounded amounts are booked (R2): {loose[0]}.")
     accounts = sorted({(ref.kind, ref.owner, money.currency, ref.may_be_negative) for _, ref, money in parts})
     places = {account[:3]: place for place, account in enumerate(accounts, 1)}
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             _POST,
             [

@@ -15,6 +15,7 @@ from datetime import date, datetime
 from decimal import ROUND_DOWN, Decimal, localcontext
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Protocol
 
 from django.utils.translation import gettext, gettext_noop
@@ -257,6 +258,11 @@ def encode(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be stored in an explanation.")
 
 
+@lru_cache(maxsize=256)
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 def decode(kind: Any, stored: Any) -> Any:
     """The inverse of `encode` for the type `kind`; members that are missing take their defaults."""
     origin = typing.get_origin(kind)
@@ -267,7 +273,7 @@ def decode(kind: Any, stored: Any) -> Any:
     if origin is tuple:
         return tuple(decode(typing.get_args(kind)[0], each) for each in stored)
     if is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = _hints(typing.cast(type, kind))
         known = {each.name: decode(hints[each.name], stored[each.name]) for each in fields(kind) if each.name in stored}
         return typing.cast(type, kind)(**known)
     if kind is datetime or kind is date:

@@ -9,16 +9,23 @@ from django.db.models import Q
 
 from billing.rules.discounts import Discount, DiscountSource, reseller_discount
 from catalog.models import ResellerDiscount, StandingDiscount
+from koogallery.kernel.prepared import Given, Prepared
+
+_STANDING = Prepared(
+    lambda: StandingDiscount.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gt=Given("at")),
+        account=Given("account"),
+        product_id=Given("product"),
+        valid_from__lte=Given("at"),
+    ).order_by("pk")
+)
 
 
 def discounts_for(*, product_id: int, account: Any, at: datetime) -> list[Discount]:
     """The standing discounts of the account on the product at `at`, and its reseller's discount that counts."""
-    standing = StandingDiscount.objects.filter(
-        Q(valid_to__isnull=True) | Q(valid_to__gt=at), account=account, product_id=product_id, valid_from__lte=at
-    )
     found = [
         Discount(source=DiscountSource.STANDING, share=each.share, reference=str(each.pk))
-        for each in standing.order_by("pk")
+        for each in _STANDING.all(account=account.pk, product=product_id, at=at)
     ]
     reseller_id = getattr(account, "reseller_id", None)
     if reseller_id and (resold := _of_reseller(reseller_id=reseller_id, customer_id=account.pk, product_id=product_id)):

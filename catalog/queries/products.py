@@ -5,9 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.models import Product, Seller
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef
+from django.db.models.functions import JSONObject
+
+from catalog.models import Product, Seller, Specification
 from catalog.states import SellerState
+from koogallery.kernel.prepared import Given, Prepared
 from koogallery.kernel.reasons import Missing
+
+_BY_CODE = Prepared(
+    lambda: (
+        Product.objects.select_related("seller")
+        .annotate(
+            limits_json=ArraySubquery(
+                Specification.objects.filter(product=OuterRef("pk"), limit_per_account__isnull=False)
+                .order_by()
+                .values(limit_json=JSONObject(code="code", limit="limit_per_account"))
+            )
+        )
+        .filter(code=Given("code"))
+    )
+)
+_SELLER_ID = Prepared(
+    lambda: Seller.objects.filter(account_id=Given("account"), state=SellerState.APPROVED).values_list("pk", flat=True)[
+        :1
+    ]
+)
 
 
 def product_on_sale(slug: str) -> Product:
@@ -20,7 +44,7 @@ def product_on_sale(slug: str) -> Product:
 
 def product_by_code(code: str) -> Product:
     """The product with this code, in whatever state. Raises `Missing`."""
-    product = Product.objects.select_related("seller").filter(code=code).first()
+    product = _BY_CODE.first(code=code)
     if product is None:
         raise Missing(f"No product {code}.")
     return product
@@ -51,8 +75,7 @@ def seller_of_account(account_id: int | None) -> Seller | None:
 
 def seller_id_of_account(account_id: int) -> int | None:
     """The id of the account's approved seller profile, or None; fills identity's port."""
-    approved = Seller.objects.filter(account_id=account_id, state=SellerState.APPROVED)
-    return approved.values_list("pk", flat=True).first()
+    return _SELLER_ID.first(account=account_id)
 
 
 def seller_by_id(seller_id: int) -> Seller:
@@ -82,13 +105,14 @@ class PurchaseConditions:
 
 
 def purchase_conditions(product: Product) -> PurchaseConditions:
-    """Limits, contact data, agreements, trial and stock of a product. One query."""
-    limits: Any = product.specifications.filter(limit_per_account__isnull=False).values_list(
-        "code", "limit_per_account"
-    )
+    """Limits, contact data, agreements, trial and stock of a product; one query unless `product_by_code` read it."""
+    stored: Any = getattr(product, "limits_json", None)
+    if stored is None:
+        limited = product.specifications.filter(limit_per_account__isnull=False)
+        stored = limited.values("code", limit=F("limit_per_account"))
     return PurchaseConditions(
         limit_per_account=product.limit_per_account,
-        limits_per_specification=dict(limits),
+        limits_per_specification={each["code"]: each["limit"] for each in stored},
         one_at_a_time=product.one_at_a_time,
         contact_data=product.contact_data,
         agreement_subjects=("terms", product.agreement_subject) if product.eula else ("terms",),

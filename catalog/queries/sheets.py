@@ -13,6 +13,7 @@ from billing.rules.plans import PricePlan
 from catalog.models import Product, Sku, Specification
 from catalog.models.plan import plan_value
 from catalog.states import AttributeKind, BillingMode
+from koogallery.kernel.prepared import Given, Prepared
 
 
 def _told(english: str, chinese: str) -> str:
@@ -188,22 +189,37 @@ class Sheet:
         return [mode for mode in BillingMode if mode in sold]
 
 
+_SPECIFICATIONS: Prepared[Any] = Prepared(
+    lambda: Specification.objects.filter(product=Given("product"), is_active=True)
+    .order_by(
+        "position", "pk", "attributes__position", "attributes__pk",
+        "attributes__options__position", "attributes__options__pk",
+    )
+    .values_list(
+        "pk", "code", "name", "name_zh", "description", "description_zh", "limit_per_account",
+        "attributes__pk", "attributes__code", "attributes__kind", "attributes__name", "attributes__name_zh",
+        "attributes__unit", "attributes__unit_one", "attributes__unit_zh",
+        "attributes__minimum", "attributes__maximum", "attributes__step",
+        "attributes__options__code", "attributes__options__name", "attributes__options__name_zh",
+    )
+)  # fmt: skip
+_SKUS: Prepared[Any] = Prepared(
+    lambda: Sku.objects.filter(product=Given("product"), is_active=True)
+    .order_by("position", "pk", "plans__pk", "plans__prices__currency")
+    .values_list(
+        "specification_id", "pk", "code", "choices",
+        "plans__pk", "plans__billing_mode", "plans__model", "plans__term_unit", "plans__lengths",
+        "plans__usage_unit", "plans__usage_units", "plans__usage_unit_zh",
+        "plans__package_quota", "plans__package_months", "plans__overflow", "plans__is_active",
+        "plans__prices__currency", "plans__prices__unit_price", "plans__prices__bands",
+        "plans__prices__length_prices", "plans__prices__overflow_price",
+    )
+)  # fmt: skip
+
+
 def sheet_of(product: Product) -> Sheet:
     """The active specifications, SKUs and plans of a product. Two queries."""
-    rows = (
-        Specification.objects.filter(product=product, is_active=True)
-        .order_by(
-            "position", "pk", "attributes__position", "attributes__pk",
-            "attributes__options__position", "attributes__options__pk",
-        )
-        .values_list(
-            "pk", "code", "name", "name_zh", "description", "description_zh", "limit_per_account",
-            "attributes__pk", "attributes__code", "attributes__kind", "attributes__name", "attributes__name_zh",
-            "attributes__unit", "attributes__unit_one", "attributes__unit_zh",
-            "attributes__minimum", "attributes__maximum", "attributes__step",
-            "attributes__options__code", "attributes__options__name", "attributes__options__name_zh",
-        )
-    )  # fmt: skip
+    rows = _SPECIFICATIONS.all(product=product.pk)
     specifications: dict[int, tuple[Any, ...]] = {}
     attributes: dict[int, dict[int, tuple[Any, ...]]] = {}
     options: dict[int, list[Option]] = {}
@@ -231,18 +247,7 @@ def sheet_of(product: Product) -> Sheet:
 
 
 def _skus_of(product: Product) -> dict[int, list[SkuSheet]]:
-    rows = (
-        Sku.objects.filter(product=product, is_active=True)
-        .order_by("position", "pk", "plans__pk", "plans__prices__currency")
-        .values_list(
-            "specification_id", "pk", "code", "choices",
-            "plans__pk", "plans__billing_mode", "plans__model", "plans__term_unit", "plans__lengths",
-            "plans__usage_unit", "plans__usage_units", "plans__usage_unit_zh",
-            "plans__package_quota", "plans__package_months", "plans__overflow", "plans__is_active",
-            "plans__prices__currency", "plans__prices__unit_price", "plans__prices__bands",
-            "plans__prices__length_prices", "plans__prices__overflow_price",
-        )
-    )  # fmt: skip
+    rows = _SKUS.all(product=product.pk)
     cells: dict[int, tuple[Any, ...]] = {}
     plans: dict[int, dict[int, tuple[Any, ...]]] = {}
     values: dict[int, dict[str, PricePlan]] = {}

@@ -24,9 +24,27 @@ from koogallery.identity.rules.policies import DEFAULT_ACTIONS, Decision
 from koogallery.identity.states import AgreementKind, ContactKind, OperatorRole
 from koogallery.kernel.calls import Role
 from koogallery.kernel.operations import Operation, registry
+from koogallery.kernel.prepared import Given, GivenEach, Prepared
 from koogallery.kernel.reasons import Missing
 
 TERMS = "terms"
+
+_READERS = Prepared(
+    lambda: (
+        User.objects.filter(
+            Q(is_root=True) | Q(pk__in=GivenEach("named")), account_id__in=GivenEach("accounts"), is_active=True
+        )
+        .select_related("message_choices")
+        .order_by()
+    )
+)
+_TEXTS = Prepared(
+    lambda: (
+        AgreementText.objects.filter(subject__in=GivenEach("subjects", "text"), published_at__lte=Given("at"))
+        .order_by("subject", "-version")
+        .distinct("subject")
+    )
+)
 
 
 # Accounts and users
@@ -59,11 +77,9 @@ def locked_account_by_number(number: str) -> Account:
     return found
 
 
-def readers(account_ids: Iterable[int], *, named: Iterable[int]) -> QuerySet[User]:
-    """Who reads what is told to these accounts: their root users, and the named ones of their users."""
-    return User.objects.filter(
-        Q(is_root=True) | Q(pk__in=list(named)), account_id__in=list(account_ids), is_active=True
-    )
+def readers(account_ids: Iterable[int], *, named: Iterable[int]) -> list[User]:
+    """Who reads what is told to these accounts: their root users, and the named ones; with their message choices."""
+    return _READERS.all(accounts=list(account_ids), named=list(named))
 
 
 def root_user(account: Account) -> User:
@@ -120,12 +136,7 @@ def predefined_tags(account: Account) -> QuerySet[PredefinedTag]:
 def current_agreements(subjects: Sequence[str] = (), *, at: datetime | None = None) -> list[AgreementText]:
     """The newest version of the terms and of each of these subjects that has a text, in this order."""
     wanted = [TERMS, *(subject for subject in subjects if subject != TERMS)]
-    newest = {
-        text.subject: text
-        for text in AgreementText.objects.filter(subject__in=wanted, published_at__lte=at or clock.now())
-        .order_by("subject", "-version")
-        .distinct("subject")
-    }
+    newest = {text.subject: text for text in _TEXTS.all(subjects=wanted, at=at or clock.now())}
     return [newest[subject] for subject in dict.fromkeys(wanted) if subject in newest]
 
 

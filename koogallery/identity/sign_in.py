@@ -11,6 +11,9 @@ from koogallery.identity.authorising import operator_roles
 from koogallery.identity.models import User
 from koogallery.identity.rules import rights
 from koogallery.identity.states import OperatorRole
+from koogallery.kernel.prepared import Given, Prepared
+
+_USER = Prepared(lambda: User.objects.select_related("account").filter(pk=Given("pk"), is_active=True))
 
 
 class AccountBackend(BaseBackend):
@@ -18,7 +21,7 @@ class AccountBackend(BaseBackend):
 
     def get_user(self, user_id: int) -> User | None:
         """The user with its account, unless it may no longer sign in."""
-        return User.objects.select_related("account").filter(pk=user_id, is_active=True).first()
+        return _USER.first(pk=user_id)
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         """An operations role shows the rows of its apps; only administrators may have more, and through operations."""

@@ -32,10 +32,10 @@ from enum import Enum, StrEnum
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, models, transaction
 
 from koogallery import clock
-from koogallery.kernel import guard
+from koogallery.kernel import guard, prepared
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Missing, Refused
@@ -488,7 +488,7 @@ def _claim_key(spec: Operation, call: Call, arguments: dict[str, Any]) -> tuple[
 
     scope = f"account:{call.account_id}" if call.account_id else f"user:{call.user_id or call.address}"
     body = _body_hash(arguments)
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             "INSERT INTO kernel_idempotencykey (scope, operation, key, body_hash, answer, at) "
             "VALUES (%s, %s, %s, %s, '{}', %s) ON CONFLICT (scope, operation, key) DO NOTHING RETURNING id",
@@ -509,7 +509,7 @@ def _bind_key(claimed: int, result: Any) -> None:
         answer = {"model": result._meta.label_lower, "pk": result.pk}
     elif result is not None:
         raise TypeError("An operation with `once` answers a row or None.")
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute("UPDATE kernel_idempotencykey SET answer = %s WHERE id = %s", [json.dumps(answer), claimed])
 
 

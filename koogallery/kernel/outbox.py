@@ -20,8 +20,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from koogallery import clock
+from koogallery.kernel import hints
 from koogallery.kernel.models import OutboxMessage
-from koogallery.kernel.operations import after_commit
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def nudge() -> None:
     """Ask a worker, after commit, to deliver what is waiting; losing this hint loses nothing."""
     from koogallery.kernel.tasks import deliver_outbox  # tasks import this module
 
-    after_commit(lambda: deliver_outbox.delay())
+    hints.give(deliver_outbox)
 
 
 def next_due() -> datetime | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.prepared import Given, Prepared
 from koogallery.kernel.reasons import Reason, Refused, declare
 
 VERSION = "2025-11-21"
@@ -127,11 +128,18 @@ class PolicySet:
         return cls(pack=stored.get("pack", "2025"), overrides=stored.get("overrides", {}))
 
 
-def in_force(at: datetime) -> PolicySet:
-    """The pack and overrides in force at a moment; `2025` until an administrator chooses otherwise."""
+def _choices() -> Any:
     from koogallery.kernel.models import PolicyChoice  # this module loads before the app registry is ready
 
-    choice = PolicyChoice.objects.filter(since__lte=at).order_by("-since", "-pk").first()
+    return PolicyChoice.objects.filter(since__lte=Given("at")).order_by("-since", "-pk")[:1]
+
+
+_CHOICE: Prepared[Any] = Prepared(_choices)
+
+
+def in_force(at: datetime) -> PolicySet:
+    """The pack and overrides in force at a moment; `2025` until an administrator chooses otherwise."""
+    choice = _CHOICE.first(at=at)
     return PolicySet(pack=choice.pack, overrides=choice.overrides) if choice else PolicySet()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from koogallery import clock
-from koogallery.kernel import outbox, rehearsal, sweeps
+from koogallery.kernel import hints, outbox, rehearsal, sweeps
 
 
 @shared_task(name="kernel.tick", ignore_result=True)
@@ -25,5 +25,6 @@ def run_sweep(name: str) -> int:
 @shared_task(name="kernel.deliver_outbox", ignore_result=True)
 def deliver_outbox() -> int:
     """Deliver waiting messages."""
+    hints.begin("kernel.deliver_outbox")
     with rehearsal.beside_walks() as free:
         return outbox.deliver_due(clock.now()) if free else 0

@@ -8,10 +8,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from koogallery.kernel.calls import Call
+from koogallery.kernel.prepared import Given, Prepared
 from koogallery.kernel.reasons import Missing
 from koogallery.notifications.models import Message
 
 SHOWN_AT_MOST = 100
+
+
+_UNREAD: Prepared[int] = Prepared(
+    lambda: (
+        Message.objects.filter(user_id=Given("user"), read_at__isnull=True)
+        .order_by()
+        .values_list("pk", flat=True)[:SHOWN_AT_MOST]
+    )
+)
 
 
 def messages_of(user: Any) -> QuerySet[Message]:
@@ -21,8 +31,7 @@ def messages_of(user: Any) -> QuerySet[Message]:
 
 def unread_count(user: Any) -> int:
     """How many messages a user has not read, counted to 100."""
-    unread = Message.objects.filter(user_id=user.pk, read_at__isnull=True).order_by()
-    return unread[:SHOWN_AT_MOST].count()
+    return len(_UNREAD.all(user=user.pk))
 
 
 def unread_of_request(request: HttpRequest) -> int:

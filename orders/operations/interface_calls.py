@@ -25,9 +25,9 @@ from django.utils import translation
 from catalog.operations import suspending
 from koogallery import clock
 from koogallery.identity import queries as identity
-from koogallery.kernel import guard, ids
+from koogallery.kernel import guard, hints, ids
 from koogallery.kernel.calls import Call, Role, system_call
-from koogallery.kernel.operations import MASK, after_commit, describe, operation
+from koogallery.kernel.operations import MASK, describe, operation
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
 from orders.models import InterfaceAttempt, InterfaceCall, Order, OrderLine, Resource
@@ -95,7 +95,7 @@ def nudge() -> None:
     """Ask a worker, after commit, to make the calls that are due; losing this hint loses nothing."""
     from orders.tasks import make_calls  # tasks import this module
 
-    after_commit(lambda: make_calls.delay())
+    hints.give(make_calls)
 
 
 def next_due() -> datetime | None:

@@ -12,6 +12,7 @@ from django.db.models.functions import JSONObject
 
 from billing.queries import card_payment_pending
 from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.prepared import Given, Prepared
 from koogallery.kernel.reasons import Missing
 from orders.models import Order, OrderEvent, OrderLine, Resource
 from orders.states import CancelReason, OrderState, OrderStep, PaidBy
@@ -81,7 +82,7 @@ def _unread_texts(prefix: str, *, seller: bool = True) -> list[str]:
     return [*names, *(f"{prefix}seller__{name}" for name in SELLER_TEXTS)] if seller else names
 
 
-def waiting(at: datetime) -> Q:
+def waiting(at: datetime | Given) -> Q:
     """Orders that can still be paid at a moment (R19)."""
     return Q(state=OrderState.PENDING_PAYMENT, payment_due_at__gt=at)
 
@@ -98,7 +99,7 @@ def own_order(call: Call, number: Any) -> Order:
 
 def own_order_locked(call: Call, number: Any) -> Order:
     """An order of the calling account, locked for a change. Raises `Missing`."""
-    order = _locked(OrderLine.objects.filter(order__account_id=call.account_id or NOBODY), number)
+    order = _locked(_OWN_LINE, number, account=call.account_id or NOBODY)
     order.account = call.account
     if call.user_id is not None and order.user_id == call.user_id:
         order.user = call.user
@@ -166,7 +167,7 @@ def timeline_of(order: Order) -> list[TimelineEntry]:
 
 def order_locked(call: Call, number: Any) -> Order:
     """Any order, locked, for the platform and operations. Raises `Missing`."""
-    return _locked(OrderLine.objects.select_related("order__account"), number)
+    return _locked(_ANY_LINE, number)
 
 
 def order_by_number(number: str) -> Order:
@@ -174,20 +175,27 @@ def order_by_number(number: str) -> Order:
     return _one(Order.objects.select_related("seller", "product", "account"), number)
 
 
-def _locked(lines: QuerySet[OrderLine], number: Any) -> Order:
-    """An order with its first line, seller and product, locked, in one query.
-
-    `card_pending` says whether a card payment of it had no outcome yet when it was asked for.
-    """
-    line = (
+def _lines_locked(lines: QuerySet[OrderLine]) -> QuerySet[OrderLine]:
+    return (
         lines.select_related("order__seller", "order__product")
         .defer(*_unread_texts("order__"))
         .annotate(card_pending=card_payment_pending(OuterRef("order__number")))
         .select_for_update(of=("order",))
-        .filter(order__number=str(number)[:20])
-        .order_by("number")
-        .first()
+        .filter(order__number=Given("number"))
+        .order_by("number")[:1]
     )
+
+
+_OWN_LINE: Prepared[Any] = Prepared(lambda: _lines_locked(OrderLine.objects.filter(order__account_id=Given("account"))))
+_ANY_LINE: Prepared[Any] = Prepared(lambda: _lines_locked(OrderLine.objects.select_related("order__account")))
+
+
+def _locked(lines: Prepared[Any], number: Any, **whose: int) -> Order:
+    """An order with its first line, seller and product, locked, in one query.
+
+    `card_pending` says whether a card payment of it had no outcome yet when it was asked for.
+    """
+    line = lines.first(number=str(number)[:20], **whose)
     if line is None:
         raise Missing(f"order {number}")
     order = line.order

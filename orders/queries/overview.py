@@ -8,13 +8,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Func, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 
 from billing import queries as billing
 from koogallery import clock
 from koogallery.kernel.money import Money
+from koogallery.kernel.prepared import Given, Prepared
 from orders.models import InterfaceCall, Order, Resource
 from orders.queries.orders import orders_of, orders_of_seller, waiting
 from orders.queries.resources import expiring
@@ -55,9 +56,18 @@ def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
     return ToDo(**counts)
 
 
+_UNPAID: Prepared[int] = Prepared(
+    lambda: (
+        Order.objects.filter(waiting(Given("at")), account_id=Given("account"))
+        .order_by()
+        .values_list(Func(F("pk"), function="count"), flat=True)
+    )
+)
+
+
 def unpaid_count(account_id: int, *, at: datetime) -> int:
     """How many orders wait for the account's payment; for the badge in the navigation."""
-    return Order.objects.filter(waiting(at), account_id=account_id).count()
+    return _UNPAID.first(account=account_id, at=at) or 0
 
 
 def expiring_resources(account_id: int, *, at: datetime) -> QuerySet[Resource]:

@@ -1,7 +1,12 @@
-"""`{% kept "frames/topbar.html" %}`: what every visitor sees alike is rendered once until something shown changes."""
+"""`{% kept "frames/topbar.html" %}`: what every visitor sees alike is rendered once until something shown changes.
+
+`{% alike "frames/products_menu.html" %}` does so for what signed-in users see alike, too, and `{% sidenav sections %}`
+for a console's navigation with the same counts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -11,12 +16,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from koogallery.kernel import pagecache
+from koogallery.kernel.navigation import Section
 
 register = template.Library()
 
 HERE = "ADDRESS-OF-THIS-PAGE"
 MOST = 64
 _kept: dict[tuple[str, ...], tuple[int, str]] = {}
+MOST_NAVIGATIONS = 256
+_navigations: dict[tuple[Any, ...], SafeString] = {}
 
 
 class _Elsewhere:
@@ -39,11 +47,41 @@ def kept(context: Context, name: str) -> SafeString:
         return engine.get_template(name).render(context)
     console = str((context.get("page") or {}).get("console", ""))
     key = (name, get_language() or "", str(frame.theme), console)
+    return SafeString(_once(context, key, version, frame=_Elsewhere(frame)).replace(HERE, quote(frame.path)))
+
+
+@register.simple_tag(takes_context=True)
+def alike(context: Context, name: str) -> SafeString:
+    """A template that depends on the language only, besides on what is shown to everybody."""
+    version = pagecache.version()
+    if version is None:
+        return context.template.engine.get_template(name).render(context)  # type: ignore[union-attr]
+    return SafeString(_once(context, (name, get_language() or ""), version))
+
+
+@register.simple_tag(takes_context=True)
+def sidenav(context: Context, sections: Sequence[Section]) -> SafeString:
+    """The links of a console's navigation."""
+    links = tuple((link.url, link.count, link.current) for section in sections for link in section.links)
+    key = (get_language(), links)
+    found = _navigations.get(key)
+    if found is None:
+        template = context.template.engine.get_template("frames/sidenav.html")  # type: ignore[union-attr]
+        with context.push(sections=sections):
+            found = SafeString(template.render(context))
+        if len(_navigations) >= MOST_NAVIGATIONS:
+            _navigations.clear()
+        _navigations[key] = found
+    return found
+
+
+def _once(context: Context, key: tuple[str, ...], version: int, **changed: Any) -> str:
     found = _kept.get(key)
     if found is None or found[0] != version:
-        with context.push(frame=_Elsewhere(frame)):
-            found = (version, str(engine.get_template(name).render(context)))
+        with context.push(**changed):
+            template = context.template.engine.get_template(key[0])  # type: ignore[union-attr]
+            found = (version, str(template.render(context)))
         if len(_kept) >= MOST:
             _kept.clear()
         _kept[key] = found
-    return SafeString(found[1].replace(HERE, quote(frame.path)))
+    return found[1]

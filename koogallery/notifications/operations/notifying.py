@@ -115,9 +115,8 @@ def _readers(notices: Sequence[Notice]) -> dict[int, list[User]]:
     """The users who are told, by account, with their choices: one query."""
     accounts = {notice.account_id for notice in notices}
     named = {user_id for notice in notices for user_id in notice.user_ids}
-    users = identity.readers(accounts, named=named)
     found: dict[int, list[User]] = {}
-    for user in users.select_related("message_choices"):
+    for user in identity.readers(accounts, named=named):
         if user.account_id is not None:
             found.setdefault(user.account_id, []).append(user)
     return found
