@@ -149,6 +149,9 @@ WITH given AS (
 )
 SELECT key FROM posted
 """
+PLANNED_ONCE = 8
+"""Up to so many postings share one stored plan; more are planned for their number."""
+
 
 def post(*, key: str, kind: PostingKind, at: datetime, about: str, entries: Entries) -> bool:
     """Book one posting; True when it was booked now, False when this very posting was booked before.
@@ -175,7 +178,8 @@ def post_many(postings: Sequence[NewPosting]) -> set[str]:
         raise ValueError(f"Only rounded amounts are booked (R2): {loose[0]}.")
     accounts = sorted({(ref.kind, ref.owner, money.currency, ref.may_be_negative) for _, ref, money in parts})
     places = {account[:3]: place for place, account in enumerate(accounts, 1)}
-    with prepared.cursor() as cursor:
+    few = len(postings) <= PLANNED_ONCE
+    with prepared.cursor() if few else connection.cursor() as cursor:
         cursor.execute(
             _POST,
             [

@@ -27,6 +27,11 @@ def subscribe(cls: type[E], handler: Callable[[E], None]) -> None:
     _handlers[cls].append(handler)
 
 
+def is_heard(cls: type[Any]) -> bool:
+    """Whether anybody hears of `cls`; who publishes many need not fetch rows for nobody."""
+    return bool(_handlers[cls])
+
+
 def publish(happened: Any) -> None:
     """Tell the subscribers, inside the running transaction. Raises `RuntimeError` outside of one."""
     if not transaction.get_connection().in_atomic_block:
