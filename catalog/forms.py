@@ -105,6 +105,17 @@ class ListState:
         query = "&".join(part for part in parts.values() if part)
         return f"{path}?{query}" if query else path
 
+    @cached_property
+    def _query(self) -> str:
+        return "&".join(part for part in self._encoded.values() if part)
+
+    def page_url(self, path: str, number: int) -> str:
+        """The address of another page of this state."""
+        query = self._query
+        if number > 1:
+            query = f"{query}&page={number}" if query else f"page={number}"
+        return f"{path}?{query}" if query else path
+
     def toggled(self, name: str, values: tuple[str, ...], value: str) -> Mapping[str, tuple[str, ...]]:
         """The change that adds or removes one of several values."""
         kept = tuple(each for each in values if each != value)

@@ -1,9 +1,10 @@
-"""Every address of the platform, app by app."""
+"""Every address of the platform, app by app; what visitors ask for most stands first, where it is found soonest."""
 
 from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("catalog.urls")),
     path("admin/", admin.site.urls),
     path("", include("koogallery.observability.urls")),
     path("", include("koogallery.kernel.urls")),
@@ -12,7 +13,6 @@ urlpatterns = [
     path("", include("audit.urls")),
     path("", include("koogallery.notifications.urls")),
     path("", include("billing.urls")),
-    path("", include("catalog.urls")),
     path("", include("orders.urls")),
     path("", include("supervision.urls")),
 ]

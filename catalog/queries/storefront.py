@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.core.files.storage import default_storage
@@ -15,12 +15,14 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from catalog.models import Category, Favorite, Product, Seller
-from catalog.queries import search
+from catalog.queries import browsing, search
+from catalog.queries.browsing import KeptEach
 from catalog.queries.matching import Kept, PerVersion
 from catalog.queries.sheets import Sheet, sheet_of
 from catalog.rules import shown
 from catalog.rules.facets import Selection
 from catalog.rules.shown import Card
+from catalog.rules.words import words_of
 from catalog.states import DeliveryMethod, ProductState, SellerState
 from koogallery.kernel.display import product_card_html
 from koogallery.kernel.reasons import Missing
@@ -38,7 +40,7 @@ def use_ownership(owns: Callable[[int, str], bool]) -> None:
 
 def cards(stored: Iterable[Mapping[str, Any]], *, currency: str) -> list[Card]:
     """Stored cards as they are shown, in a currency and the language in force."""
-    path = reverse("catalog:list")
+    path = list_path()
     return [card_of(each, currency=currency, path=path) for each in stored]
 
 
@@ -49,7 +51,7 @@ def card_of(stored: Mapping[str, Any], *, currency: str, path: str = "") -> Card
         delivery = _("%(method)s · supervised") % {"method": delivery}
     prefix, price, unit = shown.price_parts(stored, currency)
     return Card(
-        url=f"{path or reverse('catalog:list')}{stored['slug']}/",
+        url=f"{path or list_path()}{stored['slug']}/",
         name=shown.told(stored["name"]),
         seller=shown.told(stored["seller"]),
         line=shown.told(stored["line"]),
@@ -66,7 +68,7 @@ _card_html = Kept(5000)
 
 def card_htmls(stored: Iterable[Mapping[str, Any]], *, currency: str) -> list[SafeString]:
     """Stored cards as markup; each is made once per language and currency until something shown changes."""
-    language, path = get_language(), reverse("catalog:list")
+    language, path = get_language(), list_path()
 
     def made(stored_card: Mapping[str, Any]) -> SafeString:
         key = (stored_card["code"], currency, language)
@@ -76,6 +78,38 @@ def card_htmls(stored: Iterable[Mapping[str, Any]], *, currency: str) -> list[Sa
         return html
 
     return [made(each) for each in stored]
+
+
+def listed(
+    *, query: str, selection: Selection, sort: str, page: int, currency: str
+) -> tuple[search.Found, list[SafeString]]:
+    """A page of the product list and its cards as markup.
+
+    Without words to look for, the order of a selection is kept by stretches, and cards that are kept are not read.
+    """
+    if words_of(query):
+        found = search.find(query=query, selection=selection, sort=sort, page=page)
+        return found, card_htmls(found.cards, currency=currency)
+    found, ids = browsing.browse(selection=selection, sort=sort, page=page)
+    return found, _cards_of(ids, currency=currency)
+
+
+_listed_html = KeptEach(5000)
+
+
+def _cards_of(ids: Sequence[int], *, currency: str) -> list[SafeString]:
+    """The cards of products as markup, those that are not kept read together; products off sale are left out."""
+    language = get_language()
+
+    def made(keys: list[tuple[int, str, str | None]]) -> dict[tuple[int, str, str | None], SafeString]:
+        path, stored = list_path(), cards_by_id(key[0] for key in keys)
+        return {
+            key: product_card_html(card_of(stored[key[0]], currency=currency, path=path))
+            for key in keys
+            if key[0] in stored
+        }
+
+    return _listed_html.get_each([(pk, currency, language) for pk in ids], made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +159,13 @@ def _grow() -> list[Branch]:
 
 def address(category: Category) -> str:
     """The list of a category."""
-    return f"{reverse('catalog:list')}?category={category.code}"
+    return f"{list_path()}?category={category.code}"
+
+
+@lru_cache(maxsize=1)
+def list_path() -> str:
+    """Where the product list is; the address is fixed while a process lives."""
+    return reverse("catalog:list")
 
 
 def menu() -> list[tuple[str, str, list[tuple[str, str]]]]:
@@ -156,7 +196,18 @@ def _first(sort: str, currency: str) -> list[SafeString]:
 
 def category_by_code(code: str) -> Category | None:
     """A category by its code."""
-    return next((each for each in search.categories() if each.code == code), None)
+    found: Category | None = _by_code().get(code)
+    return found
+
+
+_by_code = PerVersion(lambda: {each.code: each for each in search.categories()})
+_by_id = PerVersion(lambda: {each.pk: each for each in search.categories()})
+
+
+def category_by_id(pk: int | None) -> Category | None:
+    """A category by its id."""
+    found: Category | None = _by_id().get(pk)
+    return found
 
 
 @dataclass(frozen=True)
@@ -173,7 +224,7 @@ class ProductPage:
         found = next((each for each in search.categories() if each.pk in own), None)
         if found is None:
             return []
-        above = next((each for each in search.categories() if each.pk == found.parent_id), None)
+        above = category_by_id(found.parent_id)
         return [above, found] if above else [found]
 
     @cached_property

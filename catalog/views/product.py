@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from catalog.models import Product
+from catalog.models import Category, Product
 from catalog.operations import favorites
 from catalog.queries import storefront
 from catalog.queries.configurator import Configurator, configurator
@@ -20,6 +23,8 @@ from catalog.queries.storefront import ProductPage
 from catalog.states import BillingMode, DeliveryMethod
 from catalog.views.storefront import currency
 from koogallery.identity import queries as identity
+from koogallery.kernel.display import date_html
+from koogallery.kernel.markup import facts_html
 from koogallery.kernel.operations import may
 from koogallery.kernel.pages import page, render
 from koogallery.kernel.reasons import Refused, sentence
@@ -48,6 +53,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         context["agreements"] = _agreements(found)
     if tab != "pricing":
         context["card"] = storefront.card_of(shown.card, currency=currency(request)) if shown.card else None
+        context["support_line"] = _told_of_seller(_('Sold and supported by <a href="%(url)s">%(seller)s</a>.'), found)
     return render(request, "catalog/product.html", context, fragment="configure" if tab == "pricing" else "")
 
 
@@ -71,7 +77,7 @@ def _frame(request: HttpRequest, shown: ProductPage, tab: str) -> dict[str, Any]
         "page": {
             "title": product.label,
             "console": "storefront",
-            "breadcrumbs": [(_("Products"), reverse("catalog:list"))]
+            "breadcrumbs": [(_("Products"), storefront.list_path())]
             + [(each.label, storefront.address(each)) for each in trail],
         },
         "product": product,
@@ -91,14 +97,45 @@ def _frame(request: HttpRequest, shown: ProductPage, tab: str) -> dict[str, Any]
         "may_save": may(call, "addFavorites", product) if call.account is not None else None,
         "off_sale": None if product.is_on_sale else sentence("not_on_sale", name=product.label),
         "pricing_url": f"{address}?tab=pricing",
-        "category_labels": ", ".join(each.label for each in trail),
-        "overview": product.text("overview") or product.one_line,
-        "introduction": product.text("introduction"),
-        "acceptance": product.text("acceptance_criteria"),
-        "guide": product.text("usage_guide"),
-        "support_hours": product.text("support_hours"),
-        "support_scope": product.text("support_scope"),
-    }
+        "seller_line": _told_of_seller(_('by <a href="%(url)s">%(seller)s</a>'), product),
+    } | _tab(product, trail, tab)
+
+
+def _tab(product: Product, trail: list[Category], tab: str) -> dict[str, Any]:
+    """What one tab shows besides; prices and agreements are asked for by the view."""
+    if tab == "overview":
+        return {
+            "overview": product.text("overview") or product.one_line,
+            "introduction": product.text("introduction"),
+            "acceptance": product.text("acceptance_criteria"),
+            "glance": _glance(product, trail),
+        }
+    if tab == "guide":
+        return {"guide": product.text("usage_guide")}
+    if tab == "support":
+        return {"support_hours": product.text("support_hours"), "support_scope": product.text("support_scope")}
+    return {}
+
+
+def _told_of_seller(text: str, product: Product) -> SafeString:
+    """A translated sentence with the seller's name and address in it."""
+    return SafeString(text % {"url": escape(product.seller.get_absolute_url()), "seller": escape(product.seller.label)})
+
+
+def _glance(product: Product, trail: list[Category]) -> SafeString:
+    """The panel At a glance."""
+    seller = format_html('<a href="{}">{}</a>', product.seller.get_absolute_url(), product.seller.label)
+    pairs: list[tuple[str, Any]] = [
+        (_("Delivery method"), str(DeliveryMethod(product.delivery_method).label)),
+        (_("Seller"), seller),
+        (_("Category"), ", ".join(each.label for each in trail)),
+        (_("Released"), date_html(product.released_at)),
+    ]
+    if days := product.delivery_days:
+        pairs.append((_("Delivery time"), ngettext("%(days)s day", "%(days)s days", days) % {"days": days}))
+    if product.sales_regions:
+        pairs.append((_("Sales regions"), ", ".join(product.sales_regions)))
+    return facts_html(pairs)
 
 
 def _facts(product: Product) -> list[str]:

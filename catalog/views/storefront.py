@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -11,15 +12,18 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join, html_safe
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from catalog.forms import DemandForm, ListState
 from catalog.operations import demands
 from catalog.queries import currency_of, search, storefront
+from catalog.queries.matching import Kept
 from catalog.rules import words
 from catalog.rules.facets import Counts
 from catalog.states import BillingMode, DeliveryMethod
 from koogallery.kernel import rates
+from koogallery.kernel.markup import CURRENT_PAGE, hidden_inputs
 from koogallery.kernel.pages import attempt, client_address, page, render
 
 SORTS = (
@@ -32,6 +36,7 @@ SORTS = (
 SELLERS_SHOWN = 10
 SUGGESTIONS_A_MINUTE = 120
 CURRENT = ' aria-current="true"'
+SELECTED = SafeString(" selected")
 SUB = ' class="sub"'
 HELP_TOPICS = ("buying", "paying", "delivery", "sellers", "api")
 
@@ -51,9 +56,9 @@ def home(request: HttpRequest) -> HttpResponse:
             "console": "storefront",
             "breadcrumbs": [],
         },
-        "shelves": storefront.shelves(),
-        "popular": storefront.popular(currency=own),
-        "newest": storefront.newest(currency=own),
+        "shelves": storefront.shelves,
+        "popular": SafeString("".join(storefront.popular(currency=own))),
+        "newest": SafeString("".join(storefront.newest(currency=own))),
     }
     return render(request, "catalog/home.html", context)
 
@@ -103,33 +108,53 @@ class Chip:
 def product_list(request: HttpRequest) -> HttpResponse:
     """The category page: filters with counts, chips, order, 20 cards."""
     state = ListState.read(request.GET)
-    path = reverse("catalog:list")
-    found = search.find(query=state.query, selection=state.selection(), sort=state.sort, page=state.page)
+    path = storefront.list_path()
+    found, cards = storefront.listed(
+        query=state.query,
+        selection=state.selection(),
+        sort=state.sort,
+        page=state.page,
+        currency=currency(request),
+    )
     category = storefront.category_by_code(state.category)
-    names = storefront.seller_names(_shown_sellers(found.counts))
-    own = currency(request)
-    chips = _chips(state, path, names)
+    chips = _chips(state, path, found.counts)
     context = {
         "page": {
             "title": _title(state, category),
             "console": "storefront",
             "breadcrumbs": _crumbs(category),
+            "intro": "",
         },
         "state": state,
         "found": found,
-        "cards": storefront.card_htmls(found.cards, currency=own),
-        "facets": _facets(state, found.counts, path, names),
+        "cards": SafeString("".join(cards)),
+        "facets": _facets_html(state, found.counts, path),
         "chips": chips,
+        "filters_in_force": f" ({len(chips)})" if chips else "",
         "clear_url": f"{path}?q={state.query}" if state.query else path,
-        "sorts": [(key, label(), key == found.sort) for key, label in SORTS if state.query or key != "relevance"],
-        "hidden": state.without("sort"),
-        "price_hidden": state.without("price_from", "price_to"),
+        "total_text": ngettext("%(count)s product", "%(count)s products", found.total) % {"count": found.total},
+        "sorts": _sorts(get_language(), found.sort, with_relevance=bool(state.query)),
+        "hidden": hidden_inputs(state.without("sort")),
+        "price_hidden": hidden_inputs(state.without("price_from", "price_to")),
         "capped": found.total > search.RANKED_AT_MOST and bool(state.query),
         "ranked": search.RANKED_AT_MOST,
         "pages": _pages(state, found, path),
-        "original_url": state.url(path),
     }
     return render(request, "catalog/product_list.html", context, fragment="results")
+
+
+@lru_cache(maxsize=64)
+def _sorts(language: str | None, chosen: str, *, with_relevance: bool) -> SafeString:
+    """The orders to choose from as options, in the language in force."""
+    return format_html_join(
+        "",
+        '<option value="{}"{}>{}</option>',
+        (
+            (key, SELECTED if key == chosen else "", label())
+            for key, label in SORTS
+            if with_relevance or key != "relevance"
+        ),
+    )
 
 
 def _title(state: ListState, category: Any) -> str:
@@ -141,8 +166,8 @@ def _title(state: ListState, category: Any) -> str:
 def _crumbs(category: Any) -> list[tuple[str, str]]:
     if category is None:
         return []
-    crumbs = [(_("Products"), reverse("catalog:list"))]
-    above = next((each for each in search.categories() if each.pk == category.parent_id), None)
+    crumbs = [(_("Products"), storefront.list_path())]
+    above = storefront.category_by_id(category.parent_id)
     if above is not None:
         crumbs.append((above.label, storefront.address(above)))
     return crumbs
@@ -153,7 +178,23 @@ def _shown_sellers(counts: Counts) -> list[int]:
     return [seller for seller, _count in ranked[:SELLERS_SHOWN]]
 
 
-def _facets(state: ListState, counts: Counts, path: str, names: dict[int, tuple[str, str]]) -> list[Facet]:
+_kept_facets = Kept(512)
+
+
+def _facets_html(state: ListState, counts: Counts, path: str) -> SafeString:
+    """All facets as markup; without words kept until something shown changes, for they are the same on each page."""
+
+    def made() -> SafeString:
+        return SafeString("".join(str(facet) for facet in _facets(state, counts, path)))
+
+    if state.query:
+        return made()
+    found: SafeString = _kept_facets.get((get_language(), replace(state, page=1)), made)
+    return found
+
+
+def _facets(state: ListState, counts: Counts, path: str) -> list[Facet]:
+    names = storefront.seller_names(_shown_sellers(counts))
     found = [
         Facet(_("Category"), _category_choices(state, counts, path)),
         Facet(
@@ -238,7 +279,7 @@ def _category_choice(state: ListState, shelf: Any, path: str, *, level: int = 0)
     return Choice(shelf.label, state.url(path, category="" if on else code), shelf.count, on, level)
 
 
-def _chips(state: ListState, path: str, names: dict[int, tuple[str, str]]) -> list[Chip]:
+def _chips(state: ListState, path: str, counts: Counts) -> list[Chip]:
     chips = []
     if category := storefront.category_by_code(state.category):
         chips.append(Chip(category.label, state.url(path, category="")))
@@ -253,7 +294,7 @@ def _chips(state: ListState, path: str, names: dict[int, tuple[str, str]]) -> li
     if state.trial:
         chips.append(Chip(_("Free trial"), state.url(path, trial="")))
     if state.seller:
-        named = dict(names.values())
+        named = dict(storefront.seller_names(_shown_sellers(counts)).values())
         chips.append(Chip(named.get(state.seller, state.seller), state.url(path, seller="")))
     if state.price_from or state.price_to:
         label = _("Price %(low)s to %(high)s") % {"low": state.price_from or "0", "high": state.price_to or "∞"}
@@ -265,14 +306,16 @@ def _pages(state: ListState, found: search.Found, path: str) -> dict[str, Any]:
     """Addresses of the pages around this one."""
     first = max(1, min(found.page - 2, found.pages - 4))
     return {
-        "here": found.page,
         "last": found.pages,
-        "around": [
-            (number, state.url(path, page=number if number > 1 else ""))
-            for number in range(first, min(found.pages, first + 4) + 1)
-        ],
-        "before": state.url(path, page=found.page - 1 if found.page > 2 else "") if found.page > 1 else "",
-        "after": state.url(path, page=found.page + 1) if found.page < found.pages else "",
+        "around": SafeString(
+            "".join(
+                f'<a class="button button-sm" href="{escape(state.page_url(path, number))}" '
+                f'rel="nofollow"{CURRENT_PAGE if number == found.page else ""}>{number}</a>'
+                for number in range(first, min(found.pages, first + 4) + 1)
+            )
+        ),
+        "before": state.page_url(path, found.page - 1) if found.page > 1 else "",
+        "after": state.page_url(path, found.page + 1) if found.page < found.pages else "",
     }
 
 

@@ -66,7 +66,7 @@ MIDDLEWARE = [
     "koogallery.identity.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "koogallery.kernel.contentsecurity.ContentSecurityMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 

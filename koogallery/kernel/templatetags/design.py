@@ -310,7 +310,13 @@ def timeline(entries: Iterable[Mapping[str, Any]]) -> SafeString:
 @register.simple_tag
 def tabs(items: Sequence[Mapping[str, Any]], *, label: Any = "") -> SafeString:
     """`{% tabs items %}`; each item has `label`, `url`, `current` and may have `count`."""
-    return render_to_string("components/tabs.html", {"items": items, "label": label})
+    return markup.tabs_html(items, label=label)
+
+
+@register.simple_tag
+def crumbs(trail: Sequence[tuple[Any, str]]) -> SafeString:
+    """`{% crumbs page.breadcrumbs %}`: label and address of what lies above the page; nothing without any."""
+    return markup.crumbs_html(trail or ())
 
 
 @register.simple_tag
