@@ -7,7 +7,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -22,6 +22,7 @@ SECONDS = 10
 RATE_TARGET = 40
 QUERIES_TARGET = 25
 PRODUCT = "bench-desk"
+NOTES = "bench-notes"
 
 CATALOGUE = f"""
 format: 1
@@ -43,13 +44,26 @@ products:
           - {{code: users, name: {{en: Users}}, quantity: {{from: 1, to: 1000, unit: {{one: user, many: users}}}}}}
         plans:
           - {{mode: PERIOD, model: linear, term: month, lengths: [1], prices: {{USD: "1.00"}}}}
+  - code: {NOTES}
+    seller: bench-seller
+    categories: [crm]
+    delivery: content_service
+    released: 2026-01-01
+    name: {{en: Bench Notes}}
+    summary: {{en: A product that is there at once.}}
+    handover_text: {{en: We write to you within a day.}}
+    specifications:
+      - code: standard
+        name: {{en: Standard}}
+        plans:
+          - {{mode: ONE_TIME, model: flat, prices: {{USD: "1.00"}}}}
 """
 
 
 @part("orders")
 def orders(bench: Bench) -> Iterator[Row]:
     """Whole purchases a second, and what one costs in queries."""
-    cookies = _prepare()
+    cookies = signed_in()
     queries = _queries(cookies[0])
     yield Row(
         "queries of placing and paying an order",
@@ -72,7 +86,7 @@ def orders(bench: Bench) -> Iterator[Row]:
     yield _books()
 
 
-def _prepare() -> list[str]:
+def signed_in() -> list[str]:
     """The product and the buyers, each signed in; their cookies."""
     from django.core.management import call_command
     from django.test import Client
@@ -99,23 +113,38 @@ def _prepare() -> list[str]:
 def _queries(session: str) -> int:
     """What **Pay Now** and **Confirm** cost together, savepoints aside, the second time."""
     from django.db import connection
-    from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
-    client = Client(SERVER_NAME="127.0.0.1")
-    client.cookies["sessionid"] = session
     count = 0
     for _ in range(2):
-        page = client.get("/console/checkout/", {"product": PRODUCT}).content.decode()
+        buy = confirm(session, PRODUCT)
         with CaptureQueriesContext(connection) as caught:
-            placed = client.post("/console/checkout/", {**_fields(page), "terms": "on"})
-            client.post(placed["Location"], {"method": "balance", "idempotency_key": f"queries-{time.monotonic_ns()}"})
+            buy()
         statements = [query["sql"] for query in caught.captured_queries]
         count = len([sql for sql in statements if not sql.startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))])
     return count
 
 
-def _fields(page: str) -> dict[str, str]:
+def confirm(session: str, product: str) -> Callable[[], str]:
+    """The confirmation page in this process; what is answered places and pays the order and answers its number."""
+    from django.test import Client
+
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.cookies["sessionid"] = session
+    page = client.get("/console/checkout/", {"product": product}).content.decode()
+
+    def buy() -> str:
+        placed = client.post("/console/checkout/", {**fields_of(page), "terms": "on"})["Location"]
+        paid = client.post(placed, {"method": "balance", "idempotency_key": f"queries-{time.monotonic_ns()}"})
+        if not paid["Location"].endswith("/result/"):
+            raise RuntimeError(f"{product} could not be paid.")
+        return placed.split("/")[-3]
+
+    return buy
+
+
+def fields_of(page: str) -> dict[str, str]:
+    """The hidden fields of a page's form."""
     found = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)"', page))
     return {name: unescape(value) for name, value in found.items()}
 
@@ -169,7 +198,7 @@ class _Browser:
         status, _, page = self.ask("GET", f"/console/checkout/?product={PRODUCT}")
         if status != 200:
             return f"quote {status}"
-        fields = _fields(page)
+        fields = fields_of(page)
         status, address, body = self.ask("POST", "/console/checkout/", {**fields, "terms": "on"})
         if status != 302 or not address.endswith("/pay/"):
             return f"confirm {status} {address} {body[:200]}"

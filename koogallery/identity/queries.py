@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -22,8 +23,10 @@ from koogallery.identity.models import (
 from koogallery.identity.models.project import DEFAULT_CODE
 from koogallery.identity.rules.policies import DEFAULT_ACTIONS, Decision
 from koogallery.identity.states import AgreementKind, ContactKind, OperatorRole
+from koogallery.kernel import policies
 from koogallery.kernel.calls import Role
 from koogallery.kernel.operations import Operation, registry
+from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.prepared import Given, GivenEach, Prepared
 from koogallery.kernel.reasons import Missing
 
@@ -36,6 +39,13 @@ _READERS = Prepared(
         )
         .select_related("message_choices")
         .order_by()
+    )
+)
+_ORDERING: Prepared[Any] = Prepared(
+    lambda: (
+        Account.objects.select_for_update(no_key=True, of=("self",))
+        .filter(pk=Given("account"))
+        .annotate(policies_json=policies.stored_in_force(Given("at")))
     )
 )
 _TEXTS = Prepared(
@@ -67,6 +77,17 @@ def account(account_id: int, *, locked: bool = False) -> Account:
     if found is None:
         raise Missing(f"No account {account_id}.")
     return found
+
+
+def ordering_account(account_id: int, *, at: datetime) -> tuple[Account, PolicySet]:
+    """The account as it is now, locked against other changes, and the policies in force: one query for an order.
+
+    Raises `Missing`.
+    """
+    found = _ORDERING.first(account=account_id, at=at)
+    if found is None:
+        raise Missing(f"No account {account_id}.")
+    return found, PolicySet.from_json(found.policies_json or {})
 
 
 def locked_account_by_number(number: str) -> Account:

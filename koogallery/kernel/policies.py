@@ -12,6 +12,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Subquery
+from django.db.models.functions import JSONObject
+
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.prepared import Given, Prepared
@@ -135,6 +138,14 @@ def _choices() -> Any:
 
 
 _CHOICE: Prepared[Any] = Prepared(_choices)
+
+
+def stored_in_force(at: Any) -> Subquery:
+    """An expression for queries that read something else, too; `PolicySet.from_json` takes what it answers or `{}`."""
+    from koogallery.kernel.models import PolicyChoice  # this module loads before the app registry is ready
+
+    chosen = PolicyChoice.objects.filter(since__lte=at).order_by("-since", "-pk")
+    return Subquery(chosen.values(stored=JSONObject(pack="pack", overrides="overrides"))[:1])
 
 
 def in_force(at: datetime) -> PolicySet:

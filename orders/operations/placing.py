@@ -57,15 +57,16 @@ def place_order(
 ) -> Order:
     """Place the order of a signed quote; the amount stays fixed for the payment window (purchase.md, step 2).
 
-    A quote becomes at most one order: a second call answers the first one's order (R18). `agreed` holds the subjects of
-    the agreements that were ticked. Nothing due, pay-per-use and reseller customers go straight on to delivery.
+    The account is locked: what it may buy only so often is decided one after the other. A quote becomes at most one
+    order: a second call answers the first one's order (R18). `agreed` holds the subjects of the agreements that were
+    ticked. Nothing due, pay-per-use and reseller customers go straight on to delivery.
     Raises `Refused` with the form's field: a changed price of an expired quote, a missing tick or payment method, a
     limit, sold-out stock, a frozen account.
     """
     quoted = open_quote(quote, account_id=call.account_id)
     if quoted.product_code != product.code:
         raise Refused("quote_invalid")
-    account = _locked(call.account)
+    account, in_force = identity.ordering_account(call.account.pk, at=call.at)
     if Order.objects.filter(quote_id=quoted.quote_id).exists():
         placed = Order.objects.get(quote_id=quoted.quote_id)
         describe(resource=placed, number=placed.number, repeated=True)
@@ -77,7 +78,6 @@ def place_order(
         raise Refused("not_on_sale", name=product.label)
     quoted = _still_true(quoted, account=account, product=product, at=call.at)
     configuration = catalog.Configuration.from_json(quoted.configuration)
-    in_force = policies.in_force(call.at)
     eligibility.check_deliverable(configuration)
     project = eligibility.checked_project(account, project, configuration=configuration)
     labels = eligibility.checked_tags(tags or {}, configuration=configuration, in_force=in_force)
@@ -122,11 +122,6 @@ def needs_payment_method(account: Account, quoted: Quote, configuration: catalog
     if account.reseller_id is not None:
         return False
     return bool(quoted.amount) or configuration.billing_mode == BillingMode.ON_DEMAND
-
-
-def _locked(account: Account) -> Account:
-    """The account's row as it is now, locked: what an account may buy only so often is decided one after the other."""
-    return type(account).objects.select_for_update(no_key=True).get(pk=account.pk)
 
 
 def _still_true(quoted: Quote, *, account: Account, product: Product, at: datetime) -> Quote:
