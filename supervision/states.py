@@ -262,6 +262,11 @@ class Decision(models.TextChoices):
     REFUND_ALL = "refund_all", _("Refund all and cancel the order")
 
     @property
+    def told(self) -> Any:
+        """The sentence in which both sides are told of it."""
+        return _DECISIONS_TOLD[self]
+
+    @property
     def refunds_part(self) -> bool:
         """Whether it takes an amount."""
         return self in (Decision.REFUND_PART, Decision.REFUND_PART_COMPLETE)
@@ -277,6 +282,23 @@ class Decision(models.TextChoices):
         return self in (Decision.CONTINUE, Decision.REFUND_PART)
 
 
+_DECISIONS_TOLD = {
+    Decision.CONTINUE: _("The service flow goes on exactly where it stood."),
+    Decision.RESTART: _("The service flow starts again from an earlier step."),
+    Decision.COMPLETE: _("The service is completed, and what is held for it goes to the seller."),
+    Decision.REFUND_PART: _("A part is refunded, and the service flow goes on where it stood."),
+    Decision.REFUND_PART_COMPLETE: _("A part is refunded, the service is completed, and the rest goes to the seller."),
+    Decision.REFUND_ALL: _("All that was paid is refunded, and the order is canceled."),
+}
+
+
 def table_of(template: Any) -> FlowTable:
     """The table of a template, given as enum or as stored."""
     return TABLES[Template(template)]
+
+
+def steps_of(actor: Actor) -> tuple[Step, ...]:
+    """The steps, of any template, at which a party must act."""
+    return tuple(
+        dict.fromkeys(step for table in TABLES.values() for step in table.steps if table.turn_of(step) is actor)
+    )

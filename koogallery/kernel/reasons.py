@@ -227,6 +227,7 @@ _LIST = [
         status=400,
     ),
     Reason("secret_missing", "There is no password to show.", "没有可显示的密码。"),
+    Reason("license_key_missing", "There is no license key to show.", "没有可显示的许可证密钥。"),
     Reason(
         "resource_not_in_use",
         "This resource is {state}; only one in use can be disabled.",
@@ -770,8 +771,8 @@ _LIST = [
     ),
     Reason(
         "effects_changed",
-        "The money changed since the decision was signed. Decline it and decide again.",
-        "裁决签署后金额已变化，请退回后重新裁决。",
+        "The money changed since its effects were shown. Decline the decision, or preview it again.",
+        "预览之后资金情况已变化，请退回裁决或重新预览。",
     ),
     Reason("refund_needed", "Enter the amount to refund.", "请输入退款金额。", status=400),
     Reason(

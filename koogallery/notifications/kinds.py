@@ -385,8 +385,34 @@ add(
         _("An appeal was decided"),
         _("Appeal %(appeal)s was decided"),
         _(
-            "The operations manager decided the appeal about order %(order)s, %(product)s: %(decision)s. Refunded: "
-            "%(refund)s. %(note)s"
+            "The operations manager decided the appeal about order %(order)s, %(product)s. %(outcome)s Explanation: "
+            "%(note)s"
+        ),
+        severity=Severity.WARNING,
+        action=_("Service Supervision"),
+        required=True,
+    ),
+    Kind(
+        "appeal_decided_restart",
+        Topic.DELIVERY,
+        _("An appeal was decided: the service flow starts again"),
+        _("Appeal %(appeal)s was decided"),
+        _(
+            "The operations manager decided the appeal about order %(order)s, %(product)s. The service flow starts "
+            "again from the step “%(step)s”. Explanation: %(note)s"
+        ),
+        severity=Severity.WARNING,
+        action=_("Service Supervision"),
+        required=True,
+    ),
+    Kind(
+        "appeal_decided_refund",
+        Topic.DELIVERY,
+        _("An appeal was decided: money is refunded"),
+        _("Appeal %(appeal)s was decided"),
+        _(
+            "The operations manager decided the appeal about order %(order)s, %(product)s. %(outcome)s Refunded to the "
+            "customer: %(refund)s. Explanation: %(note)s"
         ),
         severity=Severity.WARNING,
         action=_("Service Supervision"),

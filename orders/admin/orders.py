@@ -74,7 +74,7 @@ class OrderAdmin(GuardedModelAdmin):
             run=lambda call, row, data: cancelling.cancel_undeliverable(call, order=row.number, **data),
             form=CancelForm,
             says=_("The order is canceled, all that was paid goes back to where it came from, and the buyer is told."),
-            shown=lambda row: row.state == OrderState.PROCESSING,
+            shown=lambda row: row.state == OrderState.PROCESSING and not row.line.supervised,
             danger=True,
         ),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from koogallery.kernel.fields import AmountField, CurrencyField
@@ -105,6 +108,18 @@ class Appeal(GuardedModel):
     def is_undecided(self) -> bool:
         """Whether the flow still waits for it."""
         return self.state in UNDECIDED
+
+    @property
+    def shown_reason(self) -> str:
+        """The reason as written, or the platform's own sentence in the language in force."""
+        return gettext(self.reason) if self.filed_by == Actor.SYSTEM else self.reason
+
+    def forget_proposal(self) -> list[str]:
+        """Take back, in memory, a decision that was proposed and not carried out; the columns to save."""
+        self.decision, self.note, self.effects = "", "", {}
+        self.refund_amount, self.restart_step = Decimal(0), ""
+        self.proposed_by, self.proposed_at = None, None
+        return ["decision", "note", "effects", "refund_amount", "restart_step", "proposed_by", "proposed_at"]
 
     @property
     def refund(self) -> Money:

@@ -82,6 +82,7 @@ def initiate(call: Call, *, flow: Flow, reason: str, uploads: Uploads = ()) -> A
         key=appeal.number,
         at=call.at,
         params={"appeal": appeal.number, "party": party.label, "until": appeal.decision_due_at},
+        users=telling.filer(appeal),
     )
     return appeal
 
@@ -120,9 +121,7 @@ def withdraw(call: Call, *, flow: Flow) -> Appeal:
     if appeal.filed_by != ACTOR_OF_ROLE[call.role]:
         raise Refused("appeal_not_yours")
     appeal.state, appeal.ended_at = AppealState.WITHDRAWN, call.at
-    appeal.decision = ""
-    appeal.proposed_by, appeal.proposed_at = None, None
-    appeal.save(update_fields=["state", "ended_at", "decision", "proposed_by", "proposed_at"])
+    appeal.save(update_fields=["state", "ended_at", *appeal.forget_proposal()])
     moving.thaw(flow, at=call.at)
     moving.record(call, flow, RecordKind.WITHDRAW, appeal=appeal)
     describe(appeal=appeal.number)
@@ -132,5 +131,6 @@ def withdraw(call: Call, *, flow: Flow) -> Appeal:
         key=appeal.number,
         at=call.at,
         params={"appeal": appeal.number, "party": Actor(appeal.filed_by).label},
+        users=telling.filer(appeal),
     )
     return appeal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -45,6 +46,11 @@ def preview(appeal: Appeal, *, decision: Decision, refund: Money | None = None, 
     return rules.effects(decision, held=held, refund=refund or nothing)
 
 
+def needs_second_signature(appeal: Appeal, result: rules.Effects) -> bool:
+    """Whether a decision with these effects waits for another operations manager, by the policies of the order."""
+    return result.needs_second_signature(above=Decimal(appeal.flow.policies["appeal.countersign_above"]))
+
+
 def steps_to_restart(flow: Flow) -> list[Step]:
     """The steps from which the flow may be restarted, never before the last accepted milestone."""
     return rules.restart_steps(flow.table, flow.step_enum, milestone=flow.milestone, milestones=flow.milestones)
@@ -52,11 +58,19 @@ def steps_to_restart(flow: Flow) -> list[Step]:
 
 @operation("decideAppeal", resource_type="Appeal", roles=OFFICERS, targets={"appeal": appeal_locked}, once=True)
 def decide(
-    call: Call, *, appeal: Appeal, decision: str, note: str, refund: Money | None = None, restart: str = ""
+    call: Call,
+    *,
+    appeal: Appeal,
+    decision: str,
+    note: str,
+    refund: Money | None = None,
+    restart: str = "",
+    previewed: Mapping[str, Any] | None = None,
 ) -> Appeal:
     """Sign a decision; above `appeal.countersign_above` it waits for another operations manager.
 
-    Raises `Refused("appeal_not_open")`, what `preview` and texts refuse, and what billing refuses.
+    `previewed` are the effects that were shown before. Raises `Refused("effects_changed")` when they are others now,
+    `Refused("appeal_not_open")`, what `preview` and texts refuse, and what billing refuses.
     """
     describe(account_id=appeal.flow.account_id)
     if appeal.state != AppealState.OPEN:
@@ -64,12 +78,14 @@ def decide(
     chosen = Decision(decision)
     explained = texts.written(note, field="note")
     result = preview(appeal, decision=chosen, refund=refund, restart=restart)
+    if previewed is not None and dict(previewed) != result.to_json():
+        raise Refused("effects_changed")
     appeal.decision, appeal.note, appeal.effects = chosen, explained, result.to_json()
     appeal.refund_amount = result.refunded.amount if chosen.refunds_part else Decimal(0)
     appeal.restart_step = restart if chosen is Decision.RESTART else ""
     appeal.proposed_by, appeal.proposed_at = call.user, call.at
     describe(decision=chosen.value, **appeal.effects)
-    if result.needs_second_signature(above=Decimal(appeal.flow.policies["appeal.countersign_above"])):
+    if needs_second_signature(appeal, result):
         appeal.state = AppealState.PROPOSED
         appeal.save()
         moving.record(call, appeal.flow, RecordKind.PROPOSE, appeal=appeal)
@@ -108,10 +124,8 @@ def decline(call: Call, *, appeal: Appeal, note: str) -> Appeal:
     texts.written(note, field="note")
     moving.record(call, appeal.flow, RecordKind.DECLINE, appeal=appeal)
     describe(declined=appeal.decision, note=note)
-    appeal.state, appeal.decision, appeal.note, appeal.effects = AppealState.OPEN, "", "", {}
-    appeal.refund_amount, appeal.restart_step = Decimal(0), ""
-    appeal.proposed_by, appeal.proposed_at = None, None
-    appeal.save()
+    appeal.state = AppealState.OPEN
+    appeal.save(update_fields=["state", *appeal.forget_proposal()])
     return appeal
 
 
@@ -127,9 +141,7 @@ def _carry_out(call: Call, appeal: Appeal) -> None:
     appeal.state, appeal.ended_at = AppealState.DECIDED, call.at
     appeal.save()
     moving.thaw(flow, at=call.at)
-    if appeal.filed_by == Actor.SYSTEM and flow.auto_close_due_at is not None:
-        flow.auto_close_due_at = None
-        flow.save(update_fields=["auto_close_due_at"])
+    _clear_passed_closing_date(flow, appeal)
     moving.record(call, flow, RecordKind.DECIDE, comment=appeal.note, appeal=appeal, data=_told(appeal))
     if decision.refunds_part:
         refunding.refund(
@@ -142,23 +154,37 @@ def _carry_out(call: Call, appeal: Appeal) -> None:
             explanation={"appeal": appeal.number},
         )
     if decision is Decision.RESTART:
-        moving.enter(flow, Step(appeal.restart_step), at=call.at, accepted_at=None, completion_due_at=None)
+        _restart(call, flow, Step(appeal.restart_step))
     elif decision.completes:
         completing.complete_now(call, flow)
     elif decision is Decision.REFUND_ALL:
         _cancel(call, flow, appeal)
-    telling.tell_both(
-        flow,
-        "appeal_decided",
-        key=appeal.number,
-        at=call.at,
-        params={
-            "appeal": appeal.number,
-            "decision": decision.label,
-            "note": appeal.note,
-            "refund": appeal_refund(appeal),
-        },
-    )
+    _tell(call, flow, appeal)
+
+
+def _clear_passed_closing_date(flow: Flow, appeal: Appeal) -> None:
+    """Let a flow be decided after its closing date: it closes no second time."""
+    due_at = flow.auto_close_due_at
+    if due_at is not None and (appeal.filed_by == Actor.SYSTEM or due_at <= (appeal.ended_at or due_at)):
+        flow.auto_close_due_at = None
+        flow.save(update_fields=["auto_close_due_at"])
+
+
+def _restart(call: Call, flow: Flow, step: Step) -> None:
+    """Let the flow start again from a step; what was delivered after it counts no more, the rejections still do."""
+    undone: dict[str, Any] = {"accepted_at": None, "completion_due_at": None}
+    if not step.is_acceptance:
+        undone |= {"delivered_at": None, "enabling_at": None}
+    moving.enter(flow, step, at=call.at, **undone)
+
+
+def _tell(call: Call, flow: Flow, appeal: Appeal) -> None:
+    decision, refund = Decision(appeal.decision), appeal_refund(appeal)
+    kind = "appeal_decided_refund" if refund else "appeal_decided"
+    params: dict[str, Any] = {"appeal": appeal.number, "outcome": decision.told, "refund": refund, "note": appeal.note}
+    if decision is Decision.RESTART:
+        kind, params["step"] = "appeal_decided_restart", Step(appeal.restart_step).label
+    telling.tell_both(flow, kind, key=appeal.number, at=call.at, params=params, users=telling.filer(appeal))
 
 
 def _cancel(call: Call, flow: Flow, appeal: Appeal) -> None:

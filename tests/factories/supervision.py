@@ -153,7 +153,8 @@ def supervised(
         order.lines.update(milestones=milestones)
         if policy is not None:
             Order.objects.filter(pk=order.pk).update(policy=policy)
-    orders.pay(who, order, at=at)
+    if not order.state_enum.is_paid:
+        orders.pay(who, order, at=at)
     return Deal(flow=Flow.objects.get(order=order), buyer=who, seller=seller_of(product), at=at)
 
 
