@@ -11,8 +11,24 @@ class SupervisionConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from koogallery.kernel import events
+        from koogallery.kernel import events, navigation, sweeps
         from orders.events import OrderPaid
-        from supervision.operations import appealing, deciding, opening, reminding, requesting  # noqa: F401
+        from orders.queries import delivered
+        from supervision.operations import appealing, closing, deciding, opening, reminding, requesting  # noqa: F401
+        from supervision.queries import history, lists
 
         events.subscribe(OrderPaid, opening.on_order_paid)
+        navigation.provide("supervision_to_do", lists.buyer_to_do_count)
+        navigation.provide("seller_supervision", lists.seller_to_do_count)
+        navigation.provide("deliveries_to_do", lists.buyer_to_do_shown)
+        navigation.provide("deliveries_to_handle", lists.seller_to_do_shown)
+        delivered.use_license_files(history.license_files_of)
+        sweeps.register(
+            sweeps.RowSweep(
+                name="closing-flows",
+                table="supervision_flow",
+                due_column="auto_close_due_at",
+                act=closing.close_due,
+                where=closing.WHERE,
+            )
+        )
