@@ -56,7 +56,8 @@ class Column:
     returns is shown by its type (`display.value_html`). `html` is a function of the row returning safe markup and
     is the fastest way to a special cell; `template` names a template or `file.html#partial` given `row`, `value`,
     `request` and `list`. `link` gives the address that the cell leads to, `note` a small second line.
-    `sort` names the fields to order by. `csv` is what an export holds: a getter, or False to leave the column out.
+    `wide` keeps room for text of several words. `sort` names the fields to order by. `csv` is what an export holds:
+    a getter, or False to leave the column out.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Column:
     numeric: bool = False
     mono: bool = False
     strong: bool = False
+    wide: bool = False
     hideable: bool = True
     shown: bool = True
     csv: Getter | bool = True
@@ -83,8 +85,8 @@ class Column:
     @property
     def css(self) -> str:
         """The classes of the column's cells."""
-        names = ("num" if self.numeric else "", "mono" if self.mono else "", "ops" if self.actions else "")
-        return " ".join(name for name in names if name)
+        names = {"num": self.numeric, "mono": self.mono, "wide": self.wide, "ops": self.actions}
+        return " ".join(name for name, holds in names.items() if holds)
 
     def get(self, row: Any) -> Any:
         """The column's value of a row."""

@@ -123,7 +123,7 @@ APPS = ListPage(
             strong=True,
             hideable=False,
         ),
-        Column("specification", gettext_lazy("Specification"), value="specification"),
+        Column("specification", gettext_lazy("Specification"), value="specification", wide=True),
         Column(
             "delivery_method",
             gettext_lazy("Delivery method"),
@@ -136,9 +136,10 @@ APPS = ListPage(
             "billing_mode",
             gettext_lazy("Billing mode"),
             value=lambda resource: BillingMode(resource.billing_mode).label,
+            note=lambda resource: _("Auto-renewal") if resource.expiration_policy == ExpirationPolicy.AUTO else "",
             sort="billing_mode",
         ),
-        Column("auto_renewal", gettext_lazy("Auto-renewal"), value=_auto_renewal),
+        Column("auto_renewal", gettext_lazy("Auto-renewal"), value=_auto_renewal, shown=False),
         Column(
             "order",
             gettext_lazy("Order No."),

@@ -53,6 +53,14 @@ def test_every_page_is_whole(open_page: Opener, buyer: Persona, theme: str, lang
         check_page(open_page(address, user=buyer.user, theme=theme, language=language, width=width))
 
 
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_every_column_is_in_sight_at_1280(open_page: Opener, buyer: Persona, language: str) -> None:
+    fill(buyer)
+    page = open_page("/console/traces/", user=buyer.user, width=1280, language=language)
+    expect(page.locator("#traces tbody tr")).to_have_count(12)
+    expect(page.locator(".table-wrap[data-wide]")).to_have_count(0)
+
+
 def test_traces_are_filtered_in_place_and_opened_by_their_name(open_page: Opener, buyer: Persona) -> None:
     fill(buyer)
     page = open_page("/console/traces/", user=buyer.user)

@@ -56,6 +56,16 @@ def test_every_page_of_delivery_is_accessible_in_both_themes_and_on_narrow_scree
             check_page(open_page(address, user=user, theme=theme, language=language, width=width))
 
 
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_every_column_is_in_sight_at_1280(open_page: Opener, buyer: Persona, resource: Resource, language: str) -> None:
+    page = open_page("/console/apps/", user=buyer.user, width=1280, language=language)
+    expect(page.locator("td.ops").first).to_be_in_viewport(ratio=1)
+    expect(page.locator(".table-wrap[data-wide]")).to_have_count(0)
+    specification = page.locator("th.wide").bounding_box()
+    assert specification
+    assert specification["width"] >= 170
+
+
 def test_the_eye_shows_the_password_and_hides_it_again(open_page: Opener, buyer: Persona, resource: Resource) -> None:
     page = open_page(resource.get_absolute_url(), user=buyer.user)
     expect(page.locator("main")).not_to_contain_text(resource.password)
