@@ -136,11 +136,13 @@ def pages(bench: Bench) -> Iterator[Row]:
 
 
 def _fill() -> None:
-    from catalog.models import ProductSearch
-    from catalog.operations import loading_software
+    from catalog.models import ProductSearch, SearchProfile
+    from catalog.operations import indexing, loading_software
     from koogallery.kernel.calls import system_call
 
     if ProductSearch.objects.count() >= PRODUCTS * 0.9:
+        if not SearchProfile.objects.exclude(frequent_pieces=[]).exists():
+            indexing.rebuild()
         return
     loading_software.load(system_call(), rows=_rows()[:PRODUCTS])
 

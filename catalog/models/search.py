@@ -11,14 +11,18 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from catalog.rules.marks import WIDTH
+
+NO_MARKS = bytes(WIDTH)
+
 
 class ProductSearch(models.Model):
     """The prepared text of a product on sale, as `catalog.rules.words` normalises it.
 
-    `document` is matched by trigrams, `tokens` by whole words and Chinese pairs, `frequent` is a mask of the profile's
-    frequent words that stand in it. `facets` are its keys; `categories`, `method`, `modes`, `supervised`, `trial` say
-    the same in columns that PostgreSQL keeps statistics of. `price_key` is its lowest price in ten-thousandths of the
-    site's currency. `card` is what lists show.
+    `document` is matched by trigrams, `tokens` by whole words and Chinese pairs, `marks` has a bit for each of the
+    profile's frequent pieces that stands in it (`catalog.rules.marks`). `facets` are its keys; `categories`, `method`,
+    `modes`, `supervised`, `trial` say the same in columns that PostgreSQL keeps statistics of. `price_key` is its
+    lowest price in ten-thousandths of the site's currency. `card` is what lists show.
     """
 
     product_id = models.BigIntegerField(primary_key=True)
@@ -26,7 +30,7 @@ class ProductSearch(models.Model):
     name_zh = models.CharField(max_length=260, blank=True)
     document = models.TextField()
     tokens = SearchVectorField()
-    frequent = models.BigIntegerField(default=0)
+    marks = models.BinaryField(max_length=WIDTH, default=NO_MARKS, db_default=NO_MARKS)
     facets = ArrayField(models.IntegerField())
     categories = ArrayField(models.IntegerField())
     method = models.SmallIntegerField()
@@ -55,17 +59,19 @@ class ProductSearch(models.Model):
 
 
 class ProductFacet(models.Model):
-    """What facets of frequent words are counted on: fixed-width columns, one row per product and category."""
+    """What facets and the most popular of frequent words are read from: short rows, one per product and category."""
 
     product_id = models.BigIntegerField(db_index=True)
     seller_id = models.BigIntegerField()
-    frequent = models.BigIntegerField(default=0)
     price_key = models.BigIntegerField(null=True)
+    popularity = models.PositiveIntegerField(default=0, db_default=0)
     key = models.IntegerField()
+    marks = models.BinaryField(max_length=WIDTH, default=NO_MARKS, db_default=NO_MARKS)
 
     class Meta:
         verbose_name = _("facet row")
         constraints = [models.UniqueConstraint(fields=["product_id", "key"], name="facet_once")]
+        indexes = [models.Index(fields=["-popularity", "-product_id"], name="facet_popular")]
 
     def __str__(self) -> str:
         return f"{self.product_id} {self.key}"
@@ -86,11 +92,10 @@ class Vocabulary(models.Model):
 
 
 class SearchProfile(models.Model):
-    """What is so frequent that trigrams would read half the catalogue: words (by bit of the mask) and runs of three."""
+    """The pieces so frequent that an index would read half the catalogue, by their place in the marks."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
-    frequent_words = ArrayField(models.CharField(max_length=40), default=list)
-    frequent_trigrams = ArrayField(models.CharField(max_length=3), default=list)
+    frequent_pieces = ArrayField(models.CharField(max_length=40), default=list, db_default=[])
     built_at = models.DateTimeField()
 
     class Meta:
@@ -98,4 +103,4 @@ class SearchProfile(models.Model):
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="search_profile_single")]
 
     def __str__(self) -> str:
-        return f"{len(self.frequent_words)} frequent words"
+        return f"{len(self.frequent_pieces)} frequent pieces"

@@ -6,7 +6,7 @@ Search rows are derived: they may be thrown away and built again at any time, so
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,29 +17,28 @@ from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
 from catalog.models import Attribute, Product, SearchProfile, Sku, Specification
-from catalog.rules import facets, words
+from catalog.rules import facets, marks, words
 from catalog.states import AttributeKind, BillingMode
 from koogallery import clock
 from koogallery.kernel import pagecache
 
 CHUNK = 2000
 ALL_TOKENS = "SELECT tokens FROM catalog_productsearch"
-FREQUENT_SHARE = Decimal("0.04")
+FREQUENT_SHARE = Decimal("0.025")
 FREQUENT_AT_LEAST = 2000
-MASK_BITS = 62
 PRICE_DIGITS = Decimal(10_000)
 
 SEARCH_COLUMNS = (
-    "product_id", "name", "name_zh", "document", "tokens", "frequent", "facets", "categories", "method", "modes",
+    "product_id", "name", "name_zh", "document", "tokens", "marks", "facets", "categories", "method", "modes",
     "supervised", "trial", "seller_id",
     "popularity", "released", "price_key", "card",
 )  # fmt: skip
-FACET_COLUMNS = ("product_id", "seller_id", "frequent", "price_key", "key")
+FACET_COLUMNS = ("product_id", "seller_id", "price_key", "popularity", "key", "marks")
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One product as search keeps it, before its frequent words are known."""
+    """One product as search keeps it, before its marks are known."""
 
     product: Any
     name: str
@@ -53,6 +52,9 @@ class Prepared:
     card: dict[str, Any]
 
 
+Marked = tuple[Prepared, bytes]
+
+
 def refresh(product_ids: Sequence[int]) -> None:
     """Let search show these products as they are now; those not on sale leave it."""
     if not product_ids:
@@ -60,9 +62,10 @@ def refresh(product_ids: Sequence[int]) -> None:
     with transaction.atomic():
         _clear(product_ids)
         profile = SearchProfile.objects.filter(pk=1).first()
-        masks = _masks(profile.frequent_words if profile else [])
         found = list(prepare(product_ids))
-        _write(found, masks)
+        marked = _marked(found, marks.Marks(profile.frequent_pieces if profile else []))
+        _write_rows(marked)
+        _write_facets(marked)
         _learn({token for each in found for token in each.tokens})
 
 
@@ -79,9 +82,11 @@ def rebuild(*, at: datetime | None = None) -> int:
                 counts.update(each.tokens)
                 everything.append(each)
         profile = _profile(counts, total=len(ids), at=at or clock.now())
-        masks = _masks(profile.frequent_words)
-        for start in range(0, len(everything), CHUNK):
-            _write(everything[start : start + CHUNK], masks)
+        marked = _marked(everything, marks.Marks(profile.frequent_pieces))
+        for start in range(0, len(marked), CHUNK):
+            _write_rows(marked[start : start + CHUNK])
+        marked.sort(key=lambda each: (each[0].product.popularity, each[0].product.pk), reverse=True)
+        _write_facets(marked, is_frozen=True)
         with cursor.copy("COPY catalog_vocabulary (word, products) FROM STDIN") as copy:
             for word, products in counts.items():
                 copy.write_row((word, products))
@@ -123,10 +128,11 @@ def relearn() -> None:
 def set_popularity_of_rows() -> None:
     """Copy the popularity of products into search."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE catalog_productsearch s SET popularity = p.popularity FROM catalog_product p "
-            "WHERE p.id = s.product_id AND s.popularity <> p.popularity"
-        )
+        for table in ("catalog_productsearch", "catalog_productfacet"):
+            cursor.execute(
+                f"UPDATE {table} s SET popularity = p.popularity FROM catalog_product p "  # noqa: S608
+                "WHERE p.id = s.product_id AND s.popularity <> p.popularity"
+            )
 
 
 def prepare(product_ids: Sequence[int]) -> Iterator[Prepared]:
@@ -258,27 +264,18 @@ def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
-def _masks(frequent: Sequence[str]) -> list[tuple[str, int]]:
-    return [(words.pattern_of(word), 1 << bit) for bit, word in enumerate(frequent[:MASK_BITS])]
-
-
-def mask_of(document: str, masks: Iterable[tuple[str, int]]) -> int:
-    """Which frequent words the document has, as bits; also as parts of longer words."""
-    mask = 0
-    for pattern, bit in masks:
-        if pattern in document:
-            mask |= bit
-    return mask
-
-
 def _clear(product_ids: Sequence[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM catalog_productfacet WHERE product_id = ANY(%s)", [list(product_ids)])
         cursor.execute("DELETE FROM catalog_productsearch WHERE product_id = ANY(%s)", [list(product_ids)])
 
 
-def _write(found: Sequence[Prepared], masks: list[tuple[str, int]]) -> None:
-    """Write search and facet rows with one COPY each; the token list becomes a text search vector in between."""
+def _marked(found: Sequence[Prepared], marking: marks.Marks) -> list[Marked]:
+    return [(each, marking.of(each.document)) for each in found]
+
+
+def _write_rows(found: Sequence[Marked]) -> None:
+    """Write search rows with one COPY; the token list becomes a text search vector on the way."""
     if not found:
         return
     columns = ", ".join(SEARCH_COLUMNS)
@@ -287,26 +284,39 @@ def _write(found: Sequence[Prepared], masks: list[tuple[str, int]]) -> None:
         cursor.execute("DROP TABLE IF EXISTS prepared")
         cursor.execute(
             "CREATE TEMPORARY TABLE prepared (product_id bigint, name text, name_zh text, document text, "
-            "tokens text[], frequent bigint, facets int[], categories int[], method smallint, modes smallint[], "
+            "tokens text[], marks bytea, facets int[], categories int[], method smallint, modes smallint[], "
             "supervised boolean, trial boolean, seller_id bigint, popularity int, released timestamptz, "
             "price_key bigint, card jsonb) ON COMMIT DROP"
         )
         with cursor.copy(f"COPY prepared ({columns}) FROM STDIN") as copy:
-            for each in found:
-                copy.write_row(_search_row(each, masks))
+            for each, own in found:
+                copy.write_row(_search_row(each, own))
         cursor.execute(f"INSERT INTO catalog_productsearch ({columns}) SELECT {kept} FROM prepared")  # noqa: S608
         cursor.execute("DROP TABLE prepared")
-        with cursor.copy(f"COPY catalog_productfacet ({', '.join(FACET_COLUMNS)}) FROM STDIN") as copy:
-            for each in found:
-                frequent = mask_of(each.document, masks)
-                for key in each.facets:
-                    copy.write_row((each.product.pk, each.product.seller_id, frequent, each.price_key, key))
 
 
-def _search_row(each: Prepared, masks: list[tuple[str, int]]) -> tuple[Any, ...]:
+def _write_facets(found: Sequence[Marked], *, is_frozen: bool = False) -> None:
+    """Write facet rows with one COPY; several would leave pages that each reserved and did not fill.
+
+    Rows of a table emptied in this transaction may be written `is_frozen`: scans need not ask who sees them.
+    """
+    if not found:
+        return
+    columns, freeze = ", ".join(FACET_COLUMNS), "WITH (FREEZE)" if is_frozen else ""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY catalog_productfacet ({columns}) FROM STDIN {freeze}") as copy,
+    ):
+        for each, own in found:
+            product = each.product
+            for key in each.facets:
+                copy.write_row((product.pk, product.seller_id, each.price_key, product.popularity, key, own))
+
+
+def _search_row(each: Prepared, own: bytes) -> tuple[Any, ...]:
     product = each.product
     return (
-        product.pk, each.name, each.name_zh, each.document, each.tokens, mask_of(each.document, masks), each.facets,
+        product.pk, each.name, each.name_zh, each.document, each.tokens, own, each.facets,
         each.categories, facets.METHODS.index(product.delivery_method), each.modes, product.supervised,
         bool(product.trial_days), product.seller_id, product.popularity, product.released_at, each.price_key,
         Jsonb(each.card),
@@ -324,20 +334,10 @@ def _learn(tokens: set[str]) -> None:
 
 def _profile(counts: Counter[str], *, total: int, at: datetime) -> SearchProfile:
     least = max(FREQUENT_AT_LEAST, int(total * FREQUENT_SHARE))
-    runs: Counter[str] = Counter()
-    for word, products in counts.items():
-        if not words.is_chinese(word[0]):
-            for run in set(words.trigrams(word)):
-                runs[run] += products
     profile, _made = SearchProfile.objects.update_or_create(
-        pk=1,
-        defaults={
-            "frequent_words": [word for word, products in counts.most_common(MASK_BITS) if products >= least],
-            "frequent_trigrams": sorted(run for run, products in runs.items() if products >= least),
-            "built_at": at,
-        },
+        pk=1, defaults={"frequent_pieces": marks.frequent_pieces(counts, least=least), "built_at": at}
     )
     return profile
 
 
-__all__ = ["mask_of", "prepare", "rebuild", "refresh", "set_popularity_of_rows"]
+__all__ = ["prepare", "rebuild", "refresh", "set_popularity_of_rows"]

@@ -1,8 +1,8 @@
 """What the words of a query mean to the database, and which words were meant when nothing is found.
 
-A word is a part of words: `doc` stands for every word that contains it. Where one of those is frequent, trigrams would
-read half the catalogue; then the mask of frequent words is asked, and the rare words that contain it are looked up in
-the vocabulary. Chinese is matched by pairs of characters, words of one or two letters by how a word begins.
+A word is a part of words: `doc` stands for every word that contains it. What many products have is a bit of their
+marks, and read there; anything else few have, and an index finds them: trigrams from three letters on, else tokens.
+Chinese is matched by pairs of characters, words of one or two letters by how a word begins.
 """
 
 from __future__ import annotations
@@ -20,16 +20,14 @@ from catalog.rules import words
 from koogallery.kernel import pagecache
 
 CANDIDATES = 64
-MOST_RARE_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Wide:
-    """A word that many products have: frequent itself (`is_whole`) or a part of the frequent words in `mask`."""
+    """A part that many products have; `place` is its bit in their marks."""
 
     word: str
-    mask: int
-    is_whole: bool
+    place: int
 
     @property
     def pattern(self) -> str:
@@ -39,7 +37,7 @@ class Wide:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Conditions on `catalog_productsearch` that an index serves, and the wide words besides."""
+    """Conditions on `catalog_productsearch` that an index serves, and the wide parts besides."""
 
     query: str
     conditions: tuple[str, ...] = ()
@@ -48,24 +46,8 @@ class Match:
 
     @property
     def is_selective(self) -> bool:
-        """Whether an index narrows it down; else only wide words are asked for, or nothing."""
+        """Whether an index narrows it down; else only wide parts are asked for, or nothing."""
         return bool(self.conditions)
-
-
-@dataclass(frozen=True, slots=True)
-class Frequent:
-    """The words and runs of three letters that too many products have."""
-
-    masks: dict[str, int]
-    trigrams: frozenset[str]
-
-    def mask_with(self, part: str) -> int:
-        """The bits of the frequent words that contain a part."""
-        found = 0
-        for word, bit in self.masks.items():
-            if part in word:
-                found |= bit
-        return found
 
 
 class PerVersion:
@@ -115,20 +97,17 @@ class Kept:
         return value
 
 
-def _read_frequent() -> Frequent:
+def _read_frequent() -> dict[str, int]:
     profile = SearchProfile.objects.filter(pk=1).first()
-    if profile is None:
-        return Frequent({}, frozenset())
-    masks = {word: 1 << bit for bit, word in enumerate(profile.frequent_words)}
-    return Frequent(masks, frozenset(profile.frequent_trigrams))
+    return {piece: place for place, piece in enumerate(profile.frequent_pieces)} if profile else {}
 
 
 _frequent = PerVersion(_read_frequent)
 
 
-def frequent() -> Frequent:
-    """What is frequent now; kept per process until something shown changes."""
-    found: Frequent = _frequent()
+def frequent() -> dict[str, int]:
+    """The frequent pieces and their places in the marks; kept per process until something shown changes."""
+    found: dict[str, int] = _frequent()
     return found
 
 
@@ -141,16 +120,11 @@ def match_of(asked: str) -> Match:
     for word in asked.split():
         parts = words.bigrams(word) if words.is_chinese(word[0]) else [word]
         for part in parts:
-            if bit := known.masks.get(part):
-                wide.append(Wide(word=part, mask=bit, is_whole=True))
-            elif len(part) < 3:
+            if (place := known.get(part)) is not None:
+                wide.append(Wide(word=part, place=place))
+            elif words.is_chinese(part[0]) or len(part) < 3:
                 conditions.append("tokens @@ %s::tsquery")
                 params.append(f"'{part}'" if len(part) < 2 or words.is_chinese(part[0]) else f"'{part}':*")
-            elif mask := known.mask_with(part):
-                wide.append(Wide(word=part, mask=mask, is_whole=False))
-            elif all(run in known.trigrams for run in words.trigrams(part)):
-                conditions.append("tokens @@ %s::tsquery")
-                params.append(f"'{part}':*")
             else:
                 conditions.append("document LIKE %s")
                 params.append(f"%{part}%")
@@ -158,38 +132,11 @@ def match_of(asked: str) -> Match:
 
 
 def wide_conditions(wide: tuple[Wide, ...]) -> tuple[list[str], list[Any]]:
-    """Wide words as conditions on the mask, which search and facet rows both have."""
-    conditions: list[str] = []
-    params: list[Any] = []
-    for each in wide:
-        rare = [] if each.is_whole else _products_without(each)
-        if rare:
-            conditions.append("(frequent & %s <> 0 OR product_id = ANY(%s::bigint[]))")
-            params += [each.mask, rare]
-        else:
-            conditions.append("frequent & %s <> 0")
-            params.append(each.mask)
-    return conditions, params
+    """Wide parts as conditions on the marks, which search and facet rows both have.
 
-
-def _products_without(wide: Wide) -> list[int]:
-    """The products that have the word only in words without its frequent ones, of the most used such words."""
-    known = frequent()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT word FROM catalog_vocabulary WHERE word LIKE %s ORDER BY products DESC LIMIT %s",
-            [f"%{wide.word}%", MOST_RARE_WORDS],
-        )
-        rare = [row[0] for row in cursor.fetchall()]
-        meant = [word for word, bit in known.masks.items() if bit & wide.mask]
-        rare = [word for word in rare if not any(each in word for each in meant)]
-        if not rare:
-            return []
-        cursor.execute(
-            "SELECT product_id FROM catalog_productsearch WHERE tokens @@ %s::tsquery AND frequent & %s = 0",
-            [" | ".join(f"'{word}'" for word in rare), wide.mask],
-        )
-        return [row[0] for row in cursor.fetchall()]
+    PostgreSQL expects few rows of `= 1` and nearly all of `<> 0`, which is nearer to what these are.
+    """
+    return ["get_bit(marks, %s) <> 0"] * len(wide), [each.place for each in wide]
 
 
 def correct(asked: str) -> str:

@@ -1,7 +1,8 @@
 """Finding products: words, typos, filters, facets, order. Everything that the category page shows of its list.
 
-A word that few products have is looked up by trigrams; frequent words are bits of a mask; Chinese and short words are
-whole tokens. Facets are counted on packed keys. Only when nothing is found are words corrected.
+What few products have is looked up by an index and ranked as a whole. What many have is a bit of their marks: it is
+counted on short facet rows, and unless few remain only the most popular and the names that begin so are ranked. Facets
+are counted on packed keys. Only when nothing is found are words corrected.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from catalog.rules.facets import Counts, Selection, Tree
 PER_PAGE = 20
 RANKED_AT_MOST = 500
 BROWSED_AT_MOST = 10_000
+SORTED_AT_MOST = 1_000
 
 ORDERS = {
     "relevance": "",
@@ -86,7 +88,7 @@ def _find(asked: str, selection: Selection, sort: str, page: int, per_page: int)
         counts = facets.count(groups, selection=selection, tree=category_tree()).with_sellers(dict(sellers))
     else:
         counts = counts_of(selection, match)
-        cards = _walked(match, selection, sort, page, per_page)
+        cards = _browsed(match, selection, counts.total, sort, page, per_page)
     shown = min(counts.total, most)
     return Found(cards=cards, counts=counts, page=page, pages=max(1, -(-shown // per_page)), sort=sort)
 
@@ -263,7 +265,7 @@ _kept_counts = Kept(512)
 
 
 def counts_of(selection: Selection, match: Match = Match(query="")) -> Counts:
-    """Facets of frequent words, or of everything, from the narrow table; kept until something shown changes."""
+    """Facets of frequent words, or of everything, from the short facet rows; kept until something shown changes."""
     found: Counts = _kept_counts.get((match.wide, selection), functools.partial(_count, match.wide, selection))
     return found
 
@@ -287,42 +289,85 @@ def _count_groups(wide: tuple[Wide, ...], selection: Selection) -> tuple[list[tu
         return _split(cursor.fetchall())
 
 
-def _walked(match: Match, selection: Selection, sort: str, page: int, per_page: int) -> list[dict[str, Any]]:
-    """A page of what frequent words (or none) leave, by walking the index of its order."""
-    conditions, params = _filters(selection)
-    asked, wide_params = wide_conditions(match.wide)
-    conditions += asked
-    params += wide_params
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    offset = (page - 1) * per_page
+def _browsed(
+    match: Match, selection: Selection, total: int, sort: str, page: int, per_page: int
+) -> list[dict[str, Any]]:
+    """A page of the `total` products that frequent words, or none, leave.
+
+    Few are sorted as a whole, for a walk of an index would pass nearly all of a catalogue before it met them. Of many
+    the index of their order is walked.
+    """
+    if not total:
+        return []
+    if total <= SORTED_AT_MOST:
+        source, params = _few(match, selection, sort)
+    elif match.query and sort == "relevance":
+        source, params = _best(match, selection)
+    else:
+        filters, params = _row_conditions(match, selection)
+        order = ORDERS[sort] or ORDERS["popularity"]
+        source = f"SELECT card FROM catalog_productsearch WHERE {filters} ORDER BY {order}"  # noqa: S608
     with connection.cursor() as cursor:
-        if match.query and sort == "relevance":
-            score, score_params = _score(match.query)
-            named = f"{where} {'AND' if where else 'WHERE'} name LIKE %s"
-            columns = "product_id, name, name_zh, popularity"
-            cursor.execute(
-                f"""
-                WITH candidates AS MATERIALIZED (
-                    (SELECT {columns} FROM catalog_productsearch {named} LIMIT {RANKED_AT_MOST})
-                    UNION
-                    (SELECT {columns} FROM catalog_productsearch {where}
-                     ORDER BY popularity DESC, product_id DESC LIMIT {RANKED_AT_MOST})
-                ), best AS (
-                    SELECT product_id,
-                        row_number() OVER (ORDER BY {score} DESC, popularity DESC, product_id DESC) AS place
-                    FROM candidates ORDER BY place LIMIT %s OFFSET %s
-                )
-                SELECT s.card FROM best JOIN catalog_productsearch s USING (product_id) ORDER BY best.place
-                """,  # noqa: S608
-                [*params, f"{match.query}%", *params, *score_params, per_page, offset],
-            )
-        else:
-            cursor.execute(
-                f"SELECT card FROM catalog_productsearch {where} "  # noqa: S608
-                f"ORDER BY {ORDERS[sort] or ORDERS['popularity']} LIMIT %s OFFSET %s",
-                [*params, per_page, offset],
-            )
+        cursor.execute(f"{source} LIMIT %s OFFSET %s", [*params, per_page, (page - 1) * per_page])
         return [stored_card(row[0]) for row in cursor.fetchall()]
+
+
+def _few(match: Match, selection: Selection, sort: str) -> tuple[str, list[Any]]:
+    """All of few products in their order; the facet rows tell which."""
+    conditions, params = _facet_conditions(match, selection)
+    order_params: list[Any] = []
+    order = ORDERS[sort]
+    if not order:
+        score, order_params = _score(match.query)
+        order = f"{score} DESC, popularity DESC, product_id DESC"
+    return (
+        "SELECT card FROM catalog_productsearch WHERE product_id = ANY(ARRAY("  # noqa: S608
+        f"SELECT product_id FROM catalog_productfacet WHERE {conditions})) ORDER BY {order}",
+        [*params, *order_params],
+    )
+
+
+def _best(match: Match, selection: Selection) -> tuple[str, list[Any]]:
+    """The most popular of many products and those whose name begins so, best first."""
+    rows, row_params = _row_conditions(match, selection)
+    popular, popular_params = _facet_conditions(match, selection)
+    score, score_params = _score(match.query)
+    return (
+        f"""
+        WITH popular AS MATERIALIZED (
+            SELECT product_id FROM catalog_productfacet WHERE {popular}
+            ORDER BY popularity DESC, product_id DESC LIMIT {RANKED_AT_MOST}
+        ), named AS MATERIALIZED (
+            SELECT product_id FROM catalog_productsearch WHERE {rows} AND name LIKE %s LIMIT {RANKED_AT_MOST}
+        )
+        SELECT card FROM catalog_productsearch
+        WHERE product_id = ANY(ARRAY(SELECT product_id FROM popular UNION SELECT product_id FROM named))
+        ORDER BY {score} DESC, popularity DESC, product_id DESC
+        """,  # noqa: S608
+        [*popular_params, *row_params, f"{match.query}%", *score_params],
+    )
+
+
+def _row_conditions(match: Match, selection: Selection) -> tuple[str, list[Any]]:
+    """Frequent words and the selection as one condition on `catalog_productsearch`."""
+    asked, params = wide_conditions(match.wide)
+    filters, filter_params = _filters(selection)
+    return " AND ".join([*asked, *filters]) or "TRUE", [*params, *filter_params]
+
+
+def _facet_conditions(match: Match, selection: Selection) -> tuple[str, list[Any]]:
+    """The same on `catalog_productfacet`, for one row of each product."""
+    conditions, params = wide_conditions(match.wide)
+    price, price_params = _price(selection)
+    conditions, params = conditions + price, params + price_params
+    if selection.seller:
+        conditions.append("seller_id = %s")
+        params.append(selection.seller)
+    own, own_params = _counts_row(selection)
+    for condition, values in [(own, own_params), *_key_conditions(selection, column="key")]:
+        conditions.append(condition)
+        params += values
+    return " AND ".join(conditions), params
 
 
 # Typos and suggestions

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.models import Product, ProductSearch, SearchProfile, Vocabulary
+from catalog.models import Product, ProductFacet, ProductSearch, SearchProfile, Vocabulary
 from catalog.operations import indexing
 from catalog.queries import matching, search
+from catalog.rules import marks, words
 from catalog.rules.facets import Selection
 from koogallery.kernel import guard, pagecache
 from tests.factories import catalog as make
@@ -123,14 +124,14 @@ def test_quotes_and_operators_in_a_query_are_only_letters():
     assert names("%") == names("")
 
 
-def test_frequent_words_take_the_mask_and_find_the_same(monkeypatch):
+def test_frequent_words_take_the_marks_and_find_the_same(monkeypatch):
     for index in range(12):
         product(f"Item {index}", summary="common words" if index % 2 else "rare", popularity=index)
     plain = (names("common"), search.find(query="common item", selection=Selection()).total)
     monkeypatch.setattr(indexing, "FREQUENT_AT_LEAST", 3)
     indexing.rebuild()
     pagecache.bump_now()
-    assert "common" in SearchProfile.objects.get().frequent_words
+    assert "common" in SearchProfile.objects.get().frequent_pieces
     assert not matching.match_of("common").is_selective
     assert (names("common"), search.find(query="common item", selection=Selection()).total) == plain
 
@@ -154,6 +155,56 @@ def test_parts_of_frequent_words_and_rare_words_with_them_are_found_alike(monkey
     ):
         found = search.find(query=query, selection=Selection())
         assert (found.total, len(found.cards)) == (count, count), query
+
+
+@pytest.mark.parametrize("sorted_at_most", [0, 1000])
+def test_many_products_are_ranked_and_ordered_like_few(monkeypatch, sorted_at_most):
+    product("Relay CRM suite", popularity=90, plans=[make.plan(unit_price="3.00")])
+    product("Team desk", summary="works with relay", popularity=100, plans=[make.plan(unit_price="30.00")])
+    product("Relay", popularity=1, plans=[make.plan(unit_price="20.00")])
+    product("My relay", popularity=50, plans=[make.plan(unit_price="10.00")])
+    monkeypatch.setattr(indexing, "FREQUENT_AT_LEAST", 2)
+    monkeypatch.setattr(search, "SORTED_AT_MOST", sorted_at_most)
+    indexing.rebuild()
+    pagecache.bump_now()
+    assert not matching.match_of("relay").is_selective
+    assert names("relay") == ["Relay", "Relay CRM suite", "My relay", "Team desk"]
+    assert names("relay", sort="popularity") == ["Team desk", "Relay CRM suite", "My relay", "Relay"]
+    assert names("relay", sort="newest") == ["My relay", "Relay", "Team desk", "Relay CRM suite"]
+    assert names("relay", sort="price") == ["Relay CRM suite", "My relay", "Relay", "Team desk"]
+    assert names("relay", page=2, per_page=3) == ["Team desk"]
+    assert names("rel", selection=Selection(price_from=150_000)) == ["Relay", "Team desk"]
+
+
+def test_popularity_reaches_every_row_that_is_ordered_by_it():
+    known = product("Known", popularity=1)
+    with guard.opened("test"):
+        Product.objects.filter(pk=known.pk).update(popularity=7)
+    indexing.set_popularity_of_rows()
+    assert ProductSearch.objects.get().popularity == 7
+    assert {row.popularity for row in ProductFacet.objects.all()} == {7}
+
+
+TEXTS = st.lists(st.text("abc数据库", min_size=1, max_size=6), min_size=1, max_size=4).map(" ".join)
+
+
+@given(text=TEXTS, others=TEXTS)
+def test_marks_say_which_pieces_stand_in_a_document(text, others):
+    document = f" {words.normalised(text)} "
+    pieces = sorted({piece for word in words.words_of(f"{text} {others}") for piece in marks.pieces_of(word)})
+    found = int.from_bytes(marks.Marks(pieces).of(document), "little")
+    assert {piece for place, piece in enumerate(pieces) if found >> place & 1} == {
+        piece for piece in pieces if words.pattern_of(piece) in document
+    }
+
+
+def test_frequent_pieces_are_counted_over_the_words_that_have_them():
+    counts = {"database": 6, "update": 3, "da": 1, "a": 5, "数据": 4, "数": 9, "rare": 2}
+    frequent = marks.frequent_pieces(counts, least=7)
+    assert {"数", "dat", "da", "date"} & set(frequent) == {"数", "dat", "da"}
+    assert {"up", "ase", "a", "数据"}.isdisjoint(frequent)
+    assert frequent[0] in {"dat", "数"}
+    assert {"a", "database", "atab"} <= set(marks.frequent_pieces(counts, least=5))
 
 
 def test_pages_follow_each_other_without_gaps():
@@ -249,9 +300,11 @@ def fits(product, selection, query, *, ignoring=""):
     return all(passed for name, passed in checks.items() if name != ignoring)
 
 
-@pytest.mark.parametrize("frequent", [False, True])
-def test_facets_and_totals_equal_a_count_by_hand(catalogue, shelves, frequent, monkeypatch):
-    if frequent:
+@pytest.mark.parametrize("matches", ["indexed", "few", "many"])
+def test_facets_and_totals_equal_a_count_by_hand(catalogue, shelves, matches, monkeypatch):
+    if matches == "many":
+        monkeypatch.setattr(search, "SORTED_AT_MOST", 0)
+    if matches != "indexed":
         monkeypatch.setattr(indexing, "FREQUENT_AT_LEAST", 2)
         indexing.rebuild()
         pagecache.bump_now()
