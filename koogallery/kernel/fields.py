@@ -41,14 +41,19 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(key.encode()) for key in keys])
 
 
+def keys_in_force() -> MultiFernet:
+    """The installation's field keys: the first encrypts, all decrypt."""
+    return _fernet(tuple(settings.FIELD_KEYS))
+
+
 def encrypt(text: str) -> str:
     """Encrypt with the first of `settings.FIELD_KEYS`; empty stays empty."""
-    return _fernet(tuple(settings.FIELD_KEYS)).encrypt(text.encode()).decode() if text else ""
+    return keys_in_force().encrypt(text.encode()).decode() if text else ""
 
 
 def decrypt(token: str) -> str:
     """Decrypt with any of `settings.FIELD_KEYS`. Raises `cryptography.fernet.InvalidToken` without the key."""
-    return _fernet(tuple(settings.FIELD_KEYS)).decrypt(token.encode()).decode() if token else ""
+    return keys_in_force().decrypt(token.encode()).decode() if token else ""
 
 
 class EncryptedTextField(models.TextField):

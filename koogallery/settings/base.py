@@ -194,10 +194,16 @@ MEDIA_ROOT = DATA / "media"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "attachments": environment.attachments(DATA / "attachments"),
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# Every file goes to disk as it arrives, beside the place where it will lie; see koogallery/kernel/files.
+FILE_UPLOAD_HANDLERS = ["koogallery.kernel.files.streaming.BoundedUploadHandler"]
+FILE_UPLOAD_TEMP_DIR = DATA / "incoming"
+# The address of ClamAV's daemon, host:port; without one files are not scanned.
+CLAMAV = environment.text("CLAMAV")
 
 # --- SMS --------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -93,4 +94,42 @@ def mail(url: str) -> dict[str, Any]:
         "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
         "EMAIL_USE_SSL": parts.scheme == "smtps",
         "EMAIL_TIMEOUT": 10,
+    }
+
+
+def attachments(folder: Path) -> dict[str, Any]:
+    """Django's storage settings for files that people send: the bucket that ATTACHMENTS_BUCKET names, else a folder.
+
+    Either stores again under the same key. Bytes pass through the platform in both directions: nothing is public.
+    """
+    bucket, endpoint = text("ATTACHMENTS_BUCKET"), text("ATTACHMENTS_ENDPOINT")
+    region, access_key = text("ATTACHMENTS_REGION"), text("ATTACHMENTS_ACCESS_KEY")
+    secret_key = text("ATTACHMENTS_SECRET_KEY")
+    if not bucket:
+        return {"BACKEND": "koogallery.kernel.files.storing.Folder", "OPTIONS": {"location": folder}}
+    from boto3.s3.transfer import TransferConfig  # only where there is a bucket
+    from botocore.config import Config
+
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": endpoint or None,
+            "region_name": region or None,
+            "access_key": access_key or None,
+            "secret_key": secret_key or None,
+            "file_overwrite": True,
+            "default_acl": None,
+            "max_memory_size": 1024 * 1024,
+            "transfer_config": TransferConfig(use_threads=False),
+            "client_config": Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path" if endpoint else "auto"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                connect_timeout=10,
+                read_timeout=60,
+                retries={"max_attempts": 4, "mode": "standard"},
+            ),
+        },
     }

@@ -53,8 +53,9 @@
     setTimeout(() => delete button.dataset.done, 2000);
   });
 
-  /* Dialogs: the button would load the page with its dialog open; here it opens at once */
+  /* Dialogs: the button would load the page with its dialog open; here it opens at once, once the form is filled in */
   on("click", "[data-dialog]", (button, event) => {
+    if (button.matches("[data-when-valid]") && !button.form.checkValidity()) return;
     const box = document.getElementById(button.dataset.dialog);
     if (box?.showModal) { event.preventDefault(); if (!box.open) box.showModal(); }
   });
@@ -152,9 +153,27 @@
   const countLetters = (area) => {
     let note = area.nextElementSibling?.matches("[data-letters]") ? area.nextElementSibling : null;
     if (!note) { note = document.createElement("span"); note.className = "hint end"; note.dataset.letters = ""; area.after(note); }
-    note.textContent = `${area.value.length} / ${area.maxLength}`;
+    note.textContent = `${area.value.length.toLocaleString("en")} / ${area.maxLength.toLocaleString("en")}`;
   };
   on("input", "textarea[maxlength]", countLetters);
+
+  /* Chosen files: their names and sizes, and which are too large, before anything is sent */
+  const unitOf = (bytes) => (bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`);
+  on("change", 'input[type="file"][data-max-size]', (input) => {
+    const shown = input.nextElementSibling?.matches("[data-chosen]") ? input.nextElementSibling : document.createElement("ul");
+    shown.className = "files"; shown.dataset.chosen = ""; shown.setAttribute("aria-live", "polite");
+    let wrong = false;
+    shown.replaceChildren(...[...input.files].map((file) => {
+      const line = document.createElement("li"), name = document.createElement("span"), size = document.createElement("span");
+      name.className = "name"; name.textContent = file.name;
+      size.className = "size"; size.textContent = unitOf(file.size);
+      line.append(name, size);
+      if (file.size > Number(input.dataset.maxSize)) { wrong = true; size.className = "wrong"; size.textContent += ` – ${input.dataset.tooLarge}`; }
+      return line;
+    }));
+    input.after(shown);
+    wrong ? input.setAttribute("aria-invalid", "true") : input.removeAttribute("aria-invalid");
+  });
 
   /* Selecting rows */
   const countSelected = (list) => {
