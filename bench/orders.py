@@ -7,9 +7,10 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html import unescape
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from bench.ground import Bench
@@ -21,6 +22,9 @@ BUYERS = 8
 SECONDS = 10
 RATE_TARGET = 40
 QUERIES_TARGET = 25
+TRACED = 80
+WRITE_SHARE_TARGET = 0.05
+READ_SHARE_TARGET = 0.03
 PRODUCT = "bench-desk"
 NOTES = "bench-notes"
 
@@ -84,6 +88,7 @@ def orders(bench: Bench) -> Iterator[Row]:
         rate >= RATE_TARGET and errors == 0,
     )
     yield _books()
+    yield from _trace_shares(cookies[0])
 
 
 def signed_in() -> list[str]:
@@ -214,3 +219,43 @@ def _books() -> Row:
 
     check = check_ledger(system_call())
     return Row("ledger check after it", "clean", f"{len(check.findings)} findings", None, check.clean_run)
+
+
+def _trace_shares(session: str) -> Iterator[Row]:
+    """How much of a request's time its traces take, in this process: of a purchase, and of looking at an order."""
+    from django.test import Client
+
+    from koogallery.kernel.operations import ports
+
+    record = ports.record
+    assert record is not None
+    taken = 0.0
+
+    def timed(entries: Any) -> None:
+        nonlocal taken
+        began = time.perf_counter()
+        record(entries)
+        taken += time.perf_counter() - began
+
+    def share(requests: Sequence[Callable[[], Any]]) -> float:
+        nonlocal taken
+        taken, began = 0.0, time.perf_counter()
+        for request in requests:
+            request()
+        return taken / (time.perf_counter() - began)
+
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.cookies["sessionid"] = session
+    address = f"/console/orders/{confirm(session, PRODUCT)()}/"
+    client.get(address)
+    ports.record = timed
+    try:
+        write = share([confirm(session, PRODUCT) for _ in range(TRACED)])
+        read = share([lambda: client.get(address)] * TRACED)
+    finally:
+        ports.record = record
+    for what, found, target in (
+        ("placing and paying", write, WRITE_SHARE_TARGET),
+        ("an order's page", read, READ_SHARE_TARGET),
+    ):
+        yield Row(f"traces in the time of {what}", f"≤ {target:.0%}", f"{found:.1%}", found / target, found <= target)

@@ -27,8 +27,6 @@ from psycopg.sql import Literal
 
 Row = TypeVar("Row")
 
-USES_BEFORE_PLANNED = 2
-
 
 class Given(models.Expression):
     """The place of a value that each call gives by name."""
@@ -140,13 +138,14 @@ class _Cursor(ServerBindingCursor):
 
 @contextmanager
 def cursor() -> Iterator[CursorWrapper]:
-    """A cursor whose statements PostgreSQL keeps planned; values go beside the SQL, so each needs a clear type."""
+    """A cursor whose statements PostgreSQL keeps planned; values go beside the SQL, so each needs a clear type.
+
+    After how many uses a plan is kept, and whether at all, the settings say (`prepare_threshold`).
+    """
     database = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()
     line = database.connection
     usual, line.cursor_factory = line.cursor_factory, _Cursor
-    if line.prepare_threshold is None:
-        line.prepare_threshold = USES_BEFORE_PLANNED
     try:
         opened = database.cursor()
     finally:

@@ -9,6 +9,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+USES_BEFORE_PLANNED = 2
+"""How often `kernel.prepared` sends a statement before PostgreSQL is to keep its plan."""
+
 KNOWN: set[str] = set()
 """Names of the variables that the loaded settings have asked for; the deployment test compares them."""
 
@@ -56,10 +59,15 @@ def items(name: str, default: str = "") -> list[str]:
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's database settings for `postgresql://user:password@host:port/name?option=value`."""
+    """Django's database settings for `postgresql://user:password@host:port/name?option=value`.
+
+    `prepare_threshold=0` keeps no plans in the connection, for poolers that lend it for single transactions.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// address; there is no second dialect.")
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    options["prepare_threshold"] = int(options.get("prepare_threshold", USES_BEFORE_PLANNED)) or None
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -69,7 +77,7 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": options,
     }
 
 

@@ -64,7 +64,12 @@ def test_a_database_address_is_taken_apart() -> None:
     found = environment.database("postgresql://koo:p%40ss@db.example.com:5433/market?sslmode=verify-full")
     assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"]) == ("koo", "p@ss", "db.example.com", "5433")
     assert found["NAME"] == "market"
-    assert found["OPTIONS"] == {"sslmode": "verify-full"}
+    assert found["OPTIONS"] == {"sslmode": "verify-full", "prepare_threshold": environment.USES_BEFORE_PLANNED}
+
+
+def test_a_pooler_may_have_no_plans_kept() -> None:
+    found = environment.database("postgresql://koo:secret@db.example.com/market?prepare_threshold=0")
+    assert found["OPTIONS"] == {"prepare_threshold": None}
 
 
 @pytest.mark.parametrize(("text", "meant"), [("1", True), ("yes", True), ("0", False), ("off", False), ("", False)])

@@ -107,6 +107,22 @@ def test_rows_are_locked_inside_a_transaction_only(buyer: Persona) -> None:
         locked.first(pk=buyer.account.pk)
 
 
+def test_without_kept_plans_the_answers_are_the_same(buyer: Persona, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection.ensure_connection()
+    users: Prepared[User] = Prepared(_users)
+    before = _plans_kept()
+    monkeypatch.setattr(connection.connection, "prepare_threshold", None)
+    for _turn in range(5):
+        assert users.first(account=buyer.account.pk) == buyer.user
+    assert _plans_kept() == before
+
+
+def _plans_kept() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        return int(cursor.fetchone()[0])
+
+
 def test_a_statement_of_ones_own_is_planned_once_and_guarded_like_any(buyer: Persona) -> None:
     for _turn in range(4):
         with prepared.cursor() as cursor:
