@@ -141,6 +141,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     ground.stop()
+    shutil.rmtree(settings.STORAGES["attachments"]["OPTIONS"]["location"], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

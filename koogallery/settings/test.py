@@ -41,7 +41,7 @@ MIDDLEWARE = [entry for entry in MIDDLEWARE if "whitenoise" not in entry]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    "attachments": environment.attachments(DATA / "test-attachments" / f"{_worker}"),
+    "attachments": environment.attachments(DATA / "test-attachments" / str(os.getpid())),
 }
 STATIC_ROOT = DATA / "test-static"
 
