@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -12,14 +13,15 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from catalog.models import Category, Product
 from catalog.operations import favorites
 from catalog.queries import storefront
 from catalog.queries.configurator import Configurator, configurator
 from catalog.queries.storefront import ProductPage
+from catalog.rules.shown import Card
 from catalog.states import BillingMode, DeliveryMethod
 from catalog.views.storefront import currency
 from koogallery.identity import queries as identity
@@ -52,7 +54,9 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     elif tab == "agreements":
         context["agreements"] = _agreements(found)
     if tab != "pricing":
-        context["card"] = storefront.card_of(shown.card, currency=currency(request)) if shown.card else None
+        context["price"] = _price_html(
+            storefront.card_of(shown.card, currency=currency(request)) if shown.card else None
+        )
         context["support_line"] = _told_of_seller(_('Sold and supported by <a href="%(url)s">%(seller)s</a>.'), found)
     return render(request, "catalog/product.html", context, fragment="configure" if tab == "pricing" else "")
 
@@ -82,15 +86,16 @@ def _frame(request: HttpRequest, shown: ProductPage, tab: str) -> dict[str, Any]
         },
         "product": product,
         "logo_url": product.logo.url if product.logo else "",
-        "facts": _facts(product),
+        "facts": "".join(f" · {fact}" for fact in _facts(product)),
         "tabs": [
             {
                 "label": label,
                 "url": address if key == "overview" else f"{address}?tab={key}",
                 "current": key == tab,
             }
-            for key, label in TABS
+            for key, label in _tab_labels(get_language())
         ],
+        "save_url": reverse("catalog:save", args=[product.slug]),
         "tab": tab,
         "saved": storefront.is_saved(product, user_id=call.user_id),
         "signed_in": call.user is not None and call.account is not None,
@@ -99,6 +104,12 @@ def _frame(request: HttpRequest, shown: ProductPage, tab: str) -> dict[str, Any]
         "pricing_url": f"{address}?tab=pricing",
         "seller_line": _told_of_seller(_('by <a href="%(url)s">%(seller)s</a>'), product),
     } | _tab(product, trail, tab)
+
+
+@lru_cache(maxsize=16)
+def _tab_labels(language: str | None) -> tuple[tuple[str, str], ...]:
+    """The tabs by key, in the language in force."""
+    return tuple((key, str(label)) for key, label in TABS)
 
 
 def _tab(product: Product, trail: list[Category], tab: str) -> dict[str, Any]:
@@ -120,6 +131,17 @@ def _tab(product: Product, trail: list[Category], tab: str) -> dict[str, Any]:
 def _told_of_seller(text: str, product: Product) -> SafeString:
     """A translated sentence with the seller's name and address in it."""
     return SafeString(text % {"url": escape(product.seller.get_absolute_url()), "seller": escape(product.seller.label)})
+
+
+def _price_html(card: Card | None) -> SafeString:
+    """The lowest price in the box beside a tab; nothing without one."""
+    if card is None or not card.price:
+        return SafeString("")
+    unit = f'<div class="small muted">{escape(card.price_unit)}</div>' if card.price_unit else ""
+    return SafeString(
+        f'<div><span class="small muted">{escape(card.price_prefix or _("Price"))}</span>'
+        f'<div class="price-big">{escape(card.price)}</div>{unit}</div>'
+    )
 
 
 def _glance(product: Product, trail: list[Category]) -> SafeString:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -93,7 +94,7 @@ class Frame:
         """Where a signed-in user's display preferences are kept; anonymous visitors keep theirs in cookies."""
         return address_of("identity:preferences") if self._signed_in() else ""
 
-    @property
+    @cached_property
     def theme(self) -> str:
         return theme_of(self._request)
 

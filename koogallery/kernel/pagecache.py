@@ -120,7 +120,7 @@ class _Page:
     version: int
     until: float
     size: int
-    answer: HttpResponse
+    answer: _Again
 
 
 class _Pages:
@@ -255,20 +255,35 @@ class PageCacheMiddleware:
         return response
 
 
-def _kept_answer(response: HttpResponse) -> HttpResponse:
+class _Again(HttpResponse):
+    """An answer from memory: its headers are listed once, and its end concerns no connection, as it used none."""
+
+    listed: tuple[tuple[str, str], ...] = ()
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """The headers, as the server sends them."""
+        return self.listed or super().items()
+
+    def close(self) -> None:
+        """Nothing was opened for it; the next request's start looks after connections."""
+        self.closed = True
+
+
+def _kept_answer(response: HttpResponse) -> _Again:
     """What is kept of an answer: its bytes and headers, but not its request's id."""
-    kept = HttpResponse(response.content)
+    kept = _Again(response.content)
     for name in list(kept.headers):
         del kept.headers[name]
     for name, value in response.items():
         if name != "X-Request-ID":
             kept.headers[name] = value
+    kept.listed = tuple(HttpResponse.items(kept))
     return kept
 
 
-def _again(kept: HttpResponse) -> HttpResponse:
+def _again(kept: _Again) -> HttpResponse:
     """A new answer with the same bytes and headers, without the cost of making one."""
-    answer = HttpResponse.__new__(HttpResponse)
+    answer = _Again.__new__(_Again)
     answer.__dict__.update(kept.__dict__)
     answer._resource_closers = []  # type: ignore[attr-defined]
     return answer

@@ -138,12 +138,12 @@ def button(
     css = "button" + (f" button-{variant}" if variant else "") + (f" button-{size}" if size else "")
     css += " button-wide" if wide else ""
     css = "link" if as_link else css
-    inner = format_html("{}{}", markup.icon_html(icon), label) if icon else format_html("{}", label)
+    inner = SafeString((markup.icon_html(icon) if icon else "") + markup.escaped(label))
     why = refused.sentence if refused is not None else str(reason)
     if why:
         return markup.disabled_html(label=inner, css=css, why=why, who=display.who_can_help(refused))
     if href:
-        return format_html('<a class="{}" href="{}">{}</a>', css, href, inner)
+        return SafeString(f'<a class="{css}" href="{markup.escaped(href)}">{inner}</a>')
     if dialog:
         return markup.opener_html(label=inner, css=css, dialog=dialog)
     if menu:
@@ -171,15 +171,15 @@ def idempotency_field() -> SafeString:
 @register.simple_block_tag
 def panel(content: SafeString, title: Any = "", *, note: Any = "", flush: bool = False, id: str = "") -> SafeString:
     """`{% panel _("Basic Information") note="…" %}…{% endpanel %}`; `flush=True` for tables that fill the panel."""
-    heading = f"panel-{id or secrets.token_hex(3)}"
-    head: SafeString | str = ""
+    heading = f"panel-{markup.escaped(id) or secrets.token_hex(3)}"
+    head = named = ""
     if title:
-        small = format_html('<span class="note">{}</span>', note) if note else ""
-        head = format_html('<header><h2 id="{}">{}</h2>{}</header>', heading, title, small)
-    body = content if flush else format_html('<div class="panel-body">{}</div>', content)
-    named = format_html(' aria-labelledby="{}"', heading) if title else ""
-    own = format_html(' id="{}"', id) if id else ""
-    return format_html('<section class="panel"{}{}>{}{}</section>', own, named, head, body)
+        small = f'<span class="note">{markup.escaped(note)}</span>' if note else ""
+        head = f'<header><h2 id="{heading}">{markup.escaped(title)}</h2>{small}</header>'
+        named = f' aria-labelledby="{heading}"'
+    body = content if flush else f'<div class="panel-body">{content}</div>'
+    own = f' id="{markup.escaped(id)}"' if id else ""
+    return SafeString(f'<section class="panel"{own}{named}>{head}{body}</section>')
 
 
 @register.simple_block_tag
