@@ -2,15 +2,99 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.db import connection
+from django.urls import reverse
 
 from koogallery.kernel.calls import Call
-from koogallery.notifications.operations import notify_many
-from orders.operations import provisioning
+from koogallery.kernel.policies import PolicySet
+from koogallery.notifications.operations import Notice, notify_many
+from orders.operations import finishing, provisioning
 from supervision.models import Flow
 from supervision.operations import moving, telling
 from supervision.rules.terms import period_start
 from supervision.states import Actor, RecordKind, Step
+
+WHERE = "t.frozen_at IS NULL"
+"""Which accepted flows complete when they are due; a frozen one waits for the decision."""
+
+_NUMBER = "NUMBER"
+_COMPLETE = """
+WITH due AS (
+    SELECT id, completion_due_at AS at FROM supervision_flow WHERE id = ANY (%s)
+), moved AS (
+    UPDATE supervision_flow f
+    SET step = 'completed', step_since = d.at, turn_since = d.at, ended_at = d.at, reminded_at = NULL,
+        completion_due_at = NULL, auto_close_due_at = NULL
+    FROM due d WHERE f.id = ANY (%s) AND f.id = d.id
+    RETURNING f.id, f.number, f.order_id, f.order_number, f.product_name, f.seller_id, f.milestone, f.accepted_at,
+        f.enabling_at, d.at
+), told AS (
+    INSERT INTO supervision_flowrecord (flow_id, at, kind, step, milestone, actor, name, comment, data)
+    SELECT id, at, 'complete', 'accepted', milestone, 'system', '', '', '{}' FROM moved
+)
+SELECT m.number, m.order_id, m.order_number, m.product_name, m.accepted_at, m.enabling_at, m.at, o.policy,
+    s.account_id, s.name
+FROM moved m CROSS JOIN LATERAL (SELECT policy FROM orders_order x WHERE x.id = m.order_id OFFSET 0) o
+JOIN catalog_seller s ON s.id = m.seller_id
+"""
+
+
+class _Completed(NamedTuple):
+    number: str
+    order_id: int
+    order_number: str
+    product_name: str
+    accepted_at: datetime
+    enabling_at: datetime | None
+    at: datetime
+    policy: str
+    seller_account_id: int
+    seller_name: str
+
+
+@lru_cache(maxsize=256)
+def _policies(stamp: str) -> PolicySet:
+    """The policies of a stamp as it is stored; the same for most orders of a season."""
+    return PolicySet.from_json(json.loads(stamp))
+
+
+def complete_due(flow_ids: list[int], upto: datetime) -> None:
+    """Complete claimed flows whose time has come, each dated at its due time (R7), set-wise.
+
+    The orders are Completed, the resources can be used, the money is earned, both sides are told.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_COMPLETE, [flow_ids, flow_ids])
+        completed = [_Completed(*row) for row in cursor.fetchall()]
+    finishing.finish_deliveries(
+        [
+            finishing.Ending(
+                order_id=row.order_id,
+                at=row.at,
+                starts_at=period_start(_policies(row.policy), accepted_at=row.accepted_at, enabling_at=row.enabling_at),
+            )
+            for row in completed
+        ]
+    )
+    page = reverse("supervision:seller_detail", args=[_NUMBER])
+    notify_many(
+        [
+            Notice(
+                account_id=row.seller_account_id,
+                kind="service_completed",
+                params={"order": row.order_number, "product": row.product_name, "seller": row.seller_name},
+                link=page.replace(_NUMBER, row.number),
+                key=f"service_completed:{row.number}:end:{Actor.SELLER.value}",
+                at=row.at,
+            )
+            for row in completed
+        ]
+    )
 
 
 def complete_now(call: Call, flow: Flow) -> None:

@@ -1,0 +1,135 @@
+"""Three hours after the final acceptance: at the due time, however late the worker comes, and only what is due (R7)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from audit.models import Trace
+from billing.operations.checking import check_ledger
+from billing.queries import order_money
+from koogallery import clock
+from koogallery.kernel import sweeps
+from koogallery.kernel.calls import system_call
+from koogallery.kernel.policies import PolicySet
+from koogallery.kernel.reasons import Refused
+from koogallery.notifications.models import Message
+from orders.models import Resource, ResourceTerm
+from orders.states import OrderState, ResourceStatus
+from supervision.states import Step
+from tests.factories.supervision import Deal, supervised, supervised_product
+from tests.personas import make_buyer
+
+pytestmark = pytest.mark.django_db
+
+
+def sweep(deal: Deal) -> int:
+    """Let the worker come now."""
+    with clock.at(deal.at):
+        return sweeps.sweeps["completing-flows"].run(deal.at)
+
+
+def accepted(method: str = "license", **options: object) -> Deal:
+    return supervised(method, **options).wait(hours=1).to(Step.ACCEPTED)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "completes"), [(3 * 3600 - 1, False), (3 * 3600, True), (3 * 3600 + 1, True), (24 * 3600, True)]
+)
+def test_a_flow_completes_three_hours_after_the_acceptance_not_earlier(seconds: int, completes: bool) -> None:
+    deal = accepted()
+    accepted_at = deal.at
+    assert sweep(deal.wait(seconds=seconds)) == int(completes)
+    assert deal.step == (Step.COMPLETED if completes else Step.ACCEPTED)
+    assert deal.order.state == (OrderState.COMPLETED if completes else OrderState.PROCESSING)
+    if completes:
+        due = accepted_at + timedelta(hours=3)
+        assert deal.flow.ended_at == deal.flow.step_since == deal.order.completed_at == due
+        assert deal.flow.records.last().at == due
+
+
+def test_completion_moves_the_money_enables_the_resource_tells_both_and_is_traced() -> None:
+    deal = accepted()
+    accepted_at = deal.at
+    money = order_money(deal.flow.order_number)
+    assert (money.held, money.earned.amount) == (money.paid, 0)
+    sweep(deal.wait(hours=3))
+    money = order_money(deal.flow.order_number)
+    assert (money.held.amount, money.earned) == (0, money.paid)
+    resource = Resource.objects.get(line=deal.flow.line)
+    assert resource.status == ResourceStatus.ENABLED
+    term = ResourceTerm.objects.get(resource=resource)
+    assert term.start == clock.platform_date(accepted_at)
+    assert resource.expires_at == clock.day_end(term.end)
+    trace = Trace.objects.get(trace_name="completeOrder")
+    assert (trace.resource_id, trace.time) == (deal.flow.order_number, accepted_at + timedelta(hours=3))
+    told = set(Message.objects.values_list("kind", "account_id"))
+    assert {("order_completed", deal.buyer.account.pk), ("service_completed", deal.seller.account.pk)} <= told
+    assert check_ledger(system_call()).findings == []
+
+
+@pytest.mark.parametrize(("policy", "day"), [("enabling_or_acceptance", "2026-03-11"), ("acceptance", "2026-03-13")])
+def test_the_term_starts_at_the_enabling_time_if_the_policy_takes_it(policy: str, day: str) -> None:
+    deal = supervised("saas", policy=PolicySet(overrides={"period.start": policy}).to_json())
+    deal.to(Step.PROVIDE)
+    deal.wait(days=3).deliver(enabling_at=datetime.fromisoformat("2026-03-11T08:00:00+08:00"))
+    deal.accept()
+    sweep(deal.wait(hours=3))
+    assert ResourceTerm.objects.get().start.isoformat() == day
+
+
+def test_a_passed_completion_binds_before_the_worker_comes() -> None:
+    deal = accepted().wait(hours=3)
+    with pytest.raises(Refused, match="flow_completed"):
+        deal.appeal()
+    assert deal.flow.shown_step(deal.at) == Step.COMPLETED
+
+
+def test_one_second_before_an_appeal_still_stops_it() -> None:
+    deal = accepted().wait(seconds=3 * 3600 - 1)
+    deal.appeal()
+    assert sweep(deal.wait(hours=10)) == 0
+    deal.withdraw()
+    assert sweep(deal) == 0
+    assert sweep(deal.wait(seconds=1)) == 1
+
+
+def test_a_worker_that_slept_a_day_gives_the_same_dates() -> None:
+    prompt = accepted()
+    sweep(prompt.wait(hours=3))
+    late = accepted()
+    sweep(late.wait(days=1))
+    assert prompt.step == late.step == Step.COMPLETED
+    assert late.flow.ended_at == prompt.flow.ended_at
+    assert Resource.objects.values("enabled_at", "expires_at").distinct().count() == 1
+
+
+def test_a_thousand_take_as_many_statements_as_one() -> None:
+    product = supervised_product("license", indexed=False)
+    buyer = make_buyer()
+
+    def statements(count: int) -> int:
+        deals = [supervised(product=product, buyer=buyer).to(Step.ACCEPTED) for _ in range(count)]
+        moment = deals[0].wait(hours=3).at
+        with CaptureQueriesContext(connection) as caught, clock.at(moment):
+            assert sweeps.sweeps["completing-flows"].run(moment) == count
+        return len(caught)
+
+    assert statements(1) == statements(6)
+
+
+def test_a_row_that_cannot_complete_is_parked_and_the_others_go_on() -> None:
+    from koogallery.kernel import guard
+    from koogallery.kernel.models import SweepFailure
+
+    broken, sound = accepted(), accepted()
+    with guard.opened("test"):
+        Resource.objects.filter(line=broken.flow.line).update(
+            status=ResourceStatus.CLOSED, closed_at=broken.at, close_reason="canceled"
+        )
+    sweep(sound.wait(hours=3))
+    assert (broken.step, sound.step) == (Step.ACCEPTED, Step.COMPLETED)
+    assert SweepFailure.objects.get().row_id == broken.flow.pk
