@@ -10,6 +10,7 @@ urlpatterns = [
     path("console/apps/", apps.app_list, name="apps"),
     path("console/apps/<str:number>/", resources.resource_detail, name="resource"),
     path("console/apps/<str:number>/password/", resources.resource_password, name="resource_password"),
+    path("console/apps/<str:number>/license/", resources.resource_license, name="resource_license"),
     path("console/apps/<str:number>/disable/", resources.resource_disable, name="resource_disable"),
     path("console/apps/<str:number>/expiration/", resources.resource_policy, name="resource_policy"),
     path("console/apps/<str:number>/tags/", resources.resource_tags, name="resource_tags"),

@@ -94,6 +94,21 @@ def distance_text(moment: datetime, *, now: datetime | None = None) -> str:
     return text % {"count": count}
 
 
+def duration_text(duration: timedelta) -> str:
+    """A duration in its largest unit: `18 hours`, `3 days`; under a minute `less than a minute`."""
+    seconds = int(duration.total_seconds())
+    if seconds < 60:
+        return _("less than a minute")
+    if seconds < 3600:
+        count = seconds // 60
+        return ngettext("%(count)d minute", "%(count)d minutes", count) % {"count": count}
+    if seconds < 48 * 3600:
+        count = seconds // 3600
+        return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
+    count = seconds // 86400
+    return ngettext("%(count)d day", "%(count)d days", count) % {"count": count}
+
+
 def moment_html(moment: datetime | None, *, note: str = "", distance: bool = True, line: bool = False) -> SafeString:
     """A `<time>` with UTC on hover.
 

@@ -658,6 +658,13 @@ _LIST = [
         503,
     ),
     Reason(
+        "file_storage_unavailable",
+        "Files cannot be stored or read at the moment. Try again in a few minutes.",
+        "暂时无法保存或读取文件，请几分钟后重试。",
+        Help.OPERATIONS,
+        503,
+    ),
+    Reason(
         "too_many_files",
         "At most {limit} files can be attached.",
         "最多可上传 {limit} 个附件。",

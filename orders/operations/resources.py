@@ -129,6 +129,22 @@ def reveal_password(call: Call, *, resource: Resource) -> str:
 
 
 @operation(
+    "revealLicenseKey",
+    resource_type="Resource",
+    action="marketplace:saasResourceInstance:view",
+    roles=BUYERS,
+    targets={"resource": own_resource},
+    read=True,
+    default_allowed=True,
+)
+def reveal_license_key(call: Call, *, resource: Resource) -> str:
+    """The license key in clear, behind the eye. Raises `Refused("license_key_missing")` when there is none."""
+    if not resource.license_key or resource.status == ResourceStatus.CLOSED:
+        raise Refused("license_key_missing")
+    return resource.license_key
+
+
+@operation(
     "closeResource",
     resource_type="Resource",
     roles=BUYERS,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing import queries as billing
 from catalog.queries import seller_of_account
-from koogallery.kernel import display, operations, pages
+from koogallery.kernel import display, navigation, operations, pages
 from koogallery.kernel.charts import Point
 from koogallery.kernel.money import Money
 from koogallery.kernel.pages import page
@@ -23,7 +23,7 @@ SHOWN = 5
 MOST = 99
 
 
-@page(audience="buyer", operations=["queryOrderList", "queryResourceList"])
+@page(audience="buyer", operations=["queryOrderList", "queryResourceList", "querySupervisionList"])
 def console(request: HttpRequest) -> HttpResponse:
     """What waits, what expires, what was spent this month, the latest orders."""
     call = request.call
@@ -48,11 +48,12 @@ def console(request: HttpRequest) -> HttpResponse:
         "chart": points(spent),
         "has_spent": any(day.amount for day in spent),
         "balance": billing.balance(account.pk),
+        "deliveries": deliveries(request, "deliveries_to_do"),
     }
     return pages.render(request, "orders/overview.html", context)
 
 
-@page(audience="seller", operations=["queryOrderList"])
+@page(audience="seller", operations=["queryOrderList", "querySupervisionList"])
 def seller(request: HttpRequest) -> HttpResponse:
     """Orders to handle by their waiting time, money, sales of 30 days, how the interface does."""
     call = request.call
@@ -74,8 +75,17 @@ def seller(request: HttpRequest) -> HttpResponse:
         "chart": points(sold),
         "has_sold": any(day.amount for day in sold),
         "health": overview.interface_health(profile.pk, at=call.at),
+        "deliveries": deliveries(request, "deliveries_to_handle"),
     }
     return pages.render(request, "orders/seller_overview.html", context)
+
+
+def deliveries(request: HttpRequest, name: str) -> Sequence[Any]:
+    """The supervised deliveries in which it is the viewer's turn, from the room above; nothing for who may not see."""
+    if operations.may(request.call, "querySupervisionList"):  # type: ignore[attr-defined]
+        return []
+    found: Sequence[Any] = navigation.provided(name, request, [])
+    return found
 
 
 def points(days: Sequence[Day]) -> list[Point]:

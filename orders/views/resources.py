@@ -23,7 +23,7 @@ from koogallery.kernel.reasons import Refused
 from orders.forms import ExpirationForm, ResourceTagsForm
 from orders.models import Resource
 from orders.operations import resources
-from orders.queries import eligibility
+from orders.queries import delivered, eligibility
 from orders.queries.interface import information_call
 from orders.queries.resources import own_resource
 from orders.states import ResourceStatus
@@ -42,6 +42,7 @@ def _page(resource: Resource, title: str = "") -> dict[str, Any]:
     operations=[
         "queryResourceDetail",
         "querySaasResourceInstance",
+        "revealLicenseKey",
         "closeResource",
         "setResourceStrategy",
         "setResourceTags",
@@ -71,6 +72,8 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "guide": product.text("usage_guide"),
         "guide_file": product.user_guide_file.url if product.user_guide_file else "",
         "may_reveal": operations.may(call, "querySaasResourceInstance", resource),
+        "may_reveal_key": operations.may(call, "revealLicenseKey", resource),
+        "license_files": [] if resource.status == ResourceStatus.CLOSED else delivered.license_files(resource),
         "may_disable": operations.may(call, "closeResource", resource),
         "may_choose": operations.may(call, "setResourceStrategy", resource),
         "may_tag": why_not_taggable(request, resource, in_force),
@@ -88,21 +91,31 @@ def why_not_taggable(request: HttpRequest, resource: Resource, in_force: PolicyS
     return operations.may(request.call, "setResourceTags", resource)
 
 
-@sensitive_variables("password", "context")
 @page(audience="buyer", operations=["querySaasResourceInstance"])
 def resource_password(request: HttpRequest, number: str) -> HttpResponse:
     """The password in clear, behind the eye; a traced read that no cache keeps."""
+    return _reveal(request, number, resources.reveal_password, label=_("Password"))
+
+
+@page(audience="buyer", operations=["revealLicenseKey"])
+def resource_license(request: HttpRequest, number: str) -> HttpResponse:
+    """The license key in clear, behind the eye; a traced read that no cache keeps."""
+    return _reveal(request, number, resources.reveal_license_key, label=_("License key"))
+
+
+@sensitive_variables("secret", "context")
+def _reveal(request: HttpRequest, number: str, read: Callable[..., str], *, label: str) -> HttpResponse:
     address = reverse("orders:resource", args=[number])
     if request.method != "POST":
-        own_resource(request.call, number)
+        own_resource(request.call, number)  # type: ignore[attr-defined]
         return redirect(address)
-    password = resources.reveal_password(request.call, resource=number)
+    secret = read(request.call, resource=number)  # type: ignore[attr-defined]
     context = {
-        "value": password,
+        "value": secret,
         "url": request.path,
-        "label": _("Password"),
+        "label": label,
         "back": address,
-        "page": {"title": _("Password"), "console": "plain", "breadcrumbs": []},
+        "page": {"title": label, "console": "plain", "breadcrumbs": []},
     }
     response = pages.render(request, "components/secret_shown.html", context)
     add_never_cache_headers(response)

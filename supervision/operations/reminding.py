@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import operation
@@ -13,6 +13,20 @@ from supervision.operations.moving import Uploads
 from supervision.queries.flows import own_flow_locked, party_flow_locked
 from supervision.rules import texts
 from supervision.states import ACTOR_OF_ROLE, Actor, FilePurpose, RecordKind
+
+
+def why_not(flow: Flow, *, at: datetime) -> Refused | None:
+    """Why the seller cannot be reminded now, or None; for a disabled control and for the operation itself."""
+    try:
+        moving.check_running(flow, at)
+    except Refused as refused:
+        return refused
+    if flow.turn is not Actor.SELLER:
+        return Refused("reminder_not_sellers_turn")
+    cooldown = timedelta(hours=flow.policies["reminder.cooldown_hours"])
+    if flow.reminded_at is not None and at < flow.reminded_at + cooldown:
+        return Refused("reminder_cooldown", next=flow.reminded_at + cooldown)
+    return None
 
 
 @operation(
@@ -28,12 +42,8 @@ def remind(call: Call, *, flow: Flow) -> Flow:
 
     Raises `Refused("reminder_not_sellers_turn")`, `Refused("reminder_cooldown")`, and what a flow is refused for.
     """
-    moving.check_running(flow, call.at)
-    if flow.turn is not Actor.SELLER:
-        raise Refused("reminder_not_sellers_turn")
-    cooldown = timedelta(hours=flow.policies["reminder.cooldown_hours"])
-    if flow.reminded_at is not None and call.at < flow.reminded_at + cooldown:
-        raise Refused("reminder_cooldown", next=flow.reminded_at + cooldown)
+    if (refused := why_not(flow, at=call.at)) is not None:
+        raise refused
     told = moving.record(call, flow, RecordKind.REMIND)
     flow.reminded_at = call.at
     flow.save(update_fields=["reminded_at"])

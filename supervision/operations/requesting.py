@@ -28,13 +28,18 @@ def submit_request(call: Call, *, flow: Flow, description: str, uploads: Uploads
     `Refused("attachment_required")` when the product asks for its filled template, `Refused("too_many_files")`.
     """
     moving.check_move(call, flow, MoveName.SUBMIT_REQUEST)
-    product = flow.order.product
     comment = texts.written(description, field="description")
-    if product.request_template and product.request_attachment_required and not uploads:
+    if needs_attachment(flow) and not uploads:
         raise Refused("attachment_required", field="files")
     told = moving.make(call, flow, MoveName.SUBMIT_REQUEST, comment=comment, uploads={FilePurpose.ATTACHMENT: uploads})
     telling.tell(flow, Actor.SELLER, "request_submitted", key=str(told.pk), at=call.at)
     return flow
+
+
+def needs_attachment(flow: Flow) -> bool:
+    """Whether the product asks for its filled template with the request."""
+    product = flow.order.product
+    return bool(product.request_template) and product.request_attachment_required
 
 
 @operation(

@@ -1,4 +1,4 @@
-"""Service Supervision in the Seller Console: list and details."""
+"""Service Supervision in the Seller Console: the list of service flows, and their details."""
 
 from __future__ import annotations
 
@@ -7,44 +7,82 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalog.states import DeliveryMethod
-from koogallery.kernel import pages
-from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilter, Empty, ListPage, Search, actions
+from koogallery import clock
+from koogallery.kernel import display, operations, pages
+from koogallery.kernel.lists import Action, Column, Empty, ListPage, actions
 from koogallery.kernel.pages import page
 from supervision.models import Flow
 from supervision.operations import reading
-from supervision.states import Step
-from supervision.views.flows import SERVICE_FLOWS
+from supervision.queries import lists
+from supervision.states import Actor, Step
+from supervision.views import details
+from supervision.views.flows import CREATED, FILTERS, METHOD, PRODUCT, SEARCH, SPECIFICATION, STATUS, tabs_of
+
+
+def _due(flow: Flow) -> SafeString | str:
+    """When what the flow waits for is due, or for how long somebody has waited."""
+    running = details.clock_of(flow, clock.now())
+    if running is None:
+        return display.NOTHING
+    if running.stands:
+        return format_html("{}", _("stands"))
+    if running.due_at is None:
+        text = details.waiting_text(running)
+        return format_html('{} <small class="note">{}</small>', running.kind.label, text)
+    moment = display.moment_html(running.due_at)
+    if running.is_over:
+        return format_html("<div>{}{}</div>", display.badge_html(_("Overdue"), tone="danger"), moment)
+    return moment
 
 
 def _row_actions(flow: Flow, request: HttpRequest) -> list[Action]:
-    return [Action(_("View Details"), flow.get_seller_url())]
+    details_action = Action(_("View Details"), flow.get_seller_url())
+    if details.is_frozen(flow, request.call.at):
+        return [details_action]
+    if flow.step == Step.REVIEW:
+        refused = operations.may(request.call, "acceptRequirement", flow)
+        return [Action(_("Accept Request"), flow.get_seller_url(), refused=refused), details_action]
+    if flow.step_enum.is_delivery:
+        refused = operations.may(request.call, "deliverService", flow)
+        address = reverse("supervision:deliver", args=[flow.number])
+        return [Action(_("Deliver Service"), address, refused=refused), details_action]
+    return [details_action]
 
 
 SOLD_FLOWS = ListPage(
     name="seller-supervision",
     caption=gettext_lazy("Service Supervision"),
     columns=(
-        Column("order_number", gettext_lazy("Order No."), link=lambda flow: flow.get_seller_url(), mono=True),
-        Column("product", gettext_lazy("Product"), value="order.product.label", strong=True),
-        Column("specification", gettext_lazy("Specification"), value="order.specification"),
-        Column("method", gettext_lazy("Delivery method"), value=lambda flow: DeliveryMethod(flow.delivery_method)),
+        Column(
+            "order",
+            gettext_lazy("Order No."),
+            value="order_number",
+            link=lambda flow: flow.get_seller_url(),
+            sort="order_number",
+            mono=True,
+            hideable=False,
+        ),
+        PRODUCT,
+        SPECIFICATION,
+        METHOD,
         Column("customer", gettext_lazy("Customer"), value="account.name"),
-        Column("step", gettext_lazy("Service Status"), value="step_enum"),
-        Column("created", gettext_lazy("Created"), value="created_at", sort="created_at"),
+        STATUS,
+        Column("due", gettext_lazy("Due"), html=_due, csv="due_at", sort="due_at"),
+        CREATED,
         actions(_row_actions),
     ),
-    filters=(
-        ChoiceFilter("delivery_method", gettext_lazy("Service Flow"), choices=SERVICE_FLOWS),
-        ChoiceFilter("step", gettext_lazy("Service Status"), choices=Step.choices),
-        DateRangeFilter("created", gettext_lazy("Created"), field="created_at"),
-    ),
-    search=Search(("order_number",), placeholder=gettext_lazy("Order No.")),
+    tabs=tabs_of(Actor.SELLER),
+    filters=FILTERS,
+    search=SEARCH,
     default_sort="-created",
-    empty=Empty(gettext_lazy("No service flows yet"), gettext_lazy("What you are to deliver appears here.")),
+    empty=Empty(
+        gettext_lazy("No service flows yet"), gettext_lazy("What customers buy and you are to deliver appears here.")
+    ),
 )
 
 
@@ -53,19 +91,12 @@ def flow_list(request: HttpRequest) -> HttpResponseBase:
     """The service flows of the seller's orders."""
     flows = reading.query_list(request.call, filters=request.GET.dict())
     context = {"page": {"title": _("Service Supervision"), "console": "seller", "breadcrumbs": [(_("Delivery"), "")]}}
-    return SOLD_FLOWS.respond(request, flows, "supervision/seller_flow_list.html", context)
+    return SOLD_FLOWS.respond(request, lists.listed(flows), "supervision/flow_list.html", context)
 
 
 @page(audience="seller", operations=["queryDeliveryProcess"])
 def flow_detail(request: HttpRequest, number: str) -> HttpResponse:
     """One flow as its seller sees it."""
     flow = reading.query_delivery_process(request.call, flow=number)
-    context: dict[str, Any] = {
-        "page": {
-            "title": flow.order.product.label,
-            "console": "seller",
-            "breadcrumbs": [(_("Service Supervision"), reverse("supervision:seller_list"))],
-        },
-        "flow": flow,
-    }
-    return pages.render(request, "supervision/seller_flow_detail.html", context)
+    context: dict[str, Any] = details.for_seller(request, flow)
+    return pages.render(request, "supervision/flow_detail.html", context)

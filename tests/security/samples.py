@@ -10,13 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from billing.models import Charge
+from catalog.models import Seller
+from koogallery import clock
 from koogallery.identity.operations import agreements
-from koogallery.kernel import ids
+from koogallery.kernel import files, ids
 from koogallery.notifications.models import Message
 from koogallery.notifications.operations import notify
 from orders.models import InterfaceCall, Resource
 from tests.factories import audit, billing, catalog, identity, orders
+from tests.factories.supervision import Deal, supervised
 from tests.security.world import World
 
 Maker = Callable[[World], Mapping[str, Any]]
@@ -181,6 +186,7 @@ def _order(world: World) -> dict[str, str]:
 @sample(
     "console/apps/<str:number>/",
     "console/apps/<str:number>/password/",
+    "console/apps/<str:number>/license/",
     "console/apps/<str:number>/disable/",
     "console/apps/<str:number>/expiration/",
     "console/apps/<str:number>/tags/",
@@ -193,6 +199,45 @@ def _resource(world: World) -> dict[str, str]:
 @sample("seller/interface/<str:number>/", "seller/interface/<str:number>/replay/")
 def _interface_call(world: World) -> dict[str, str]:
     return {"number": InterfaceCall.objects.filter(order=world.order).earliest("pk").number}
+
+
+# supervision
+
+
+@sample(
+    "console/supervision/<str:number>/",
+    "console/supervision/<str:number>/request/",
+    "console/supervision/<str:number>/accept/",
+    "console/supervision/<str:number>/reject/",
+    "console/supervision/<str:number>/remind/",
+    "console/supervision/<str:number>/appeal/",
+    "console/supervision/<str:number>/withdraw/",
+    "console/supervision/<str:number>/message/",
+    "seller/supervision/<str:number>/",
+    "seller/supervision/<str:number>/accept-request/",
+    "seller/supervision/<str:number>/reject-request/",
+    "seller/supervision/<str:number>/deliver/",
+    "seller/supervision/<str:number>/appeal/",
+    "seller/supervision/<str:number>/withdraw/",
+    "seller/supervision/<str:number>/message/",
+)
+def _flow(world: World) -> dict[str, str]:
+    return {"number": _deal(world).flow.number}
+
+
+@sample("console/supervision/<str:number>/files/<str:file>/", "seller/supervision/<str:number>/files/<str:file>/")
+def _flow_file(world: World) -> dict[str, str]:
+    deal = _deal(world)
+    proof = files.receive(
+        [SimpleUploadedFile("proof.pdf", b"%PDF-1.7 %%EOF")], owner=world.seller.account.pk, key="proof"
+    )
+    deal.deliver(proof=proof)
+    return {"number": deal.flow.number, "file": deal.flow.files.get().file.number}
+
+
+def _deal(world: World) -> Deal:
+    seller = Seller.objects.get(account=world.seller.account)
+    return supervised("license", buyer=world.buyer, at=clock.now(), seller=seller)
 
 
 # pages of nobody

@@ -1,0 +1,149 @@
+"""What the lists, the navigation and the overviews ask of flows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, F, Q, QuerySet, When
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
+
+from koogallery import clock
+from orders.queries.orders import PRODUCT_TEXTS, SELLER_TEXTS
+from supervision.models import Flow
+from supervision.queries.flows import NOBODY
+from supervision.states import DELIVERY_STEPS, OVER_STEPS, Actor, Step, steps_of
+
+SHOWN = 5
+_UNREAD = (
+    *(f"order__product__{name}" for name in PRODUCT_TEXTS),
+    *(f"seller__{name}" for name in SELLER_TEXTS),
+)
+
+
+def listed(flows: QuerySet[Flow]) -> QuerySet[Flow]:
+    """Flows for a list: with `due_at`, when what they wait for is due, and without the texts no list shows."""
+    return (
+        flows.select_related(None)
+        .select_related("order", "order__product", "seller", "account")
+        .defer(*_UNREAD)
+        .annotate(
+            due_at=Case(
+                When(frozen_at__isnull=False, then=None),
+                When(step__in=DELIVERY_STEPS, then=F("delivery_due_at")),
+                When(step=Step.ACCEPTED, then=F("completion_due_at")),
+            )
+        )
+    )
+
+
+def waits_for(actor: Actor) -> Q:
+    """Running flows in which it is a party's turn."""
+    return Q(step__in=steps_of(actor), frozen_at__isnull=True)
+
+
+def completed(at: datetime) -> Q:
+    """Flows that are completed at a moment, though the sweep may not have run (R19)."""
+    return Q(step=Step.COMPLETED) | Q(step=Step.ACCEPTED, frozen_at__isnull=True, completion_due_at__lte=at)
+
+
+def in_progress(at: datetime) -> Q:
+    """Flows that are not over at a moment."""
+    return ~Q(step__in=OVER_STEPS) & ~completed(at)
+
+
+def at_step(step: str, at: datetime) -> Q:
+    """Flows that a page shows at a step at a moment."""
+    if step == Step.COMPLETED:
+        return completed(at)
+    return Q(step=step) & ~completed(at) if step == Step.ACCEPTED else Q(step=step)
+
+
+def frozen() -> Q:
+    """Flows that an appeal, or their closing date, stopped."""
+    return Q(frozen_at__isnull=False)
+
+
+def buyer_to_do(account_id: int | None) -> QuerySet[Flow]:
+    """The flows in which it is an account's turn, the longest waiting first."""
+    return Flow.objects.filter(waits_for(Actor.BUYER), account_id=account_id or NOBODY).order_by("turn_since", "pk")
+
+
+def seller_to_do(account_id: int | None) -> QuerySet[Flow]:
+    """The flows in which it is the turn of the seller that an account is, what is due first at the top."""
+    mine = Flow.objects.filter(waits_for(Actor.SELLER), seller__account_id=account_id or NOBODY)
+    due = F("delivery_due_at").asc(nulls_last=True)
+    return mine.order_by(Case(When(step=Step.REVIEW, then=0), default=1), due, "turn_since", "pk")
+
+
+def buyer_to_do_count(request: HttpRequest) -> int:
+    """The badge of **Service Supervision** in My KooGallery."""
+    account_id = _account_of(request)
+    return buyer_to_do(account_id).order_by().count() if account_id else 0
+
+
+def seller_to_do_count(request: HttpRequest) -> int:
+    """The badge of **Service Supervision** in the Seller Console."""
+    account_id = _account_of(request)
+    return seller_to_do(account_id).order_by().count() if account_id else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A flow in which it is somebody's turn, as an overview names it."""
+
+    product: str
+    text: str
+    customer: str
+    order_number: str
+    url: str
+    since: datetime
+    due_at: datetime | None
+    is_overdue: bool
+
+
+def buyer_to_do_shown(request: HttpRequest) -> list[Waiting]:
+    """The first flows in which it is the buyer's turn, for the overview."""
+    flows = buyer_to_do(_account_of(request)).select_related("order__product")[:SHOWN]
+    return [_waiting(flow, text=_DO[flow.step_enum], customer="", url=flow.get_absolute_url()) for flow in flows]
+
+
+def seller_to_do_shown(request: HttpRequest) -> list[Waiting]:
+    """The first flows in which it is the seller's turn, by their clocks, for the overview."""
+    flows = seller_to_do(_account_of(request)).select_related("order__product", "account")[:SHOWN]
+    return [
+        _waiting(flow, text=_DO[flow.step_enum], customer=flow.account.name, url=flow.get_seller_url())
+        for flow in flows
+    ]
+
+
+_DO = {
+    Step.SUBMIT: gettext_lazy("Submit Request"),
+    Step.ACCEPT: gettext_lazy("Accept Service"),
+    Step.CONFIRM: gettext_lazy("Accept Service"),
+    Step.REVIEW: gettext_lazy("Accept Request"),
+    Step.PROVIDE: gettext_lazy("Deliver Service"),
+    Step.HAND_OVER: gettext_lazy("Deliver Service"),
+    Step.SHIP: gettext_lazy("Deliver Service"),
+}
+
+
+def _waiting(flow: Flow, *, text: Any, customer: str, url: str) -> Waiting:
+    due_at = flow.delivery_due_at if flow.step_enum.is_delivery else None
+    return Waiting(
+        product=flow.order.product.label,
+        text=str(text),
+        customer=customer,
+        order_number=flow.order_number,
+        url=url,
+        since=flow.turn_since,
+        due_at=due_at,
+        is_overdue=due_at is not None and due_at < clock.now(),
+    )
+
+
+def _account_of(request: HttpRequest) -> int | None:
+    user = getattr(request, "user", None)
+    return user.account_id if user is not None and user.is_authenticated else None

@@ -1,0 +1,75 @@
+"""A page on which a party does something with a flow: it says what happens, keeps what was entered, names refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.cache import add_never_cache_headers
+
+from koogallery.kernel import pages
+from koogallery.kernel.reasons import Refused
+from supervision.models import Flow
+from supervision.states import Actor
+from supervision.views import details
+
+TEMPLATE = "supervision/act.html"
+SURE, BACK = "sure", "back"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is done: its title, the sentence that says what happens, the label of the button, the words when done.
+
+    One that `asks` is done once its dialog was answered with OK; until then its form is shown again, with the dialog.
+    """
+
+    title: str
+    text: str
+    label: str
+    done: str
+    danger: bool = False
+    asks: bool = False
+    template: str = TEMPLATE
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+def answer(
+    request: HttpRequest,
+    flow: Flow,
+    form: forms.Form,
+    do: Callable[[], Any],
+    *,
+    party: Actor,
+    act: Act,
+    why_not: Callable[[], Refused | None],
+) -> HttpResponse:
+    """Do it for a valid form and lead back to the flow; else show the form, or why it cannot be done."""
+    refused, asking = None, False
+    if request.method == "POST":
+        is_valid = form.is_valid()
+        asking = act.asks and is_valid and SURE not in request.POST and form.is_complete  # type: ignore[attr-defined]
+        if is_valid and not asking and pages.attempt(form, do) is not None:
+            messages.success(request, act.done)
+            return redirect(details.address(flow, party))
+    else:
+        refused = why_not()
+    context = {
+        "page": details.page_of(flow, party, act.title),
+        "flow": flow,
+        "product": flow.order.product,
+        "act": act,
+        "form": form,
+        "refused": refused,
+        "asking": asking and BACK not in request.POST,
+        "back": details.address(flow, party),
+        **act.context,
+    }
+    response = pages.render(request, act.template, context, status=422 if form.errors else 200)
+    add_never_cache_headers(response)
+    return response
