@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from koogallery.engine.postgres import program
 
-ABOUT, DUMP, FILES = "about.json", "database.dump", "files"
+ABOUT, DUMP = "about.json", "database.dump"
+
+
+def folders() -> dict[str, Path]:
+    """The folders of files that an archive holds, by their names in it; files in a bucket are backed up there."""
+    found = {"files": Path(settings.MEDIA_ROOT)}
+    place = settings.STORAGES["attachments"]["OPTIONS"].get("location")
+    if place:
+        found["attachments"] = Path(place)
+    return found
 
 
 def about(connection: Any, *, moment: datetime) -> dict[str, Any]:

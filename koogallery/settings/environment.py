@@ -137,7 +137,7 @@ def attachments(folder: Path) -> dict[str, Any]:
                 response_checksum_validation="when_required",
                 connect_timeout=10,
                 read_timeout=60,
-                retries={"max_attempts": 4, "mode": "standard"},
+                retries={"max_attempts": 3, "mode": "standard"},
             ),
         },
     }

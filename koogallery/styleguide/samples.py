@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from koogallery import clock
-from koogallery.kernel import display
+from koogallery.kernel import display, files
 from koogallery.kernel.charts import Point
 from koogallery.kernel.display import MONTHS
 from koogallery.kernel.lists import (
@@ -116,7 +116,7 @@ class SampleForm(forms.Form):
         label=_("Required Duration"), widget=forms.RadioSelect, choices=((1, _("1 month")), (12, _("1 year")))
     )
     reason = forms.CharField(label=_("Reason"), widget=forms.Textarea, max_length=1000, required=False)
-    attachment = forms.FileField(label=_("Attachment"), required=False)
+    attachment = files.FilesField(label=_("Attachment"))
     terms = forms.BooleanField(label=_("I have read and agree to the terms."))
 
 

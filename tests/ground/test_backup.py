@@ -9,9 +9,15 @@ from pathlib import Path
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
+from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
+
+from koogallery.kernel import files
+from koogallery.kernel.files import storing
+from koogallery.settings import environment
+from tests.factories.files import PDF, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def folder(tmp_path: Path, settings: Settings) -> Path:
     settings.DATA = tmp_path
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.STORAGES = {**settings.STORAGES, "attachments": environment.attachments(tmp_path / "attachments")}
     (settings.MEDIA_ROOT / "proofs").mkdir(parents=True)
     (settings.MEDIA_ROOT / "proofs" / "delivery.pdf").write_bytes(b"%PDF-1.7 proof of delivery")
     return tmp_path
@@ -52,6 +59,33 @@ def test_what_is_restored_equals_what_was_backed_up(folder: Path, settings: Sett
     assert fingerprint() == before
     assert (settings.MEDIA_ROOT / "proofs" / "delivery.pdf").read_bytes() == b"%PDF-1.7 proof of delivery"
     assert not (settings.MEDIA_ROOT / "later.txt").exists()
+
+
+def test_attachments_come_back_as_they_were_sealed_ones_included(folder: Path) -> None:
+    plain, sealed = (
+        files.receive([sent("proof.pdf")], owner=1, key="backed-up-form", sealed=sealed)[0] for sealed in (False, True)
+    )
+    call_command("backup", str(folder / "backup.tar"))
+    storing.remove(plain.key)
+    (folder / "attachments" / sealed.key).write_bytes(b"overwritten")
+    later = files.receive([sent("later.png")], owner=1, key="after-the-backup")[0]
+    call_command("restore", str(folder / "backup.tar"), "--replace")
+    assert b"".join(files.read(key=plain.key, sealed=False)) == PDF
+    assert b"".join(files.read(key=sealed.key, sealed=True)) == PDF
+    assert not storages["attachments"].exists(later.key)
+
+
+def test_what_lies_in_a_bucket_is_not_in_the_archive(
+    folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.receive([sent("proof.pdf")], owner=1, key="in-the-folder-1")
+    monkeypatch.setenv("ATTACHMENTS_BUCKET", "a-bucket")
+    settings.STORAGES = {**settings.STORAGES, "attachments": environment.attachments(folder / "attachments")}
+    call_command("backup", str(folder / "backup.tar"))
+    with tarfile.open(folder / "backup.tar") as archive:
+        assert {name.split("/")[0] for name in archive.getnames()} == {"about.json", "database.dump", "files"}
+    call_command("restore", str(folder / "backup.tar"), "--replace")
+    assert (folder / "attachments" / "1" / "in-the-folder-1").exists()
 
 
 def test_triggers_and_numbering_go_on_after_a_restore(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django import forms
 from django.core.files.storage import storages
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
+from pytest_django import Settings
 
 from koogallery.kernel import files
 from koogallery.kernel.files import receiving
@@ -17,6 +19,7 @@ from koogallery.kernel.files.recording import Upload
 from koogallery.kernel.models import StoredFile
 from koogallery.kernel.operations import operation, registry
 from koogallery.kernel.reasons import Refused
+from koogallery.settings import environment
 from tests.factories.files import CONTENTS, PDF, sent
 from tests.personas import Persona
 
@@ -192,6 +195,20 @@ def test_received_files_are_all_stored_or_none(buyer: Persona) -> None:
     assert uploads == files.receive([sent("a.pdf"), sent("b.png")], owner=owner, key="all-or-none-1")
     assert files.kept(files.keep_token(uploads[0], owner=owner), owner=owner) == uploads[0]
     assert files.kept(files.keep_token(uploads[0], owner=owner), owner=owner + 1) is None
+
+
+def test_a_storage_that_is_away_refuses_with_its_reason_and_keeps_what_was_typed(
+    buyer: Persona, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "no folder").write_text("x")
+    chosen = environment.attachments(tmp_path / "no folder")
+    settings.STORAGES = {**settings.STORAGES, "attachments": chosen}
+    form = bound(buyer, sent("a.pdf"))
+    assert codes(form) == ["file_storage_unavailable"]
+    assert 'value="because"' in str(form)
+    with pytest.raises(Refused) as refused:
+        files.receive([sent("a.pdf")], owner=1, key="storage-is-away", field="proof")
+    assert (refused.value.code, refused.value.field) == ("file_storage_unavailable", "proof")
 
 
 def test_a_form_key_cannot_lead_out_of_its_place(buyer: Persona) -> None:

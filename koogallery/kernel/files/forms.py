@@ -143,10 +143,10 @@ class FilesField(forms.Field):
         for file in files:
             try:
                 upload = receiving.examine(file, owner=self.owner, key=self.key, sealed=self.sealed)
+                storing.put(file, key=upload.key, sealed=upload.sealed)
             except Refused as refused:
                 errors.setdefault(refused.sentence, ValidationError(refused.sentence, code=refused.code))
                 continue
-            storing.put(file, key=upload.key, sealed=upload.sealed)
             held.add(receiving.keep_token(upload, owner=self.owner), upload)
         return list(errors.values())
 

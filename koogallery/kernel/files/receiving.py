@@ -32,13 +32,17 @@ def receive(
 
     The same form with the same files gives equal uploads again (R18). Raises `Refused`, naming `field`, with
     `too_many_files`, `file_type`, `file_double_extension`, `file_too_large`, `file_empty`, `file_content`,
-    `file_infected` or `file_scan_unavailable`.
+    `file_infected`, `file_scan_unavailable` or `file_storage_unavailable`.
     """
     files = list(sent)
     check_count(len(files), max_files=max_files, field=field)
     found = [examine(file, owner=owner, key=key, sealed=sealed, field=field) for file in files]
-    for file, upload in zip(files, found, strict=True):
-        storing.put(file, key=upload.key, sealed=sealed)
+    try:
+        for file, upload in zip(files, found, strict=True):
+            storing.put(file, key=upload.key, sealed=sealed)
+    except Refused as refused:
+        refused.field = field
+        raise
     return found
 
 

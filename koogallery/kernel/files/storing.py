@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ from django.core.files.uploadedfile import UploadedFile
 
 from koogallery.kernel.files import sealing
 from koogallery.kernel.files.streaming import incoming
+from koogallery.kernel.reasons import Refused
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 64 * 1024
 
@@ -41,26 +45,41 @@ def key_of(*, owner: int | None, key: str, sha256: str, sealed: bool) -> str:
 
 
 def put(file: UploadedFile, *, key: str, sealed: bool) -> None:
-    """Store an upload under `key`, over what the same form has stored there before."""
+    """Store an upload under `key`, over what the same form has stored there before.
+
+    Raises `Refused("file_storage_unavailable")`.
+    """
     file.seek(0)
     if not sealed:
         _save(key, file)
         return
-    folder = incoming()
-    with sealing.sealed_copy(file, folder=folder) as copy:
+    with sealing.sealed_copy(file, folder=incoming()) as copy:
         _save(key, File(copy))
 
 
 def _save(key: str, content: File[Any]) -> None:
-    saved = attachments().save(key, content)
+    try:
+        saved = attachments().save(key, content)
+    except Exception as fault:  # what storages raise when they are away differs
+        logger.exception("file_not_stored", extra={"key": key})
+        raise Refused("file_storage_unavailable") from fault
     if saved != key:
         attachments().delete(saved)
         raise RuntimeError("The storage `attachments` must store again under the same key.")
 
 
 def read(*, key: str, sealed: bool) -> Iterator[bytes]:
-    """The plain content in chunks. Raises `FileNotFoundError` at once when the storage does not hold it."""
-    handle = attachments().open(key, "rb")
+    """The plain content in chunks.
+
+    Raises, at once, `FileNotFoundError` when the storage does not hold it and `Refused("file_storage_unavailable")`.
+    """
+    try:
+        handle = attachments().open(key, "rb")
+    except FileNotFoundError:
+        raise
+    except Exception as fault:  # as above
+        logger.exception("file_not_read", extra={"key": key})
+        raise Refused("file_storage_unavailable") from fault
     return Reading(handle, sealed=sealed)
 
 

@@ -44,8 +44,9 @@ class Command(BaseCommand):
                     entry.size = len(about)
                     archive.addfile(entry, io.BytesIO(about))
                     archive.add(dump, backups.DUMP)
-                    if settings.MEDIA_ROOT.exists():
-                        archive.add(settings.MEDIA_ROOT, backups.FILES)
+                    for name, files in backups.folders().items():
+                        if files.exists():
+                            archive.add(files, name)
             draft.chmod(0o600)
             draft.rename(target)
         finally:

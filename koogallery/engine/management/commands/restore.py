@@ -40,7 +40,8 @@ class Command(BaseCommand):
                 raise CommandError(f"{source} is not a backup made by `manage.py backup`.")
             about = json.loads((folder / backups.ABOUT).read_text())
             self._restore_database(folder / backups.DUMP)
-            self._restore_files(folder / backups.FILES)
+            for name, place in backups.folders().items():
+                self._restore_files(folder / name, place)
         (settings.DATA / "prepared.stamp").unlink(missing_ok=True)
         self.stdout.write(
             f"restored the backup of {about['made_at']}; run `manage.py migrate` if this version is newer"
@@ -66,9 +67,9 @@ class Command(BaseCommand):
                 editor.execute(f"DROP TABLE {names} CASCADE")
         connection.close()
 
-    def _restore_files(self, files: Path) -> None:
-        if settings.MEDIA_ROOT.exists():
-            shutil.rmtree(settings.MEDIA_ROOT)
+    def _restore_files(self, files: Path, place: Path) -> None:
+        if place.exists():
+            shutil.rmtree(place)
         if files.exists():
-            settings.MEDIA_ROOT.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(files, settings.MEDIA_ROOT)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(files, place)
