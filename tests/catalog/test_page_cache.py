@@ -127,3 +127,21 @@ def test_without_redis_pages_are_rendered_each_time(visitor, settings, django_as
     with guard.opened("test"):
         assert "Relata" in visitor.get("/products/").content.decode()
     pagecache.bump_now()
+
+
+def test_the_first_visitor_after_a_change_costs_at_most_six_queries(visitor, django_assert_max_num_queries):
+    shelf = make.make_category("crm", name="Customer relations")
+    product = make.make_product(name="Relata", categories=[shelf])
+    for address in ("/", "/products/?category=crm", f"/products/{product.slug}/"):
+        visitor.get(address)
+        pagecache.bump_now()
+        with django_assert_max_num_queries(6):
+            assert "Relata" in visitor.get(address).content.decode()
+
+
+def test_an_answer_from_memory_has_the_headers_of_the_first_but_its_request_id(visitor):
+    make.make_product(name="Relata")
+    first, again = visitor.get("/products/"), visitor.get("/products/")
+    assert "X-Request-ID" in first
+    assert dict(again.items()) == dict(again.headers.items())
+    assert dict(again.items()) == {name: value for name, value in first.items() if name != "X-Request-ID"}
