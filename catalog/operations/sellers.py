@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.utils.text import slugify
@@ -11,7 +11,8 @@ from billing.rules.calendar import working_day_deadline
 from catalog.models import Product, Seller
 from catalog.operations import indexing
 from catalog.states import SELLER_MOVES, SellerState
-from koogallery.kernel import pagecache
+from koogallery import clock
+from koogallery.kernel import holidays, pagecache
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing, Refused
@@ -60,8 +61,9 @@ def apply(call: Call, *, account: Any = None, code: str = "", **profile: Any) ->
     return seller
 
 
-def _review_due(at: datetime, holidays: frozenset[date] = frozenset()) -> datetime:
-    return working_day_deadline(filed_at=at, working_days=REVIEW_WORKING_DAYS, holidays=holidays)
+def _review_due(at: datetime) -> datetime:
+    known = holidays.days_from(clock.platform_date(at))
+    return working_day_deadline(filed_at=at, working_days=REVIEW_WORKING_DAYS, holidays=known)
 
 
 @operation("approveSeller", resource_type="Seller", roles={Role.OPERATOR, Role.SYSTEM}, targets={"seller": _locked})

@@ -18,6 +18,7 @@ from koogallery.admin_site import sidebar
 from koogallery.kernel import display, rehearsal
 from koogallery.kernel.admin import sees
 from koogallery.kernel.models import OutboxMessage, SweepFailure
+from supervision.queries import appeals
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Card:
 
 def cards(request: HttpRequest) -> list[Card]:
     """The cards for this operations manager, in the order of urgency."""
-    made = [make(request) for make in (_parked, _orders, _ledger, _catalogue, _accounts, _clock)]
+    made = [make(request) for make in (_parked, _appeals, _orders, _ledger, _catalogue, _accounts, _clock)]
     return [card for card in made if card is not None]
 
 
@@ -86,6 +87,23 @@ def failed_interface_calls() -> Any:
     if not apps.is_installed("orders"):
         return None
     return apps.get_model("orders", "InterfaceCall").objects.filter(state="parked").order_by("-pk")
+
+
+def _appeals(request: HttpRequest) -> Card | None:
+    if not sees(request.user, "supervision"):
+        return None
+    found = appeals.waiting(clock.now())
+    link = _link("supervision_appeal_changelist", "state__exact=open")
+    late = _link("supervision_appeal_changelist", "overdue=yes")
+    signing = _link("supervision_appeal_changelist", "state__exact=proposed")
+    lines = [
+        Line(_("Overdue"), _count(found.overdue), late, found.overdue > 0),
+        Line(_("To be decided today"), _count(found.today)),
+        Line(_("Waiting for a second signature"), _count(found.proposed), signing),
+        Line(_("All that wait"), _count(found.all), link),
+        Line(_("Next deadline"), display.moment_text(found.next_due_at) if found.next_due_at else display.NOTHING),
+    ]
+    return Card(_("Appeals by deadline"), lines, _link("supervision_appeal_changelist"), _("Appeals"))
 
 
 def _orders(request: HttpRequest) -> Card | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from koogallery.kernel import operations, pages
+from supervision.queries import appeals
 
 ORDER = (
     "catalog",
@@ -31,6 +33,9 @@ ICONS = {
     "order": "receipt_long",
     "resource": "deployed_code",
     "interfacecall": "sync_alt",
+    "appeal": "gavel",
+    "flow": "conversion_path",
+    "holiday": "event",
     "account": "domain",
     "user": "person",
     "agreementtext": "contract",
@@ -48,6 +53,10 @@ ICONS = {
     "policychoice": "rule",
     "schedule": "schedule",
 }
+
+
+BADGES: Mapping[str, Callable[[], int]] = {"supervision.appeal": lambda: appeals.undecided().count()}
+"""How much work waits behind an entry."""
 
 
 def environment(request: HttpRequest) -> list[str] | None:
@@ -76,7 +85,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     apps = sorted(admin.site.get_app_list(request), key=lambda app: _place(app["app_label"]))
     for app in apps:
         items = [
-            _item(model["name"], model["admin_url"], ICONS.get(model["model"]._meta.model_name, "table_rows"))
+            _item(
+                model["name"],
+                model["admin_url"],
+                ICONS.get(model["model"]._meta.model_name, "table_rows"),
+                badge=BADGES[model["model"]._meta.label_lower]() if model["model"]._meta.label_lower in BADGES else 0,
+            )
             for model in app["models"]
             if model["admin_url"]
         ]
@@ -90,8 +104,8 @@ def _page_item(request: HttpRequest, name: str, title: Any, icon: str) -> dict[s
     return {**_item(title, link, icon), "active": request.path == link}
 
 
-def _item(title: Any, link: str, icon: str) -> dict[str, Any]:
-    return {"title": str(title), "link": link, "icon": icon}
+def _item(title: Any, link: str, icon: str, *, badge: int = 0) -> dict[str, Any]:
+    return {"title": str(title), "link": link, "icon": icon, "badge": badge}
 
 
 def _place(app_label: str) -> tuple[int, str]:

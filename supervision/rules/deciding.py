@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from koogallery.kernel.money import Money
+from orders.states import OrderState
 from supervision.states import Decision, FlowTable, Step
 
 
@@ -49,6 +50,20 @@ def effects(decision: Decision, *, held: Money, refund: Money) -> Effects:
         if decision.completes
         else Effects(refunded=refunded, earned=nothing, held=left)
     )
+
+
+def step_after(decision: Decision, step: Step, *, restart: Step | None = None) -> Step:
+    """Where a flow that stands at `step` stands once a decision is carried out."""
+    if decision is Decision.REFUND_ALL:
+        return Step.CANCELED
+    if decision.completes:
+        return Step.COMPLETED
+    return restart if decision is Decision.RESTART and restart is not None else step
+
+
+def order_after(step: Step) -> OrderState:
+    """What the order of a flow is that stands at `step`."""
+    return {Step.COMPLETED: OrderState.COMPLETED, Step.CANCELED: OrderState.CANCELED}.get(step, OrderState.PROCESSING)
 
 
 def restart_steps(table: FlowTable, step: Step, *, milestone: int, milestones: int) -> list[Step]:

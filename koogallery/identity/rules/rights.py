@@ -47,6 +47,7 @@ OPERATOR_RIGHTS: dict[OperatorRole, tuple[str, ...]] = {
         "marketplace:appeal*:*",
         "marketplace:supervision*:*",
         "marketplace:subscription*:*",
+        "marketplace:holiday*:*",
     ),
     OperatorRole.FINANCE: (
         "marketplace:account:addFunds",
