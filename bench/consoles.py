@@ -21,15 +21,26 @@ SHARE_TARGET = 0.04
 GROWTH_TARGET = 1.3
 
 COPIES = {
-    "orders_order": """
-        'number', 'CSB' || n, 'quote_id', NULL, 'account_id', {account}, 'state', {state}, 'placed_at', {at},
-        'payment_due_at', NULL, 'paid_at', {at}, 'completed_at', CASE WHEN {state} = 'completed' THEN {at} END
-    """,
-    "orders_orderline": "'number', 'CSB' || n || '-000001', 'order_id', {FIRST} + n",
-    "orders_resource": """
-        'number', 'bench' || n, 'order_number', 'CSB' || n, 'account_id', {account}, 'line_id', {FIRST} + n,
-        'status', 'enabled', 'purchased_at', {at}, 'enabled_at', {at}, 'expires_at', {at} + interval '400 days'
-    """,
+    "orders_order": {
+        "number": "'CSB' || n",
+        "quote_id": "NULL",
+        "account_id": "{account}",
+        "state": "{state}",
+        "placed_at": "{at}",
+        "payment_due_at": "NULL",
+        "paid_at": "{at}",
+        "completed_at": "CASE WHEN {state} = 'completed' THEN {at} END",
+    },
+    "orders_orderline": {"number": "'CSB' || n || '-000001'", "order_id": "{first} + n"},
+    "orders_resource": {
+        "number": "'bench' || n",
+        "order_number": "'CSB' || n",
+        "account_id": "{account}",
+        "line_id": "{first} + n",
+        "purchased_at": "{at}",
+        "enabled_at": "{at}",
+        "expires_at": "{at} + interval '400 days'",
+    },
 }
 """What differs from the row that is copied; `n` counts the copies."""
 COPIED = {"orders_order": "number", "orders_orderline": "number", "orders_resource": "order_number"}
@@ -87,7 +98,7 @@ def _queries(path: str, session: str) -> tuple[int, bytes]:
 
 def _fill(rows: int, session: str) -> None:
     """Copy one purchase until there are so many; the first `OWN` are the buyer's, the others the other buyers'."""
-    from django.db import connection
+    from django.db import connection, transaction
 
     from koogallery.kernel import guard
 
@@ -98,14 +109,25 @@ def _fill(rows: int, session: str) -> None:
             return
         values = _differences(confirm(session, NOTES)())
         for first in range(there + 1, rows + 1, STEP):
-            for table, differences in COPIES.items():
-                cursor.execute(
-                    f"INSERT INTO {table} SELECT (jsonb_populate_record(t, jsonb_build_object("
-                    f"'id', {FIRST} + n, {differences.format(**values)}))).* "
-                    f"FROM {table} t, generate_series({first}, {min(first + STEP - 1, rows)}) n "
-                    f"WHERE t.{COPIED[table]} LIKE '{values['order']}%'"
-                )
+            with transaction.atomic():
+                cursor.execute("SET LOCAL session_replication_role = replica")
+                for table in COPIES:
+                    _copy(cursor, table, values, numbers=(first, min(first + STEP - 1, rows)))
         cursor.execute("VACUUM (ANALYZE) orders_order, orders_orderline, orders_resource")
+
+
+def _copy(cursor: Any, table: str, values: dict[str, Any], *, numbers: tuple[int, int]) -> None:
+    differences = {"id": "{first} + n"} | COPIES[table]
+    cursor.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped", [table]
+    )
+    columns = [name for (name,) in cursor.fetchall()]
+    taken = [differences[name].format(**values) if name in differences else f't."{name}"' for name in columns]
+    named = ", ".join(f'"{name}"' for name in columns)
+    cursor.execute(
+        f"INSERT INTO {table} ({named}) SELECT {', '.join(taken)} FROM {table} t, generate_series({numbers[0]}, "
+        f"{numbers[1]}) n WHERE t.{COPIED[table]} LIKE '{values['order']}%'"
+    )
 
 
 def _differences(order: str) -> dict[str, Any]:
@@ -116,7 +138,7 @@ def _differences(order: str) -> dict[str, Any]:
     buyers = [account_by_name(f"bench-buyer-{number}") for number in range(BUYERS)]
     first, *others = [buyer.pk for buyer in buyers if buyer is not None]
     return {
-        "FIRST": FIRST,
+        "first": FIRST,
         "order": order,
         "account": f"CASE WHEN n <= {OWN} THEN {first} ELSE (ARRAY{others})[1 + n % {len(others)}] END",
         "state": "CASE WHEN n % 10 = 0 THEN 'processing' ELSE 'completed' END",
