@@ -94,7 +94,7 @@ def make_people() -> People:
         users=("mei", "tomas"),
         email="office@northwind.example",
         mobile="+6581230001",
-        balance="60000.00",
+        balance="120000.00",
         sandbox_card=["approved", "declined"],
         deny=["tomas=marketplace:order:create"],
         allow=["mei=marketplace:*:*"],

@@ -14,6 +14,7 @@ from billing import queries as billing
 from catalog import queries as catalog
 from catalog.operations import favorites
 from koogallery import clock
+from koogallery.demo.deliveries import SHOWN, SHOWN_FROM, SHOWN_TO, Deliveries
 from koogallery.identity import queries as identity
 from koogallery.identity.operations import projects, tags
 from koogallery.kernel import sweeps
@@ -91,6 +92,16 @@ class Story:
             for _ in range(max(1, count * self.days // DAYS)):
                 at = self._office_hour()
                 yield at, partial(self._buy, name, method)
+        deliveries = Deliveries(end=self.end)
+        for day in range(1, self.days + 1):
+            at = clock.day_start(clock.platform_date(self.start) + timedelta(days=day)) + timedelta(hours=15)
+            if at < self.end - timedelta(hours=5):
+                yield at, deliveries.work
+        for number, (code, acts) in enumerate(SHOWN.items()):
+            bought_at = self.end - SHOWN_FROM + timedelta(minutes=number)
+            yield bought_at, partial(self._buy_shown, deliveries, code)
+            for act, before in acts:
+                yield self.end - before, partial(deliveries.show, code, act)
         yield self.start, self._set_up_northwind
         yield self.end - timedelta(hours=3), partial(self._leave_unpaid, "northwind-trading", "relata-crm")
         yield self.end - timedelta(hours=1), partial(self._leave_unpaid, "studio-maple", "inkroute")
@@ -204,6 +215,16 @@ class Story:
     def _leave_unpaid(self, name: str, code: str, at: datetime) -> int:
         with self._kept(code):
             self._place(self._call(name, at), code)
+            return 1
+        return 0
+
+    def _buy_shown(self, deliveries: Deliveries, code: str, at: datetime) -> int:
+        """Buy what shows one stage of a delivery."""
+        call = self._call(SHOWN_TO, at)
+        with self._kept(code):
+            order = self._place(call, code)
+            pay_order(self._later(call, timedelta(seconds=20)), order=order.number, method="balance")
+            deliveries.shown[code] = order.number
             return 1
         return 0
 

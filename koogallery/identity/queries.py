@@ -123,6 +123,11 @@ def operator_roles(user: User) -> frozenset[OperatorRole]:
     return authorising.operator_roles(user)
 
 
+def operators_in(role: OperatorRole) -> list[User]:
+    """The active operations managers with a role, by name."""
+    return list(User.objects.filter(is_staff=True, is_active=True, groups__name=role.value).order_by("username"))
+
+
 # Projects and tags
 
 

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.reasons import Missing
 from supervision.models import Appeal, Flow
+from supervision.states import OVER_STEPS
 
 NOBODY = 0
 RELATED = ("order", "line", "seller", "order__product", "order__seller")
@@ -22,6 +23,11 @@ def flows_of(account_id: int | None) -> QuerySet[Flow]:
 def flows_of_seller(account_id: int | None) -> QuerySet[Flow]:
     """The flows of what was ordered from the seller that an account is."""
     return Flow.objects.filter(seller__account_id=account_id or NOBODY).select_related(*RELATED, "account")
+
+
+def unfinished() -> QuerySet[Flow]:
+    """Every flow that is neither completed nor canceled, for the platform."""
+    return Flow.objects.exclude(step__in=OVER_STEPS).select_related(*RELATED, "order__account", "seller__account")
 
 
 def own_flow(call: Call, number: Any) -> Flow:

@@ -18,6 +18,7 @@ from koogallery.identity.models import User
 from koogallery.kernel.calls import system_call
 from orders.example_seller import DEMO_KEY, ExampleSeller
 from orders.models import InterfaceCall, Order, Resource
+from supervision.models import Flow, FlowFile
 
 
 @pytest.mark.django_db(transaction=True)
@@ -38,6 +39,12 @@ def test_some_days_of_the_demo_leave_orders_resources_traces_and_a_clean_ledger(
     assert Resource.objects.filter(status="enabled").exists()
     assert Trace.objects.filter(trace_name="createOrder", trace_rating="normal").count() == placed
     assert not InterfaceCall.objects.exclude(state="done").exists()
+    shown = Flow.objects.filter(account__name="northwind-trading", created_at__gt=story.end - timedelta(days=6))
+    steps = {"submit", "provide", "accept", "confirm", "accepted"}
+    assert steps <= set(shown.values_list("step", flat=True)), "one delivery at each stage"
+    assert shown.filter(frozen_at__isnull=False).exists()
+    assert Flow.objects.filter(step="completed").exists()
+    assert FlowFile.objects.filter(purpose="proof").exists()
     assert Order.objects.filter(state="pending_payment").count() >= 1
     assert checking.check_ledger(system_call()).findings == []
 
