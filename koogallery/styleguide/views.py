@@ -92,7 +92,7 @@ def example(request: HttpRequest, page_kind: str) -> HttpResponse:
         }
         return render(request, "styleguide/detail.html", context)
     if page_kind == "form":
-        form = samples.SampleForm(request.POST or None)
+        form = samples.SampleForm(request.POST or None, request.FILES or None)
         context = {"page": {"title": "Sign up", "console": "plain", "breadcrumbs": []}, "form": form}
         return render(request, "styleguide/form.html", context)
     raise Http404
