@@ -17,6 +17,7 @@ from audit.models import Trace
 from audit.rules import canonical
 from koogallery import clock
 from koogallery.kernel import guard, prepared
+from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Role, TraceType, system_call
 from koogallery.kernel.operations import Rating, TraceEntry, current_trace_id, present, registry
 
@@ -49,6 +50,19 @@ _INSERT_MANY = (
     f"{_COUNTED.format(added='(SELECT size FROM size)')} {_SEALED} "
     "SELECT trace_id, account_id, time, seal, writer, count - size + place FROM given, size, counted"
 )
+
+_OF_EACH = ("trace_id", "time", "record_time", "account_id", "resource_id", "resource_name", "request", "response")
+_EACH = ", ".join(f"%s::{kind}[]" for kind in [*(columns.TYPES[name] for name in _OF_EACH), "text"])
+_SHARED = [name for name in columns.TYPES if name not in _OF_EACH]
+_INSERT_LIKE = (
+    f"WITH given AS (SELECT *, row_number() OVER () AS place FROM unnest({_EACH}) AS g ({', '.join(_OF_EACH)}, seal)), "  # noqa: S608  only constants
+    f"written AS (INSERT INTO {columns.TABLE} ({', '.join([*_OF_EACH, *_SHARED])}) "
+    f"SELECT {', '.join([*_OF_EACH, *(f'%s::{columns.TYPES[name]}' for name in _SHARED)])} FROM given), "
+    "size AS (SELECT count(*) AS size FROM given), "
+    f"{_COUNTED.format(added='(SELECT size FROM size)')} {_SEALED} "
+    "SELECT trace_id, account_id, time, seal, writer, count - size + place FROM given, size, counted"
+)
+"""For traces that differ only in what happened to which object when."""
 
 
 def is_recorded(entry: TraceEntry) -> bool:
@@ -101,32 +115,38 @@ def system_traces(
     Rows are `(account id, resource id, resource name, moment, request, response)`; the operation `name` must be
     in the registry. Raises `KeyError` when it is not.
     """
-    operation = registry[name]
-    call = system_call(on_behalf_of=on_behalf_of)
-    parent = current_trace_id()
-    traces = [
-        trace_of(
-            TraceEntry(
-                operation=operation,
-                call=call,
-                trace_id=uuid.uuid4(),
-                rating=rating,
-                code="200",
-                message="",
-                request=present(request),
-                response=present(response),
-                resource_id=resource_id[:128],
-                resource_name=resource_name[:255],
-                account_id=account_id,
-                project=project,
-                parent=parent,
-            ),
-            recorded=max(call.at, at),
-            at=at,
-        )
-        for account_id, resource_id, resource_name, at, request, response in rows
-    ]
-    _insert(traces)
+    operation, call = registry[name], system_call(on_behalf_of=on_behalf_of)
+    if not rows:
+        return
+    entry = TraceEntry(
+        operation=operation,
+        call=call,
+        trace_id=uuid.uuid4(),
+        rating=rating,
+        code="200",
+        message="",
+        request={},
+        response={},
+        project=project,
+        parent=current_trace_id(),
+    )
+    alike = trace_of(entry, recorded=call.at)
+    _insert_alike(
+        alike,
+        [
+            (
+                uuid.uuid4(),
+                at,
+                max(call.at, at),
+                account_id,
+                _clean(resource_id[:128]),
+                _clean(resource_name[:255]),
+                _cleaned(present(request)),
+                _cleaned(present(response)),
+            )
+            for account_id, resource_id, resource_name, at, request, response in rows
+        ],
+    )
 
 
 def trace_of(entry: TraceEntry, *, recorded: datetime, at: datetime | None = None) -> Trace:
@@ -164,6 +184,8 @@ def trace_of(entry: TraceEntry, *, recorded: datetime, at: datetime | None = Non
 
 def _clean(text: str) -> str:
     """Without what PostgreSQL cannot store."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
@@ -192,4 +214,33 @@ def _insert(traces: Sequence[Trace]) -> None:
         partitions.ensure(start)
     rows = [[*_values(trace), signing.seal(trace.hash)] for trace in traces]
     with guard.opened("trace"), prepared.cursor() as cursor:
-        cursor.execute(_INSERT_MANY, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(_INSERT_MANY, [array(column) for column in zip(*rows, strict=True)])
+
+
+def _insert_alike(alike: Trace, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write one trace like `alike` for each row of `_OF_EACH`."""
+    for start in {partitions.start_of(at) for _, at, *_ in rows}:
+        partitions.ensure(start)
+    fill = canonical.filler(
+        alike.public_fields(), [{"account_id": "resource_account_id"}.get(name, name) for name in _OF_EACH]
+    )
+    given = []
+    for trace_id, at, recorded, account_id, resource_id, resource_name, request, response in rows:
+        texts = canonical.text(request), canonical.text(response)
+        whole = fill(
+            {
+                "trace_id": f'"{trace_id}"',
+                "time": str(canonical.milliseconds(at)),
+                "record_time": str(canonical.milliseconds(recorded)),
+                "resource_account_id": canonical.text(account_id),
+                "resource_id": canonical.text(resource_id),
+                "resource_name": canonical.text(resource_name),
+                "request": texts[0],
+                "response": texts[1],
+            }
+        )
+        seal = signing.seal(canonical.text_hash(whole))
+        given.append((trace_id, at, recorded, account_id, resource_id, resource_name, *texts, seal))
+    shared = [getattr(alike, name) for name in _SHARED]
+    with guard.opened("trace"), prepared.cursor() as cursor:
+        cursor.execute(_INSERT_LIKE, [*(array(column) for column in zip(*given, strict=True)), *shared])

@@ -10,6 +10,7 @@ from django.db import connection
 
 from billing.operations import ledger
 from billing.states import PostingKind
+from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
 
@@ -66,10 +67,7 @@ def earn_many(*, keys: Mapping[str, str], at: datetime | Mapping[str, datetime])
         return {}
     moments = [at[line] if isinstance(at, Mapping) else at for line in lines]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _EARN,
-            [lines, [f"earn:{keys[line]}" for line in lines], ledger.array(moment.isoformat() for moment in moments)],
-        )
+        cursor.execute(_EARN, [array(lines), array(f"earn:{keys[line]}" for line in lines), array(moments)])
         rows = cursor.fetchall()
     earned = {}
     for line, key, moment, amount, currency, paid, seller, booked in rows:

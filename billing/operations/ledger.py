@@ -9,7 +9,7 @@ database refuses what does not balance and keeps the balances.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from django.db import IntegrityError, connection
 
 from billing.states import NEGATIVE_KINDS, LedgerKind, PostingKind
 from koogallery.kernel import prepared
+from koogallery.kernel.arrays import array
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
 
@@ -183,12 +184,12 @@ def post_many(postings: Sequence[NewPosting]) -> set[str]:
         cursor.execute(
             _POST,
             [
-                keys,
+                array(keys),
                 array(posting.kind for posting in postings),
-                [posting.about for posting in postings],
-                array(posting.at.isoformat() for posting in postings),
+                array(posting.about for posting in postings),
+                array(posting.at for posting in postings),
                 array(kind for kind, _, _, _ in accounts),
-                [owner for _, owner, _, _ in accounts],
+                array(owner for _, owner, _, _ in accounts),
                 array(currency for _, _, currency, _ in accounts),
                 array(negative for _, _, _, negative in accounts),
                 array(place for place, _, _ in parts),
@@ -201,11 +202,6 @@ def post_many(postings: Sequence[NewPosting]) -> set[str]:
         if posting.key not in booked:
             check_same(posting)
     return booked
-
-
-def array(values: Iterable[object]) -> str:
-    """A PostgreSQL array of values whose text needs no quotes: numbers, moments, codes."""
-    return "{" + ",".join(map(str, values)) + "}"
 
 
 def check_same(posting: NewPosting) -> None:

@@ -11,6 +11,7 @@ is never started twice for a message whose first start did not report its end: s
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from koogallery import clock
-from koogallery.kernel import hints
+from koogallery.kernel import hints, prepared
+from koogallery.kernel.arrays import array
 from koogallery.kernel.models import OutboxMessage
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,15 @@ class Waiting:
     at: datetime
 
 
+_PUT = """
+INSERT INTO kernel_outboxmessage (kind, key, payload, created_at, next_try_at, attempts, error)
+SELECT kind, key, payload, created_at, next_try_at, 0, ''
+FROM unnest(%s::text[], %s::text[], %s::jsonb[], %s::timestamptz[], %s::timestamptz[])
+    AS g(kind, key, payload, created_at, next_try_at)
+ON CONFLICT DO NOTHING
+"""
+
+
 def put(kind: str, *, key: str, payload: dict[str, Any], at: datetime) -> None:
     """Write a message with the running transaction; a message with the same key is written once."""
     put_many([Waiting(kind=kind, key=key, payload=payload, at=at)])
@@ -68,15 +79,22 @@ def put(kind: str, *, key: str, payload: dict[str, Any], at: datetime) -> None:
 
 def put_many(messages: Iterable[Waiting]) -> None:
     """Write messages with the running transaction in one statement; what was written before is left out."""
-    rows = [
-        OutboxMessage(
-            kind=message.kind, key=message.key, payload=message.payload, created_at=message.at, next_try_at=message.at
+    rows = list(messages)
+    if not rows:
+        return
+    moments = array(message.at for message in rows)
+    with prepared.cursor() as cursor:
+        cursor.execute(
+            _PUT,
+            [
+                array(message.kind for message in rows),
+                array(message.key for message in rows),
+                array(json.dumps(message.payload) for message in rows),
+                moments,
+                moments,
+            ],
         )
-        for message in messages
-    ]
-    if rows:
-        OutboxMessage.objects.bulk_create(rows, ignore_conflicts=True)
-        nudge()
+    nudge()
 
 
 def nudge() -> None:

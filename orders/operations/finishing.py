@@ -17,6 +17,7 @@ from billing.rules.terms import Term, TermLength, TermUnit
 from catalog.states import BillingMode
 from koogallery import clock
 from koogallery.kernel import events
+from koogallery.kernel.arrays import array
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import Notice, notify_many
 from orders.events import OrderCompleted, ResourceReady
@@ -92,17 +93,14 @@ def finish_deliveries(endings: Sequence[Ending]) -> None:
     """Complete supervised orders, each at its own due time, with as many statements for a thousand as for one.
 
     The orders become Completed, what is held for them earned; their resources can be used, their terms run, the buyers
-    are told; one `completeOrder` is traced for each order. Called by a sweep inside its transaction. Raises
-    `Refused("state_move")` when an order or its resource is not in delivery: the sweep goes on without that one.
+    are told; one `completeOrder` is traced for each order. Called by a sweep inside its transaction. Money comes last,
+    as the ledger accounts of large sellers are what parallel chunks wait for. Raises `Refused("state_move")` when an
+    order or its resource is not in delivery: the sweep goes on without that one.
     """
     due = {ending.order_id: ending for ending in sorted(endings, key=lambda each: each.order_id)}
     if not due:
         return
     ended = _complete(due)
-    earning.earn_many(
-        keys={row.line_number: f"earn:{row.line_number}" for row in ended if row.amount},
-        at={row.line_number: due[row.order_id].at for row in ended},
-    )
     _enable(ended, due)
     notify_many(_notices(ended, due))
     system_traces(
@@ -119,11 +117,15 @@ def finish_deliveries(endings: Sequence[Ending]) -> None:
             for row in ended
         ],
     )
+    earning.earn_many(
+        keys={row.line_number: f"earn:{row.line_number}" for row in ended if row.amount},
+        at={row.line_number: due[row.order_id].at for row in ended},
+    )
     _publish(ended, due)
 
 
 def _complete(due: dict[int, Ending]) -> list[_Ended]:
-    given = {"orders": list(due), "moments": [ending.at.isoformat() for ending in due.values()]}
+    given: dict[str, Any] = {"orders": array(due), "moments": array(ending.at for ending in due.values())}
     with connection.cursor() as cursor:
         cursor.execute(_COMPLETE, given)
         ended = [_Ended(*row) for row in cursor.fetchall()]
@@ -134,14 +136,15 @@ def _complete(due: dict[int, Ending]) -> list[_Ended]:
 
 def _enable(ended: list[_Ended], due: dict[int, Ending]) -> None:
     terms = _terms(ended, due)
+    expiries = {term: term.expires_at for term in set(terms) if term}
     given: dict[str, Any] = {
-        "orders": [row.order_id for row in ended],
-        "lines": [row.line_id for row in ended],
-        "resources": [row.resource_id for row in ended],
-        "moments": [due[row.order_id].at.isoformat() for row in ended],
-        "starts": [term and term.start.isoformat() for term in terms],
-        "ends": [term and term.end.isoformat() for term in terms],
-        "expiries": [term and term.expires_at.isoformat() for term in terms],
+        "orders": array(row.order_id for row in ended),
+        "lines": array(row.line_id for row in ended),
+        "resources": array(row.resource_id for row in ended),
+        "moments": array(due[row.order_id].at for row in ended),
+        "starts": array(term and term.start for term in terms),
+        "ends": array(term and term.end for term in terms),
+        "expiries": array(term and expiries[term] for term in terms),
     }
     with connection.cursor() as cursor:
         cursor.execute(_ENABLE, given)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from audit import partitions, recording
+from audit import partitions, recording, signing
 from audit.models import Trace, TraceSeal
 from audit.operations import listing, tracking
 from koogallery import clock
@@ -97,6 +97,24 @@ def test_a_sweep_tells_many_rows_with_one_statement(django_assert_num_queries: o
     assert Trace.objects.filter(trace_type=TraceType.SYSTEM, user_name="ann", account_id=1).count() == 50
     assert TraceSeal.objects.count() == 50
     assert Trace.objects.get(resource_id="R7").time == AT + timedelta(seconds=7)
+
+
+def test_the_seal_of_a_trace_of_a_sweep_is_that_of_its_row() -> None:
+    rows = [
+        (1, 'R"1\\', "软件 {}", AT, {"b": [1, None], "a": 'q"\\'}, {}),
+        (None, "", "", AT + timedelta(microseconds=1), {"text": "c\x00d\ud800", "password": "hunter2"}, {"n": 2}),
+    ]
+    recording.system_traces("choosePolicies", rows=rows, project="p1")
+    recording.system_traces("choosePolicies", rows=[])
+    seals = dict(TraceSeal.objects.values_list("trace_id", "seal"))
+    found = list(Trace.objects.order_by("time"))
+    assert {row.trace_id: signing.seal(row.hash) for row in found} == seals
+    assert [(row.account_id, row.resource_name, row.enterprise_project_id) for row in found] == [
+        (1, "软件 {}", "p1"),
+        (None, "", "p1"),
+    ]
+    assert found[0].request == {"b": [1, None], "a": 'q"\\'}
+    assert found[1].request == {"text": "cd?", "password": "********"}
 
 
 def test_switched_off_the_account_is_silent_but_the_platform_is_not(buyer: Persona, operator: Persona) -> None:

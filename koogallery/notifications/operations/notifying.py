@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from koogallery.identity import queries as identity
-from koogallery.kernel import fields, outbox
+from koogallery.kernel import fields, outbox, prepared
+from koogallery.kernel.arrays import array
 from koogallery.notifications import rendering
 from koogallery.notifications.kinds import kind_named
-from koogallery.notifications.models import Message
 from koogallery.notifications.models.choice import wants
 from koogallery.notifications.states import Channel
 
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from koogallery.identity.models import User
 
 Attachment = tuple[str, str, bytes]
+
+
+_TELL = """
+INSERT INTO notifications_message (user_id, account_id, kind, topic, severity, params, link, key, created_at)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[],
+    %s::text[], %s::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
 
 
 @dataclass(frozen=True)
@@ -77,27 +85,31 @@ def notify_many(notices: Sequence[Notice]) -> None:
         return
     kinds = {notice.kind: kind_named(notice.kind) for notice in notices}
     readers = _readers(notices)
-    messages: list[Message] = []
+    messages: list[tuple[Any, ...]] = []
     waiting: list[outbox.Waiting] = []
+    known: dict[tuple[int, str, bool, bool], list[Channel]] = {}
     for notice in notices:
         kind = kinds[notice.kind]
-        params = rendering.stored(notice.params)
+        params = json.dumps(rendering.stored(notice.params))
         for user in readers.get(notice.account_id, ()):
             if not user.is_root and user.pk not in notice.user_ids:
                 continue
             messages.append(
-                Message(
-                    user=user,
-                    account_id=notice.account_id,
-                    kind=kind.name,
-                    topic=kind.topic,
-                    severity=kind.severity,
-                    params=params,
-                    link=notice.link,
-                    key=notice.key,
-                    created_at=notice.at,
+                (
+                    user.pk,
+                    notice.account_id,
+                    kind.name,
+                    kind.topic,
+                    kind.severity,
+                    params,
+                    notice.link,
+                    notice.key,
+                    notice.at,
                 )
             )
+            way = user.pk, notice.kind, notice.mail, notice.sms
+            if way not in known:
+                known[way] = _channels(notice, user)
             waiting += [
                 outbox.Waiting(
                     kind=channel.value,
@@ -105,9 +117,11 @@ def notify_many(notices: Sequence[Notice]) -> None:
                     payload={"user": user.pk, "key": notice.key},
                     at=notice.at,
                 )
-                for channel in _channels(notice, user)
+                for channel in known[way]
             ]
-    Message.objects.bulk_create(messages, ignore_conflicts=True)
+    if messages:
+        with prepared.cursor() as cursor:
+            cursor.execute(_TELL, [array(column) for column in zip(*messages, strict=True)])
     outbox.put_many(waiting)
 
 
