@@ -46,6 +46,15 @@ def for_resource(account_id: int, resource_type: str, resource_id: str, limit: i
     )
 
 
+def of_case(account_id: int, resource_ids: Sequence[str], *, since: datetime) -> list[Trace]:
+    """An account's traces of the objects of one case from a moment on, oldest first, for operations."""
+    return list(
+        Trace.objects.filter(account_id=account_id, resource_id__in=resource_ids, time__gte=since).order_by(
+            "time", "id"
+        )
+    )
+
+
 def own_trace(call: Call, key: Any) -> Trace:
     """A trace of the caller's account within the retention. Raises `Missing`."""
     try:

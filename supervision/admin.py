@@ -20,6 +20,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
 
 from audit.queries import for_resource
 from billing.queries import order_money, payments_of
@@ -30,12 +31,13 @@ from koogallery.kernel.models import Holiday
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Missing, Refused
 from supervision.models import Appeal, Flow
-from supervision.operations import deciding, reading, reminding
+from supervision.operations import deciding, evidence, reading, reminding
 from supervision.queries import appeals
 from supervision.queries.history import history_of
 from supervision.rules import deciding as rules
 from supervision.rules.texts import MAX_CHARACTERS
 from supervision.states import UNDECIDED, AppealState, Decision, Step
+from supervision.views.evidence import response as evidence_response
 
 
 class TextForm(forms.Form):
@@ -386,6 +388,7 @@ class FlowAdmin(FlowCase, GuardedModelAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("<path:object_id>/files/<str:file>/", wrap(self.file_view), name="supervision_flow_file"),
+            path("<path:object_id>/evidence/", wrap(self.evidence_view), name="supervision_flow_evidence"),
             *super().get_urls(),
         ]
 
@@ -395,6 +398,13 @@ class FlowAdmin(FlowCase, GuardedModelAdmin):
         return self._answer(
             request,
             lambda: files.response(reading.download_file(self.call_of(request), flow=flow.number, file=file).file),
+        )
+
+    def evidence_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """The evidence bundle with the traces of both parties."""
+        flow = self._flow(request, object_id)
+        return self._answer(
+            request, lambda: evidence_response(evidence.export(self.call_of(request), flow=flow.number))
         )
 
     def _flow(self, request: HttpRequest, object_id: str) -> Flow:
@@ -423,7 +433,16 @@ class FlowAdmin(FlowCase, GuardedModelAdmin):
 
 def _flow_links(flow: Flow) -> list[dict[str, Any]]:
     """The buttons of an appeal's and a flow's page that lead to what belongs to the flow."""
-    return []
+    return [
+        {
+            "title": _("Evidence bundle"),
+            "icon": "folder_zip",
+            "variant": ActionVariant.DEFAULT,
+            "attrs": {},
+            "dialog": None,
+            "path": reverse("admin:supervision_flow_evidence", args=[flow.pk]),
+        }
+    ]
 
 
 class HolidayForm(forms.Form):

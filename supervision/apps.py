@@ -14,7 +14,16 @@ class SupervisionConfig(AppConfig):
         from koogallery.kernel import events, navigation, sweeps
         from orders.events import OrderPaid
         from orders.queries import delivered
-        from supervision.operations import appealing, closing, deciding, opening, reminding, requesting  # noqa: F401
+        from supervision.operations import (  # noqa: F401
+            appealing,
+            closing,
+            completing,
+            deciding,
+            evidence,
+            opening,
+            reminding,
+            requesting,
+        )
         from supervision.queries import history, lists
 
         events.subscribe(OrderPaid, opening.on_order_paid)
@@ -23,6 +32,15 @@ class SupervisionConfig(AppConfig):
         navigation.provide("deliveries_to_do", lists.buyer_to_do_shown)
         navigation.provide("deliveries_to_handle", lists.seller_to_do_shown)
         delivered.use_license_files(history.license_files_of)
+        sweeps.register(
+            sweeps.RowSweep(
+                name="completing-flows",
+                table="supervision_flow",
+                due_column="completion_due_at",
+                act=completing.complete_due,
+                where=completing.WHERE,
+            )
+        )
         sweeps.register(
             sweeps.RowSweep(
                 name="closing-flows",

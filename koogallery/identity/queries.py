@@ -183,6 +183,20 @@ def signatures_of_order(order_number: str) -> QuerySet[AgreementSignature]:
     return AgreementSignature.objects.filter(order_number=order_number).select_related("text", "user")
 
 
+def signatures_behind_order(
+    account: Account, *, order_number: str, subjects: Sequence[str], at: datetime
+) -> list[AgreementSignature]:
+    """What was signed for an order placed at `at`, and the account's last signature of each of the other subjects."""
+    listed = AgreementSignature.objects.filter(account=account, at__lte=at).select_related("text")
+    signed = listed.filter(Q(order_number=order_number) | Q(text__subject__in=subjects)).order_by("at", "pk")
+    last: dict[str, AgreementSignature] = {}
+    for each in signed:
+        kept = last.get(each.text.subject)
+        if kept is None or kept.order_number != order_number or each.order_number == order_number:
+            last[each.text.subject] = each
+    return sorted(last.values(), key=lambda each: (each.at, each.pk))
+
+
 # Contact data
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
@@ -112,7 +113,7 @@ def address(flow: Flow, party: Actor, name: str = "detail", *more: str) -> str:
     return reverse(f"supervision:{prefix}{name}", args=[flow.number, *more])
 
 
-_BOTH_SIDES = ("detail", "appeal", "withdraw", "message", "file")
+_BOTH_SIDES = ("detail", "appeal", "withdraw", "message", "file", "evidence")
 
 
 def page_of(flow: Flow, party: Actor, title: str = "") -> dict[str, Any]:
@@ -307,8 +308,8 @@ def _note(row: FlowRecord, flow: Flow) -> str:
         parts.append(str(Decision(decision).label))
     if restart := data.get("restart"):
         parts.append(str(Step(restart).label))
-    if data.get("refunded") and Money(data["refunded"], data["currency"]):
-        parts.append(_("%(amount)s refunded") % {"amount": Money(data["refunded"], data["currency"])})
+    if data.get("refunded") and Money(Decimal(data["refunded"]), data["currency"]):
+        parts.append(_("%(amount)s refunded") % {"amount": Money(Decimal(data["refunded"]), data["currency"])})
     return " · ".join(part for part in parts if part)
 
 
@@ -332,7 +333,7 @@ def _appeal(row: Appeal, history: History, flow: Flow, call: Call, party: Actor)
         may_withdraw=row.is_undecided
         and row.filed_by == party
         and operations.may(call, "withdrawAppeal", flow) is None,
-        refund=Money(refunded, row.currency) if refunded else None,
+        refund=Money(Decimal(refunded), row.currency) if refunded else None,
         restart=str(Step(row.restart_step).label) if row.restart_step and not row.is_undecided else "",
     )
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from billing.models import Charge
@@ -213,6 +215,7 @@ def _interface_call(world: World) -> dict[str, str]:
     "console/supervision/<str:number>/appeal/",
     "console/supervision/<str:number>/withdraw/",
     "console/supervision/<str:number>/message/",
+    "console/supervision/<str:number>/evidence/",
     "seller/supervision/<str:number>/",
     "seller/supervision/<str:number>/accept-request/",
     "seller/supervision/<str:number>/reject-request/",
@@ -220,9 +223,18 @@ def _interface_call(world: World) -> dict[str, str]:
     "seller/supervision/<str:number>/appeal/",
     "seller/supervision/<str:number>/withdraw/",
     "seller/supervision/<str:number>/message/",
+    "seller/supervision/<str:number>/evidence/",
 )
 def _flow(world: World) -> dict[str, str]:
     return {"number": _deal(world).flow.number}
+
+
+@sample("console/supervision/<str:number>/template/")
+def _flow_with_template(world: World) -> dict[str, str]:
+    kept = default_storage.save("products/requests/sample.txt", ContentFile(b"What do you need?"))
+    seller = Seller.objects.get(account=world.seller.account)
+    deal = supervised("saas", buyer=world.buyer, at=clock.now(), seller=seller, request_template=kept)
+    return {"number": deal.flow.number}
 
 
 @sample("console/supervision/<str:number>/files/<str:file>/", "seller/supervision/<str:number>/files/<str:file>/")
