@@ -101,11 +101,11 @@ def record(
 
 
 def name_of(call: Call, flow: Flow, actor: Actor) -> str:
-    """Under which name both sides see who acted: the user to its own, the seller's name, never an operator's."""
+    """Under which name both sides see who acted: the account's, the seller's, never a person's (contact data)."""
     if actor is Actor.SELLER:
-        return flow.seller.name[:150]
-    if actor is Actor.BUYER and call.user is not None:
-        return str(call.user)[:150]
+        return str(flow.seller.name)[:150]
+    if actor is Actor.BUYER and call.account is not None:
+        return str(call.account.name)[:150]
     return ""
 
 
