@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, time
 from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 
 from catalog.models import (
     Attribute,
@@ -140,11 +144,21 @@ def _columns(record: ProductRecord) -> dict[str, Any]:
         "supervised": record.supervised,
         "eula": record.agreement.en,
         "eula_zh": record.agreement.zh,
+        "request_template": _kept_template(record),
         **record.values,
     }
     for name, text in record.texts.items():
         columns[name], columns[f"{name}_zh"] = text.en, text.zh
     return columns
+
+
+def _kept_template(record: ProductRecord) -> str:
+    """The stored file of the request template, named by its content; nothing without one."""
+    if not record.request_template:
+        return ""
+    content = record.request_template.encode()
+    name = f"products/requests/{record.code}-{hashlib.sha256(content).hexdigest()[:12]}.txt"
+    return name if default_storage.exists(name) else default_storage.save(name, ContentFile(content))
 
 
 def _save_specifications(product: Product, record: ProductRecord) -> None:

@@ -182,6 +182,7 @@ class ProductRecord:
     texts: dict[str, Text]
     values: dict[str, Any]
     agreement: Text
+    request_template: str
     released: date | None
     specifications: tuple[SpecificationRecord, ...]
     changes: tuple[PathRecord, ...]
@@ -543,6 +544,7 @@ def _product(entry: _Entry) -> ProductRecord:
         texts=texts,
         values=values,
         agreement=fields.get("agreement", _Entry.told, Text()),
+        request_template=fields.get("request_template", lambda each: each.text(most=20_000), ""),
         released=fields.get("released", _Entry.day),
         specifications=specifications,
         changes=fields.get("changes", lambda each: tuple(_each(each, _path)), ()),
@@ -572,7 +574,9 @@ def _values(fields: _Fields, delivery: DeliveryMethod) -> dict[str, Any]:
         "supports_change": fields.get("supports_change", _Entry.flag, False),
         "supports_auto_renewal": fields.get("supports_auto_renewal", _Entry.flag, False),
         "delivery_days": fields.get("delivery_days", lambda each: each.integer(low=1, high=365)),
-        "request_attachment_required": fields.get("request_attachment_required", _Entry.flag, False),
+        "request_attachment_required": fields.get(
+            "request_attachment_required", _Entry.flag, "request_template" in fields.members
+        ),
         "platform_fee_percent": fields.get(
             "platform_fee_percent", lambda each: each.decimal(digits=2), Decimal("10.00")
         ),

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Func, Q, QuerySet, Sum
+from django.db.models import Count, F, Func, IntegerField, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 
@@ -56,13 +56,13 @@ def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
     return ToDo(**counts)
 
 
-_UNPAID: Prepared[int] = Prepared(
-    lambda: (
-        Order.objects.filter(waiting(Given("at")), account_id=Given("account"))
-        .order_by()
-        .values_list(Func(F("pk"), function="count"), flat=True)
-    )
-)
+def unpaid_counted() -> QuerySet[Order, int]:
+    """How many orders wait for the payment of a given account at a given moment, for a prepared query."""
+    waits = Order.objects.filter(waiting(Given("at")), account_id=Given("account"))
+    return waits.order_by().values_list(Func(F("pk"), function="count", output_field=IntegerField()), flat=True)
+
+
+_UNPAID: Prepared[int] = Prepared(unpaid_counted)
 
 
 def unpaid_count(account_id: int, *, at: datetime) -> int:
@@ -136,6 +136,11 @@ def interface_health(seller_id: int, *, at: datetime) -> InterfaceHealth:
 def orders_to_handle(account_id: int) -> QuerySet[Order]:
     """Processing orders of a seller, the longest waiting first."""
     return orders_of_seller(account_id).filter(state=OrderState.PROCESSING).order_by(F("paid_at").asc(), "pk")
+
+
+def know_unpaid(request: HttpRequest, count: int) -> None:
+    """Tell the badge of **Unpaid Orders** what another query of the request has counted with its own."""
+    request._unpaid_orders = count  # type: ignore[attr-defined]
 
 
 def unpaid_of_request(request: HttpRequest) -> int:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, F, Func, Q, QuerySet, Subquery, When
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from koogallery import clock
+from koogallery.kernel.prepared import Given, Prepared
+from orders.queries import overview
 from orders.queries.orders import PRODUCT_TEXTS, SELLER_TEXTS
 from supervision.models import Flow
 from supervision.queries.flows import NOBODY
@@ -20,6 +22,8 @@ SHOWN = 5
 _UNREAD = (
     *(f"order__product__{name}" for name in PRODUCT_TEXTS),
     *(f"seller__{name}" for name in SELLER_TEXTS),
+    "line__configuration",
+    "line__explanation",
 )
 
 
@@ -27,7 +31,7 @@ def listed(flows: QuerySet[Flow]) -> QuerySet[Flow]:
     """Flows for a list: with `due_at`, when what they wait for is due, and without the texts no list shows."""
     return (
         flows.select_related(None)
-        .select_related("order", "order__product", "seller", "account")
+        .select_related("order", "order__product", "seller", "account", "line")
         .defer(*_UNREAD)
         .annotate(
             due_at=Case(
@@ -78,10 +82,24 @@ def seller_to_do(account_id: int | None) -> QuerySet[Flow]:
     return mine.order_by(Case(When(step=Step.REVIEW, then=0), default=1), due, "turn_since", "pk")
 
 
+_BADGES: Prepared[tuple[int, int]] = Prepared(
+    lambda: (
+        Flow.objects.filter(waits_for(Actor.BUYER), account_id=Given("account"))
+        .order_by()
+        .values_list(Func(F("pk"), function="count"), Subquery(overview.unpaid_counted()))
+    )
+)
+
+
 def buyer_to_do_count(request: HttpRequest) -> int:
-    """The badge of **Service Supervision** in My KooGallery."""
+    """The badge of **Service Supervision** in My KooGallery; that of **Unpaid Orders** is counted along with it."""
     account_id = _account_of(request)
-    return buyer_to_do(account_id).order_by().count() if account_id else 0
+    if not account_id:
+        return 0
+    found = _BADGES.first(account=account_id, at=clock.now())
+    assert found is not None
+    overview.know_unpaid(request, found[1])
+    return found[0]
 
 
 def seller_to_do_count(request: HttpRequest) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from koogallery.kernel import operations
 from koogallery.kernel.pages import page
+from koogallery.kernel.reasons import Missing
 from supervision.forms import ReasonForm, RequestForm
 from supervision.models import Flow
 from supervision.operations import accepting, reading, reminding, requesting
@@ -52,6 +56,22 @@ def submit(request: HttpRequest, number: str) -> HttpResponse:
             context={"request_template": product.request_template},
         ),
         why_not=lambda: details.why_not(request.call, flow, "submitRequirement", MoveName.SUBMIT_REQUEST),
+    )
+
+
+@page(audience="buyer", operations=["queryDeliveryProcess"])
+def template(request: HttpRequest, number: str) -> HttpResponseBase:
+    """The seller's template of a request, as a download."""
+    flow = reading.query_delivery_process(request.call, flow=number)
+    kept = flow.order.product.request_template
+    if not kept or not kept.storage.exists(kept.name):
+        raise Missing(f"template of {number}")
+    name = f"{flow.order.product_code}-request{PurePosixPath(kept.name).suffix}"
+    return FileResponse(
+        kept.open("rb"),
+        as_attachment=True,
+        filename=name,
+        headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"},
     )
 
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -145,11 +147,13 @@ def test_the_same_request_sent_twice_is_submitted_once() -> None:
 
 
 def test_the_sellers_template_is_offered_and_asked_back() -> None:
-    product = supervised_product(
-        "saas", request_attachment_required=True, request_template="products/requests/needs.pdf"
-    )
+    kept = default_storage.save("products/requests/needs.pdf", ContentFile(PDF))
+    product = supervised_product("saas", request_attachment_required=True, request_template=kept)
     deal = now_deal(product=product)
-    assert product.request_template.url in page(deal, "request").content.decode()
+    template = reverse("supervision:template", args=[deal.flow.number])
+    assert template in page(deal, "request").content.decode()
+    assert b"".join(deal.buyer.client.get(template).streaming_content) == PDF
+    default_storage.delete(kept)
     answer = page(deal, "request", description="Ten seats.", sure="1")
     assert "Attach the seller&#x27;s template, filled in." in answer.content.decode()
     assert page(deal, "request", description="Ten seats.", files=pdf(), sure="1").status_code == 302
