@@ -28,9 +28,7 @@ class CatalogConfig(AppConfig):
 
         sellers.use_lookup(products.seller_id_of_account)
         navigation.provide("categories", lambda request: storefront.menu())
-        navigation.provide(
-            "is_seller", lambda request: sellers.seller_of(getattr(request.user, "account_id", None)) is not None
-        )
+        navigation.provide_count("is_seller", products.approved_sellers_given)
         sweeps.register(
             sweeps.Periodic(name="search-vocabulary", work=lambda at: indexing.relearn(), daily_at=time(4, 0))
         )

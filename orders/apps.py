@@ -37,4 +37,4 @@ class OrdersConfig(AppConfig):
         sweeps.register(sweeps.Periodic(name="popularity", work=popularity.publish, every=timedelta(hours=1)))
         sweeps.register(sweeps.Periodic(name="used-nonces", work=nonces.forget, daily_at=time(4, 35)))
         storefront.use_ownership(resources.owns)
-        navigation.provide("unpaid_orders", overview.unpaid_of_request)
+        navigation.provide_count("unpaid_orders", overview.unpaid_given)

@@ -27,8 +27,8 @@ class SupervisionConfig(AppConfig):
         from supervision.queries import history, lists
 
         events.subscribe(OrderPaid, opening.on_order_paid)
-        navigation.provide("supervision_to_do", lists.buyer_to_do_count)
-        navigation.provide("seller_supervision", lists.seller_to_do_count)
+        navigation.provide_count("supervision_to_do", lists.buyer_to_do_given)
+        navigation.provide_count("seller_supervision", lists.seller_to_do_given)
         navigation.provide("deliveries_to_do", lists.buyer_to_do_shown)
         navigation.provide("deliveries_to_handle", lists.seller_to_do_shown)
         delivered.use_license_files(history.license_files_of)

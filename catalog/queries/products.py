@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef
+from django.db.models import F, OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
 from catalog.models import Product, Seller, Specification
@@ -27,11 +27,14 @@ _BY_CODE = Prepared(
         .filter(code=Given("code"))
     )
 )
-_SELLER_ID = Prepared(
-    lambda: Seller.objects.filter(account_id=Given("account"), state=SellerState.APPROVED).values_list("pk", flat=True)[
-        :1
-    ]
-)
+
+
+def approved_sellers_given() -> QuerySet[Seller]:
+    """The approved seller that an account given is."""
+    return Seller.objects.filter(account_id=Given("account"), state=SellerState.APPROVED)
+
+
+_SELLER_ID = Prepared(lambda: approved_sellers_given().values_list("pk", flat=True)[:1])
 
 
 def product_on_sale(slug: str) -> Product:

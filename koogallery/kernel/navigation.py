@@ -1,7 +1,8 @@
 """The consoles' left navigation: one list of every group and item of `spec/pages.md`.
 
-An item whose address leads nowhere yet is left out. Counts beside items, the unread messages and the category menu
-come from other apps, which hand a function of the request to `provide` in their `apps.py`.
+An item whose address leads nowhere yet is left out. The category menu comes from another app, which hands a function
+of the request to `provide` in its `apps.py`. Counts beside items and the unread messages come by `provide_count`: one
+statement counts all of a console.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext_lazy as _
 
+from koogallery import clock
+from koogallery.kernel.prepared import PreparedCounts
+
 Provider = Callable[[HttpRequest], Any]
+Rows = Callable[[], QuerySet[Any, Any]]
+COUNTED = 100
+IN_EVERY_FRAME = ("unread_messages", "is_seller")
 _providers: dict[str, Provider] = {}
+_counts: dict[str, Rows] = {}
 
 
 def provide(name: str, function: Provider) -> None:
@@ -26,15 +35,54 @@ def provide(name: str, function: Provider) -> None:
     _providers[name] = function
 
 
+def provide_count(name: str, rows: Rows) -> None:
+    """Let the count of what `rows()` finds stand under a name, to `COUNTED` rows.
+
+    The conditions may hold `Given` places for `account`, `user` and `at`. A visitor without an account has none.
+    """
+    if name in _counts and _counts[name] is not rows:
+        raise ValueError(f"{name!r} is provided twice.")
+    _counts[name] = rows
+    _asked_together.cache_clear()
+
+
 def provided(name: str, request: HttpRequest, default: Any = None) -> Any:
     """What the provider of a name answers, asked once a request, else `default`."""
     function = _providers.get(name)
-    if function is None:
+    if function is None and name not in _counts:
         return default
     answers: dict[str, Any] = request.__dict__.setdefault("_provided", {})
     if name not in answers:
-        answers[name] = function(request)
+        answers |= {name: function(request)} if function is not None else {**_count(name, request), **answers}
     return answers[name]
+
+
+def _count(name: str, request: HttpRequest) -> dict[str, int]:
+    """The count of a name, and along with it all that the console of this page shows."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or user.account_id is None:
+        return {name: 0}
+    console = "seller" if request.path.startswith("/seller/") else "buyer"
+    names = _shown_in(console)
+    together = _asked_together(names if name in names else (name,))
+    call = getattr(request, "call", None)
+    return together.all(account=user.account_id, user=user.pk, at=call.at if call is not None else clock.now())
+
+
+@lru_cache(maxsize=32)
+def _asked_together(names: tuple[str, ...]) -> PreparedCounts:
+    return PreparedCounts(lambda: {name: _counts[name]() for name in names if name in _counts}, limit=COUNTED)
+
+
+@lru_cache(maxsize=8)
+def _shown_in(console: str) -> tuple[str, ...]:
+    beside = (item.count for group in CONSOLES[console] for item in group.items if item.count)
+    return tuple(dict.fromkeys((*IN_EVERY_FRAME, *beside)))
+
+
+def know(name: str, request: HttpRequest, answer: Any) -> None:
+    """Let a page that has counted already spare the provider of a name its question."""
+    request.__dict__.setdefault("_provided", {})[name] = answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
@@ -83,6 +84,45 @@ class Prepared(Generic[Row]):
         converters = compiler.get_converters([column for column, *_rest in compiler.select[: compiler.col_count]])
         compiler.connection = None
         self._made = _Made(queryset, compiler, sql, names, converters)
+        return self._made
+
+
+class PreparedCounts:
+    """How many rows each of several query sets has, counted to `limit`, in one statement made once.
+
+    Their conditions hold `Given` places; `build` is called at the first question.
+    """
+
+    def __init__(self, build: Callable[[], Mapping[str, models.QuerySet[Any, Any]]], *, limit: int) -> None:
+        self._build = build
+        self._limit = limit
+        self._made: tuple[str, tuple[str, ...], tuple[str, ...]] | None = None
+        self._none: dict[str, int] = {}
+
+    def all(self, **given: Any) -> dict[str, int]:
+        """The counts under the names of their query sets. Raises `KeyError` when a value is missing."""
+        sql, names, counted = self._made or self._make()
+        if not counted:
+            return dict(self._none)
+        with cursor() as line:
+            line.execute(sql, [given[name] for name in names])
+            row = line.fetchone()
+        return {**self._none, **dict(zip(counted, row, strict=True))}
+
+    def _make(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        parts, places, counted, none = [], [], [], {}
+        for name, queryset in self._build().items():
+            none[name] = 0
+            limited = queryset.order_by().values("pk")[: self._limit]
+            try:
+                sql, values = limited.query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
+            except EmptyResultSet:
+                continue
+            parts.append(f"(SELECT count(*) FROM ({sql}) counted)")  # noqa: S608 - compiled by the ORM
+            places += values
+            counted.append(name)
+        self._none = none
+        self._made = (*_with_constants(f"SELECT {', '.join(parts)}", places), tuple(counted))
         return self._made
 
 

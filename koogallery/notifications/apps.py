@@ -20,4 +20,4 @@ class NotificationsConfig(AppConfig):
         )
 
         hearing.listen()
-        navigation.provide("unread_messages", queries.unread_of_request)
+        navigation.provide_count("unread_messages", queries.unread_given)

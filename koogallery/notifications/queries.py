@@ -7,21 +7,21 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from koogallery.kernel import navigation
 from koogallery.kernel.calls import Call
-from koogallery.kernel.prepared import Given, Prepared
+from koogallery.kernel.prepared import Given, PreparedCounts
 from koogallery.kernel.reasons import Missing
 from koogallery.notifications.models import Message
 
 SHOWN_AT_MOST = 100
 
 
-_UNREAD: Prepared[int] = Prepared(
-    lambda: (
-        Message.objects.filter(user_id=Given("user"), read_at__isnull=True)
-        .order_by()
-        .values_list("pk", flat=True)[:SHOWN_AT_MOST]
-    )
-)
+def unread_given() -> QuerySet[Message]:
+    """What a user, given, has not read."""
+    return Message.objects.filter(user_id=Given("user"), read_at__isnull=True)
+
+
+_UNREAD = PreparedCounts(lambda: {"unread": unread_given()}, limit=SHOWN_AT_MOST)
 
 
 def messages_of(user: Any) -> QuerySet[Message]:
@@ -31,19 +31,12 @@ def messages_of(user: Any) -> QuerySet[Message]:
 
 def unread_count(user: Any) -> int:
     """How many messages a user has not read, counted to 100."""
-    return len(_UNREAD.all(user=user.pk))
+    return _UNREAD.all(user=user.pk)["unread"]
 
 
 def unread_of_request(request: HttpRequest) -> int:
     """The unread count of the signed-in user of an account; counted once a request."""
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated or user.account_id is None:
-        return 0
-    counted: int | None = getattr(request, "_unread_messages", None)
-    if counted is None:
-        counted = unread_count(user)
-        request._unread_messages = counted  # type: ignore[attr-defined]
-    return counted
+    return int(navigation.provided("unread_messages", request, 0))
 
 
 def own_message(call: Call, number: str) -> Message:

@@ -8,14 +8,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Func, IntegerField, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
-from django.http import HttpRequest
 
 from billing import queries as billing
 from koogallery import clock
 from koogallery.kernel.money import Money
-from koogallery.kernel.prepared import Given, Prepared
+from koogallery.kernel.prepared import Given
 from orders.models import InterfaceCall, Order, Resource
 from orders.queries.orders import orders_of, orders_of_seller, waiting
 from orders.queries.resources import expiring
@@ -56,18 +55,9 @@ def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
     return ToDo(**counts)
 
 
-def unpaid_counted() -> QuerySet[Order, int]:
-    """How many orders wait for the payment of a given account at a given moment, for a prepared query."""
-    waits = Order.objects.filter(waiting(Given("at")), account_id=Given("account"))
-    return waits.order_by().values_list(Func(F("pk"), function="count", output_field=IntegerField()), flat=True)
-
-
-_UNPAID: Prepared[int] = Prepared(unpaid_counted)
-
-
-def unpaid_count(account_id: int, *, at: datetime) -> int:
-    """How many orders wait for the account's payment; for the badge in the navigation."""
-    return _UNPAID.first(account=account_id, at=at) or 0
+def unpaid_given() -> QuerySet[Order]:
+    """What the badge of **Unpaid Orders** counts: what waits for the payment of a given account at a given moment."""
+    return Order.objects.filter(waiting(Given("at")), account_id=Given("account"))
 
 
 def expiring_resources(account_id: int, *, at: datetime) -> QuerySet[Resource]:
@@ -136,17 +126,3 @@ def interface_health(seller_id: int, *, at: datetime) -> InterfaceHealth:
 def orders_to_handle(account_id: int) -> QuerySet[Order]:
     """Processing orders of a seller, the longest waiting first."""
     return orders_of_seller(account_id).filter(state=OrderState.PROCESSING).order_by(F("paid_at").asc(), "pk")
-
-
-def know_unpaid(request: HttpRequest, count: int) -> None:
-    """Tell the badge of **Unpaid Orders** what another query of the request has counted with its own."""
-    request._unpaid_orders = count  # type: ignore[attr-defined]
-
-
-def unpaid_of_request(request: HttpRequest) -> int:
-    """The badge of **Unpaid Orders** for the signed-in user of an account."""
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated or user.account_id is None:
-        return 0
-    known: int | None = getattr(request, "_unpaid_orders", None)
-    return unpaid_count(user.account_id, at=clock.now()) if known is None else known

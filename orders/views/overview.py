@@ -32,7 +32,7 @@ def console(request: HttpRequest) -> HttpResponse:
     resources_refused = operations.may(call, "queryResourceList")
     spent = overview.spent_by_day(account.pk, at=at, currency=account.currency)
     to_do = overview.buyer_to_do(account.pk, at=at)
-    overview.know_unpaid(request, to_do.unpaid)
+    navigation.know("unpaid_orders", request, to_do.unpaid)
     recent = [] if orders_refused else overview.recent_orders(account.pk)
     expiring = list(overview.expiring_resources(account.pk, at=at)[: MOST + 1])
     context: dict[str, Any] = {

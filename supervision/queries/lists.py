@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, F, Func, Q, QuerySet, Subquery, When
+from django.db.models import Case, Count, F, Q, QuerySet, When, Window
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from koogallery import clock
-from koogallery.kernel.prepared import Given, Prepared
-from orders.queries import overview
+from koogallery.kernel import navigation
+from koogallery.kernel.prepared import Given
 from orders.queries.orders import PRODUCT_TEXTS, SELLER_TEXTS
 from supervision.models import Flow
 from supervision.queries.flows import NOBODY
@@ -82,30 +82,14 @@ def seller_to_do(account_id: int | None) -> QuerySet[Flow]:
     return mine.order_by(Case(When(step=Step.REVIEW, then=0), default=1), due, "turn_since", "pk")
 
 
-_BADGES: Prepared[tuple[int, int]] = Prepared(
-    lambda: (
-        Flow.objects.filter(waits_for(Actor.BUYER), account_id=Given("account"))
-        .order_by()
-        .values_list(Func(F("pk"), function="count"), Subquery(overview.unpaid_counted()))
-    )
-)
+def buyer_to_do_given() -> QuerySet[Flow]:
+    """What the badge of **Service Supervision** in My KooGallery counts, of an account given."""
+    return Flow.objects.filter(waits_for(Actor.BUYER), account_id=Given("account"))
 
 
-def buyer_to_do_count(request: HttpRequest) -> int:
-    """The badge of **Service Supervision** in My KooGallery; that of **Unpaid Orders** is counted along with it."""
-    account_id = _account_of(request)
-    if not account_id:
-        return 0
-    found = _BADGES.first(account=account_id, at=clock.now())
-    assert found is not None
-    overview.know_unpaid(request, found[1])
-    return found[0]
-
-
-def seller_to_do_count(request: HttpRequest) -> int:
-    """The badge of **Service Supervision** in the Seller Console."""
-    account_id = _account_of(request)
-    return seller_to_do(account_id).order_by().count() if account_id else 0
+def seller_to_do_given() -> QuerySet[Flow]:
+    """What the badge of **Service Supervision** in the Seller Console counts, of an account given."""
+    return Flow.objects.filter(waits_for(Actor.SELLER), seller__account_id=Given("account"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +108,25 @@ class Waiting:
 
 def buyer_to_do_shown(request: HttpRequest) -> list[Waiting]:
     """The first flows in which it is the buyer's turn, for the overview."""
-    flows = buyer_to_do(_account_of(request)).select_related("order__product")[:SHOWN]
+    flows = _first(buyer_to_do(_account_of(request)).select_related("order__product"))
+    navigation.know("supervision_to_do", request, flows[0].total if flows else 0)
     return [_waiting(flow, text=_DO[flow.step_enum], customer="", url=flow.get_absolute_url()) for flow in flows]
 
 
 def seller_to_do_shown(request: HttpRequest) -> list[Waiting]:
     """The first flows in which it is the seller's turn, by their clocks, for the overview."""
-    flows = seller_to_do(_account_of(request)).select_related("order__product", "account")[:SHOWN]
+    flows = _first(seller_to_do(_account_of(request)).select_related("order__product", "account"))
+    navigation.know("seller_supervision", request, flows[0].total if flows else 0)
     return [
         _waiting(flow, text=_DO[flow.step_enum], customer=flow.account.name, url=flow.get_seller_url())
         for flow in flows
     ]
+
+
+def _first(flows: QuerySet[Flow]) -> list[Any]:
+    """The first of these flows, each knowing in `total` how many there are."""
+    texts = [f"order__product__{name}" for name in PRODUCT_TEXTS]
+    return list(flows.defer(*texts).annotate(total=Window(Count("pk")))[:SHOWN])
 
 
 _DO = {
