@@ -48,11 +48,11 @@ def status_text(flow: Flow) -> str:
     return f"{label} ({_('Frozen')})" if details.is_frozen(flow, at) else label
 
 
-def product_cell(flow: Flow) -> SafeString:
+def product_cell(flow: Flow, *, note: str = "") -> SafeString:
     """The product, leading to its page."""
     product = flow.order.product
     return display.product_html(
-        product.label, url=product.get_absolute_url(), logo_url=product.logo.url if product.logo else ""
+        product.label, url=product.get_absolute_url(), logo_url=product.logo.url if product.logo else "", note=note
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +22,17 @@ from supervision.operations import reading
 from supervision.queries import lists
 from supervision.states import Actor, Step
 from supervision.views import details
-from supervision.views.flows import CREATED, FILTERS, METHOD, PRODUCT, SEARCH, SPECIFICATION, STATUS, tabs_of
+from supervision.views.flows import (
+    CREATED,
+    FILTERS,
+    METHOD,
+    PRODUCT,
+    SEARCH,
+    SPECIFICATION,
+    STATUS,
+    product_cell,
+    tabs_of,
+)
 
 
 def _due(flow: Flow) -> SafeString | str:
@@ -54,6 +65,10 @@ def _row_actions(flow: Flow, request: HttpRequest) -> list[Action]:
     return [details_action]
 
 
+def _product(flow: Flow) -> SafeString:
+    return product_cell(flow, note=flow.order.specification)
+
+
 SOLD_FLOWS = ListPage(
     name="seller-supervision",
     caption=gettext_lazy("Service Supervision"),
@@ -67,8 +82,8 @@ SOLD_FLOWS = ListPage(
             mono=True,
             hideable=False,
         ),
-        PRODUCT,
-        SPECIFICATION,
+        replace(PRODUCT, html=_product),
+        replace(SPECIFICATION, shown=False),
         METHOD,
         Column("customer", gettext_lazy("Customer"), value="account.name"),
         STATUS,
