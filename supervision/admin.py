@@ -164,7 +164,6 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
                 "fields": (
                     "decision",
                     "restart_step",
-                    "refund_amount",
                     "note",
                     "shown_effects",
                     "proposed_by",
