@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 
 from orders.queries.delivered import LicenseFile
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file of a record or a message; `size` is in bytes."""
+
+    number: str
+    name: str
+    size: int
+    sealed: bool
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToldRecord:
     """An operation record with its files; license files stand apart."""
 
     row: FlowRecord
-    files: Sequence[FlowFile] = ()
+    files: Sequence[SentFile] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,7 @@ class ToldMessage:
     """A message with its files."""
 
     row: FlowMessage
-    files: Sequence[FlowFile] = ()
+    files: Sequence[SentFile] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,7 @@ class History:
     records: Sequence[ToldRecord] = ()
     messages: Sequence[ToldMessage] = ()
     appeals: Sequence[Appeal] = ()
-    licenses: Sequence[FlowFile] = ()
+    licenses: Sequence[SentFile] = ()
 
     @property
     def undecided(self) -> Appeal | None:
@@ -57,7 +69,7 @@ class History:
         """The latest record of a kind."""
         return next((told for told in reversed(self.records) if told.row.kind == kind), None)
 
-    def files_of(self, appeal: Appeal) -> Sequence[FlowFile]:
+    def files_of(self, appeal: Appeal) -> Sequence[SentFile]:
         """The proof with which an appeal was initiated."""
         return [
             file
@@ -68,25 +80,31 @@ class History:
 
 
 def history_of(flow: Flow) -> History:
-    """Records, messages, appeals and files of a flow, in one query each; of license files those sent last."""
-    records = list(flow.records.order_by("at", "pk"))
-    messages = list(flow.messages.order_by("at", "pk"))
-    of_record: dict[int, list[FlowFile]] = defaultdict(list)
-    of_message: dict[int, list[FlowFile]] = defaultdict(list)
-    licenses: list[FlowFile] = []
-    for each in flow.files.select_related("file").order_by("pk"):
-        if each.purpose == FilePurpose.LICENSE:
-            licenses.append(each)
-        elif each.record_id is not None:
-            of_record[each.record_id].append(each)
-        elif each.message_id is not None:
-            of_message[each.message_id].append(each)
+    """Records with appeals, and messages, each with its files, in one query each; of license files those sent last."""
+    rows = list(flow.records.select_related("appeal").annotate(sent=_sent("record")).order_by("at", "pk"))
+    messages = list(flow.messages.annotate(sent=_sent("message")).order_by("at", "pk"))
+    records: list[ToldRecord] = []
+    licenses: list[SentFile] = []
+    for row in rows:
+        files = _files(row)
+        records.append(ToldRecord(row, [each for each in files if each.purpose != FilePurpose.LICENSE]))
+        licenses = [each for each in files if each.purpose == FilePurpose.LICENSE] or licenses
     return History(
-        records=[ToldRecord(record, of_record[record.pk]) for record in records],
-        messages=[ToldMessage(message, of_message[message.pk]) for message in messages],
-        appeals=list(flow.appeals.order_by("filed_at", "pk")),
-        licenses=_of_last_delivery(licenses),
+        records=records,
+        messages=[ToldMessage(message, _files(message)) for message in messages],
+        appeals=list({row.appeal_id: row.appeal for row in rows if row.appeal is not None}.values()),
+        licenses=licenses,
     )
+
+
+def _sent(name: str) -> ArraySubquery:
+    files = FlowFile.objects.filter(**{name: OuterRef("pk")}).order_by("pk")
+    told = {"number": "file__number", "name": "file__name", "size": "file__size", "sealed": "file__sealed"}
+    return ArraySubquery(files.values(sent=JSONObject(purpose="purpose", **told)))
+
+
+def _files(row: Any) -> list[SentFile]:
+    return [SentFile(**each) for each in row.sent]
 
 
 def latest_request(flow: Flow) -> FlowRecord | None:
@@ -99,20 +117,13 @@ def license_files_of(resource: Resource) -> list[LicenseFile]:
     flow = Flow.objects.filter(line_id=resource.line_id).first()
     if flow is None:
         return []
+    sent = list(flow.files.filter(purpose=FilePurpose.LICENSE).select_related("file").order_by("pk"))
     return [
         LicenseFile(
             name=each.file.name,
             url=reverse("supervision:file", args=[flow.number, each.file.number]),
             size=each.file.size,
         )
-        for each in _of_last_delivery(list(_licenses(flow)))
+        for each in sent
+        if each.record_id == sent[-1].record_id
     ]
-
-
-def _licenses(flow: Flow) -> QuerySet[FlowFile]:
-    return flow.files.filter(purpose=FilePurpose.LICENSE).select_related("file").order_by("pk")
-
-
-def _of_last_delivery(licenses: Sequence[FlowFile]) -> list[FlowFile]:
-    last = licenses[-1].record_id if licenses else None
-    return [each for each in licenses if each.record_id == last]

@@ -22,9 +22,9 @@ from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
 from supervision.forms import MessageForm, ReasonForm
-from supervision.models import Appeal, Flow, FlowFile, FlowRecord
+from supervision.models import Appeal, Flow, FlowRecord
 from supervision.operations import appealing, moving, reminding
-from supervision.queries.history import History, ToldMessage, ToldRecord, history_of
+from supervision.queries.history import History, SentFile, ToldMessage, ToldRecord, history_of
 from supervision.rules import appealing as appeal_rules
 from supervision.rules.clocks import ClockKind, SlaClock, running_clock
 from supervision.states import Actor, Decision, MoveName, RecordKind, Step
@@ -212,6 +212,8 @@ def _shared(call: Call, flow: Flow, party: Actor) -> dict[str, Any]:
     step = flow.shown_step(call.at)
     history = history_of(flow)
     resource = flow.line.resources.first()
+    if resource is not None:
+        resource.product = flow.order.product
     delivered = history.latest(RecordKind.DELIVER)
     wanted = history.latest(RecordKind.SUBMIT_REQUEST)
     running = clock_of(flow, call.at)
@@ -253,13 +255,13 @@ def _shared(call: Call, flow: Flow, party: Actor) -> dict[str, Any]:
     }
 
 
-def shown_file(kept: FlowFile, flow: Flow, party: Actor) -> ShownFile:
+def shown_file(sent: SentFile, flow: Flow, party: Actor) -> ShownFile:
     """A file with the address from which a party downloads it."""
     return ShownFile(
-        name=kept.file.name,
-        url=address(flow, party, "file", kept.file.number),
-        size=kept.file.size,
-        sealed=kept.file.sealed,
+        name=sent.name,
+        url=address(flow, party, "file", sent.number),
+        size=sent.size,
+        sealed=sent.sealed,
     )
 
 

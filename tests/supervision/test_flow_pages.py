@@ -96,6 +96,20 @@ def test_the_list_takes_one_count_of_queries_whatever_its_rows(
     assert counts[0] == counts[1]
 
 
+def test_details_take_eight_queries_whatever_happened(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    deal = now_deal("saas")
+    counts = []
+    for _each in range(2):
+        page(deal)
+        with django_assert_max_num_queries(8) as asked:
+            page(deal)
+        counts.append(len(asked))
+        page(deal, "request", description="Ten seats.", files=pdf(), sure="1")
+        page(deal, "message", text="Hello.", files=pdf())
+        page(deal, "appeal", reason="Nothing happens.", files=pdf())
+    assert counts[0] == counts[1]
+
+
 def test_a_flow_past_its_completion_is_shown_completed_before_the_sweep(buyer: Persona) -> None:
     deal = supervised("license", buyer=buyer, at=clock.now() - timedelta(hours=9)).to(Step.ACCEPTED)
     html = buyer.client.get(f"{LIST}?tab=completed").content.decode()

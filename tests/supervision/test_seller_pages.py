@@ -68,6 +68,13 @@ def test_the_list_takes_one_count_of_queries_whatever_its_rows(
     assert counts[0] == counts[1]
 
 
+def test_details_take_nine_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    deal = now_deal("saas").to(Step.ACCEPT)
+    page(deal)
+    with django_assert_max_num_queries(9):
+        page(deal)
+
+
 def test_the_csv_holds_the_filtered_rows(product: Product) -> None:
     deal, other = sold(product), sold(product).to(Step.CONFIRM)
     answer = deal.seller.client.get(f"{LIST}?tab=to_do&export=csv")
