@@ -20,6 +20,7 @@ class Engine:
         self.postgres = Postgres(data / "postgres")
         self.valkey = Valkey(data / "valkey")
         self.is_new = False
+        self.is_rehearsal = False
         self._lock: IO[str] | None = None
 
     def start(self) -> None:
@@ -52,6 +53,7 @@ class Engine:
             {
                 "database_url": self.postgres.url(),
                 "redis_url": self.valkey.url(),
+                "rehearsal": self.is_rehearsal,
                 "pids": {
                     "supervisor": os.getpid(),
                     "postgres": self.postgres.process.pid if self.postgres.process else None,

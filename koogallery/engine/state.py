@@ -88,8 +88,8 @@ def forget(data: Path) -> None:
     (data / "engine.json").unlink(missing_ok=True)
 
 
-def addresses(data: Path) -> dict[str, str]:
-    """The running engine's `database_url` and `redis_url`, or addresses at which nothing answers."""
+def addresses(data: Path) -> dict[str, Any]:
+    """The running engine's `database_url`, `redis_url` and `rehearsal`, or addresses at which nothing answers."""
     return {**NOT_RUNNING, **(read(data) or {})}
 
 

@@ -155,6 +155,7 @@ class Supervisor:
             raise EngineError(f"Only {given[0]} is set: set DATABASE_URL and REDIS_URL, or neither.")
         say("engine", f"starting PostgreSQL and Valkey in {self.data}")
         self.engine = Engine(self.data)
+        self.engine.is_rehearsal = environment.get("KOOGALLERY_REHEARSAL", "").lower() in {"1", "true", "yes", "on"}
         self.engine.start()
         say(
             "engine",

@@ -20,6 +20,10 @@ FIELD_KEYS = environment.items("KOOGALLERY_FIELD_KEYS", _keys["field_key"])
 SIGNING_KEY = environment.text("KOOGALLERY_SIGNING_KEY", _keys["signing_key"])
 
 _engine = state.addresses(DATA)
+
+# A command typed beside `make run REHEARSAL=1` stands at the rehearsed time, too.
+REHEARSAL = environment.flag("KOOGALLERY_REHEARSAL", default=bool(_engine.get("rehearsal")))
+
 REDIS_URL = environment.text("REDIS_URL", _engine["redis_url"])
 DATABASES = {"default": environment.database(environment.text("DATABASE_URL", _engine["database_url"]))}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}

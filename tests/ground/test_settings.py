@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import runpy
 import sys
 from types import ModuleType
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from koogallery.engine import state
 from koogallery.engine.checks import PRODUCTION_EXAMPLE
 from koogallery.settings import environment
 
@@ -98,3 +100,13 @@ def test_a_flag_that_says_neither_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_mail_address_tells_how_mail_is_sent(url: str, port: int, starttls: bool, implicit: bool) -> None:
     found = environment.mail(url)
     assert (found["EMAIL_PORT"], found["EMAIL_USE_TLS"], found["EMAIL_USE_SSL"]) == (port, starttls, implicit)
+
+
+@pytest.mark.parametrize("is_rehearsal", [True, False])
+def test_a_command_beside_a_running_rehearsal_stands_at_its_time(
+    is_rehearsal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KOOGALLERY_REHEARSAL", raising=False)
+    running = {**state.NOT_RUNNING, "rehearsal": is_rehearsal}
+    monkeypatch.setattr(state, "addresses", lambda data: running)
+    assert runpy.run_module("koogallery.settings.local")["REHEARSAL"] is is_rehearsal
