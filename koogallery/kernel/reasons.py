@@ -671,6 +671,12 @@ _LIST = [
         status=400,
     ),
     # Service supervision
+    Reason(
+        "order_supervised",
+        "This order is delivered in a service flow. Decide an appeal about it instead.",
+        "该订单通过服务流程交付，请通过申诉裁决处理。",
+        Help.OPERATIONS,
+    ),
     Reason("text_required", "Write what it is about.", "请填写内容。", status=400),
     Reason(
         "text_too_long",

@@ -49,10 +49,12 @@ def cancel_undeliverable(call: Call, *, order: Order, reason: str) -> Order:
     """Cancel a Processing order whose delivery failed for good and refund what was paid, once.
 
     `reason` is the sentence that tells the buyer what failed. An order that is Canceled already is left as it is.
-    Raises `Refused("state_move")` for a Completed one.
+    Raises `Refused("state_move")` for a Completed one, `Refused("order_supervised")` for one whose service flow decides.
     """
     if order.state == OrderState.CANCELED:
         return order
+    if order.line.supervised:
+        raise Refused("order_supervised")
     cancel(call, order, reason=CancelReason.UNDELIVERABLE, at=call.at, note=reason)
     refunded = False
     for line in order.lines.all():

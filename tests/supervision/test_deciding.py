@@ -17,6 +17,7 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications import rendering
 from koogallery.notifications.models import Message
 from orders.models import ResourceTerm
+from orders.operations import cancelling
 from orders.states import OrderState, ResourceStatus
 from supervision.models import Appeal
 from supervision.operations import deciding
@@ -318,3 +319,11 @@ def test_both_sides_get_a_message_that_says_what_was_decided(
     assert words in body
     assert body.endswith("Explanation: The log shows it.")
     assert deal.flow.product_name in body
+
+
+def test_an_order_with_a_flow_is_not_canceled_beside_it() -> None:
+    deal = supervised("license")
+    call = make_operator().call(at=deal.at, key=pages.new_key())
+    with pytest.raises(Refused, match="order_supervised"):
+        cancelling.cancel_undeliverable(call, order=deal.flow.order_number, reason="no answer")
+    assert deal.order.state == OrderState.PROCESSING
