@@ -7,14 +7,16 @@ from decimal import Decimal
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from catalog import states
 from catalog.models.texts import in_language
 from catalog.states import ContactData, DeliveryMethod, InterfaceVersion, ProductState
+from koogallery.kernel.addresses import Address
 from koogallery.kernel.fields import EncryptedTextField
 from koogallery.kernel.guard import GuardedManager, GuardedModel, GuardedQuerySet
+
+_PAGE = Address("catalog:product")
 
 
 class ProductQuerySet(GuardedQuerySet):
@@ -135,7 +137,7 @@ class Product(GuardedModel):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("catalog:product", args=[self.slug])
+        return _PAGE(self.slug)
 
     @property
     def account_id(self) -> int:

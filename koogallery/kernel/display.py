@@ -8,18 +8,20 @@ Functions ending in `_text` return plain text, those ending in `_html` return sa
 from __future__ import annotations
 
 import hashlib
+import html
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from koogallery import clock
 from koogallery.kernel.money import Money
@@ -109,6 +111,17 @@ def duration_text(duration: timedelta) -> str:
     return ngettext("%(count)d day", "%(count)d days", count) % {"count": count}
 
 
+@lru_cache(maxsize=4096)
+def _moment_parts(moment: datetime, zone: tzinfo) -> tuple[str, str, str, str]:
+    """What a `<time>` shows: for machines, on hover, in a zone, and the zone itself."""
+    utc, local = moment.astimezone(UTC), moment.astimezone(zone)
+    time = f"{utc.hour:02d}:{utc.minute:02d}:{utc.second:02d}"
+    machine = f"{utc.year:04d}-{utc.month:02d}-{utc.day:02d}T{time}Z"
+    hover = f"{date_text(utc.date())} {time} UTC"
+    shown_time = f"{local.hour:02d}:{local.minute:02d}:{local.second:02d}"
+    return machine, hover, f"{date_text(local.date())} {shown_time}", zone_text(local)
+
+
 def moment_html(moment: datetime | None, *, note: str = "", distance: bool = True, line: bool = False) -> SafeString:
     """A `<time>` with UTC on hover.
 
@@ -117,24 +130,17 @@ def moment_html(moment: datetime | None, *, note: str = "", distance: bool = Tru
     """
     if moment is None:
         return SafeString(NOTHING)
-    utc = moment.astimezone(UTC)
-    machine = utc.strftime("%Y-%m-%dT%H:%M:%SZ")
-    hover = f"{date_text(utc.date())} {utc:%H:%M:%S} UTC"
+    if moment.tzinfo is None:
+        raise ValueError("A moment needs a zone.")
+    machine, hover, clock_shown, zone = _moment_parts(moment, timezone.get_current_timezone())
     if line:
-        return format_html(
-            '<time class="moment moment-line" datetime="{}" title="{}">{}</time>',
-            machine,
-            hover,
-            moment_text(moment),
+        return SafeString(
+            f'<time class="moment moment-line" datetime="{machine}" title="{hover}">{clock_shown} {zone}</time>'
         )
     small = note or (distance_text(moment) if distance else "")
-    zone = zone_text(shown(moment))
-    return format_html(
-        '<time class="moment" datetime="{}" title="{}">{} <small>{}</small></time>',
-        machine,
-        hover,
-        clock_text(moment),
-        f"{zone} · {small}" if small else zone,
+    beside = f"{zone} · {conditional_escape(small)}" if small else zone
+    return SafeString(
+        f'<time class="moment" datetime="{machine}" title="{hover}">{clock_shown} <small>{beside}</small></time>'
     )
 
 
@@ -149,8 +155,8 @@ def money_html(money: Money | None, *, unit: str = "", strong: bool = False) -> 
     """`USD 1,200.00` kept on one line, with the unit (`/ month`) smaller."""
     if money is None:
         return SafeString(NOTHING)
-    small = format_html(' <small class="unit">{}</small>', unit) if unit else ""
-    return format_html('<span class="{}">{}{}</span>', "money money-strong" if strong else "money", str(money), small)
+    small = f' <small class="unit">{conditional_escape(unit)}</small>' if unit else ""
+    return SafeString(f'<span class="{"money money-strong" if strong else "money"}">{money}{small}</span>')
 
 
 def label_text(state: Any) -> str:
@@ -168,8 +174,15 @@ def badge_html(state: Any, *, tone: str = "", label: str = "") -> SafeString:
     """A state as a word with a coloured dot; colour is never the only sign."""
     if state is None or state == "":
         return SafeString(NOTHING)
+    if isinstance(state, Enum) and not tone and not label:
+        return _badge_of(state, get_language())
     chosen = tone if tone in TONES else tone_of(state)
     return format_html('<span class="badge badge-{}">{}</span>', chosen, label or label_text(state))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _badge_of(state: Enum, language: str | None) -> SafeString:
+    return format_html('<span class="badge badge-{}">{}</span>', tone_of(state), label_text(state))
 
 
 def value_html(value: Any) -> SafeString | str:
@@ -193,6 +206,14 @@ def value_html(value: Any) -> SafeString | str:
     if isinstance(value, Promise):
         return str(value)
     return value if isinstance(value, str) else str(value)
+
+
+def cell_html(value: Any) -> str:
+    """`value_html`, escaped."""
+    if type(value) is str and value:
+        return html.escape(value)
+    shown = value_html(value)
+    return shown if isinstance(shown, SafeString) else html.escape(shown)
 
 
 def value_text(value: Any) -> str:
@@ -233,6 +254,7 @@ def tint_of(name: str) -> int:
     return hashlib.blake2b(name.encode(), digest_size=1).digest()[0] % 8
 
 
+@lru_cache(maxsize=1024)
 def logo_html(name: str, *, url: str = "", size: str = "") -> SafeString:
     """The picture of a product or seller, or its letters on a tint. Decorative: the name stands beside it."""
     classes = f"logo logo-{size}" if size in {"sm", "lg"} else "logo"
@@ -248,11 +270,11 @@ def lines_html(text: str) -> SafeString:
 
 def product_html(name: str, *, url: str = "", logo_url: str = "", note: str = "") -> SafeString:
     """A product in a list cell: small logo, name (leading to the product page), and a small second line."""
-    named = format_html('<a href="{}">{}</a>', url, name) if url else format_html("<span>{}</span>", name)
-    small = format_html('<small class="note">{}</small>', note) if note else ""
-    return format_html(
-        '<div class="product">{}<span>{}{}</span></div>', logo_html(name, url=logo_url, size="sm"), named, small
-    )
+    shown = conditional_escape(name)
+    named = f'<a href="{html.escape(url)}">{shown}</a>' if url else f"<span>{shown}</span>"
+    small = f'<small class="note">{conditional_escape(note)}</small>' if note else ""
+    logo = logo_html(name, url=logo_url, size="sm")
+    return SafeString(f'<div class="product">{logo}<span>{named}{small}</span></div>')
 
 
 def product_card_html(card: Any) -> SafeString:

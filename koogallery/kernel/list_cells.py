@@ -92,6 +92,12 @@ class Column:
         """The column's value of a row."""
         return get(row, self.value if self.value is not None else self.key)
 
+    @property
+    def getter(self) -> Callable[[Any], Any]:
+        """A function that gives the column's value of a row."""
+        value = self.value if self.value is not None else self.key
+        return value if callable(value) else lambda row: get(row, value)
+
     def exported(self, row: Any) -> Any:
         """The column's value of a row as an export holds it."""
         if self.csv is True:
@@ -118,41 +124,53 @@ def get(row: Any, getter: Getter) -> Any:
     return value
 
 
+def _adorned(column: Column, row: Any, inner: str) -> str:
+    """A cell's markup with the column's link, weight and note around it."""
+    if column.link and inner != display.NOTHING and (url := column.link(row)):
+        inner = f'<a href="{markup.escaped(url)}">{inner}</a>'
+    if column.strong:
+        inner = f"<strong>{inner}</strong>"
+    if column.note and (note := column.note(row)):
+        inner = f'{inner} <small class="note">{display.cell_html(note)}</small>'
+    return inner
+
+
 class RowPainter:
     """Draws the cells of one list's rows; what every row shares is made once."""
 
     def __init__(self, columns: Iterable[Column], request: HttpRequest, *, id: str, bound: Any) -> None:
         self._request = request
-        self._id = id
+        self._id = str(escape(id))
         self._bound = bound
         self._keys = 0
         self._token = ""
         self._more = format_html("{}{}", _("More"), markup.icon_html("chevron-down", size="sm"))
         self._open = request.GET.get("confirm", "")
         self._columns = [
-            (column, f'<td data-label="{escape(column.label)}" class="{column.css}">') for column in columns
+            (f'<td data-label="{escape(column.label)}" class="{column.css}">', self._painter(column))
+            for column in columns
         ]
 
     def cells(self, row: Any) -> SafeString:
         """The row's cells."""
-        return SafeString("".join(f"{start}{self._inner(column, row)}</td>" for column, start in self._columns))
+        return SafeString("".join([f"{start}{paint(row)}</td>" for start, paint in self._columns]))
 
-    def _inner(self, column: Column, row: Any) -> str:
-        """The cell's markup, escaped."""
+    def _painter(self, column: Column) -> Callable[[Any], str]:
+        """What draws a column's cells: their markup, escaped."""
         if column.actions is not None:
-            return self._actions(list(column.actions(row, self._request)))
+            of_row, request = column.actions, self._request
+            return lambda row: self._actions(list(of_row(row, request)))
         if column.template:
-            value = column.get(row) if column.value is not None else None
-            context = {"row": row, "value": value, "list": self._bound}
-            return render_to_string(column.template, context, request=self._request)
-        inner: Any = display.value_html(column.html(row) if column.html else column.get(row))
-        if column.link and inner != display.NOTHING and (url := column.link(row)):
-            inner = format_html('<a href="{}">{}</a>', url, inner)
-        if column.strong:
-            inner = format_html("<strong>{}</strong>", inner)
-        if column.note and (note := column.note(row)):
-            inner = format_html('{} <small class="note">{}</small>', inner, display.value_html(note))
-        return inner if isinstance(inner, SafeString) else str(escape(inner))
+            return lambda row: self._from_template(column, row)
+        value = column.html or column.getter
+        if column.link is None and not column.strong and column.note is None:
+            return lambda row: display.cell_html(value(row))
+        return lambda row: _adorned(column, row, display.cell_html(value(row)))
+
+    def _from_template(self, column: Column, row: Any) -> str:
+        value = column.get(row) if column.value is not None else None
+        context = {"row": row, "value": value, "list": self._bound}
+        return render_to_string(column.template, context, request=self._request)
 
     def _actions(self, found: list[Action]) -> str:
         if not found:
@@ -161,14 +179,10 @@ class RowPainter:
         shown = "".join(self._action(action) for action in found[:inline])
         if found[inline:]:
             key = self._next_key()
-            rest = SafeString("".join(self._action(action) for action in found[inline:]))
-            shown += format_html(
-                '<button type="button" class="link" popovertarget="{}" aria-haspopup="true">{}</button>'
-                '<div class="menu" id="{}" popover>{}</div>',
-                key,
-                self._more,
-                key,
-                rest,
+            rest = "".join([self._action(action) for action in found[inline:]])
+            shown += (
+                f'<button type="button" class="link" popovertarget="{key}" aria-haspopup="true">{self._more}</button>'
+                f'<div class="menu" id="{key}" popover>{rest}</div>'
             )
         return f'<div class="ops-list">{shown}</div>'
 
@@ -179,7 +193,7 @@ class RowPainter:
         if action.confirm:
             key = self._next_key()
             return markup.opener_html(label=action.label, css=css, dialog=key) + markup.confirm_html(
-                format_html("<p>{}</p>", action.confirm),
+                SafeString(f"<p>{markup.escaped(action.confirm)}</p>"),
                 id=key,
                 title=action.label,
                 action=action.url,
@@ -189,16 +203,14 @@ class RowPainter:
                 is_open=self._open == key,
             )
         if action.post:
-            return format_html(
-                '<form method="post" action="{}">{}{}{}<button type="submit" class="{}">{}</button></form>',
-                action.url,
-                markup.token_html(self._csrf()),
-                markup.idempotency_html(),
-                markup.hidden_inputs(action.fields),
-                css,
-                action.label,
+            hidden = (
+                f"{markup.token_html(self._csrf())}{markup.idempotency_html()}{markup.hidden_inputs(action.fields)}"
             )
-        return format_html('<a class="{}" href="{}">{}</a>', css, action.url, action.label)
+            return (
+                f'<form method="post" action="{markup.escaped(action.url)}">{hidden}'
+                f'<button type="submit" class="{css}">{markup.escaped(action.label)}</button></form>'
+            )
+        return f'<a class="{css}" href="{markup.escaped(action.url)}">{markup.escaped(action.label)}</a>'
 
     def _next_key(self) -> str:
         """A name for the next menu or dialog, steady from one request to the next."""

@@ -46,16 +46,11 @@ def icon_html(name: str, label: str = "", *, size: str = "", extra: str = "") ->
 def disabled_html(*, label: Any, css: str, why: str, who: str = "", key: str = "") -> SafeString:
     """A control that cannot be used now but can be reached: a press, hover or focus says why and who can help."""
     key = key or f"why-{secrets.token_hex(4)}"
-    return format_html(
-        '<button type="button" class="{}" aria-disabled="true" popovertarget="{}" popovertargetaction="show" '
-        'aria-describedby="{}" data-why>{}</button><span class="why" id="{}" popover role="tooltip">{}{}</span>',
-        css,
-        key,
-        key,
-        label,
-        key,
-        why,
-        f" {who}" if who else "",
+    name, reason = escaped(key), escaped(why) + (f" {escaped(who)}" if who else "")
+    return SafeString(
+        f'<button type="button" class="{css}" aria-disabled="true" popovertarget="{name}" popovertargetaction="show" '
+        f'aria-describedby="{name}" data-why>{escaped(label)}</button>'
+        f'<span class="why" id="{name}" popover role="tooltip">{reason}</span>'
     )
 
 
@@ -108,45 +103,38 @@ def hidden_inputs(pairs: Mapping[str, str] | list[tuple[str, str]]) -> SafeStrin
 
 def idempotency_html() -> SafeString:
     """The hidden key of a form that creates something (R18)."""
-    return hidden_inputs([(pages.KEY_FIELD, pages.new_key())])
+    return SafeString(f'<input type="hidden" name="{pages.KEY_FIELD}" value="{pages.new_key()}">')
 
 
 def token_html(token: str) -> SafeString:
     """The hidden token against forged requests; nothing without one."""
-    return hidden_inputs([("csrfmiddlewaretoken", token)]) if token else SafeString("")
+    if not token:
+        return SafeString("")
+    return SafeString(f'<input type="hidden" name="csrfmiddlewaretoken" value="{escaped(token)}">')
 
 
 def opener_html(*, label: Any, css: str, dialog: str) -> SafeString:
     """The button that opens a dialog; without JavaScript it loads the page with the dialog open."""
-    return format_html(
-        '<button type="submit" class="{}" form="confirm-form" name="confirm" value="{}" data-dialog="{}" '
-        'aria-haspopup="dialog">{}</button>',
-        css,
-        dialog,
-        dialog,
-        label,
+    name = escaped(dialog)
+    return SafeString(
+        f'<button type="submit" class="{css}" form="confirm-form" name="confirm" value="{name}" data-dialog="{name}" '
+        f'aria-haspopup="dialog">{escaped(label)}</button>'
     )
 
 
 def cancel_html(label: Any = "") -> SafeString:
     """The Cancel button of a dialog; without JavaScript it shows the page without the dialog."""
-    return format_html(
-        '<button type="submit" class="button" form="confirm-form" data-close>{}</button>', label or _("Cancel")
+    return SafeString(
+        f'<button type="submit" class="button" form="confirm-form" data-close>{escaped(label or _("Cancel"))}</button>'
     )
 
 
 def dialog_html(content: Any, *, id: str, title: Any, is_open: bool = False, wide: bool = False) -> SafeString:
     """A dialog around its content."""
-    return format_html(
-        '<dialog class="dialog{}" id="{}" aria-labelledby="{}-title"{}><header><h2 id="{}-title">{}</h2></header>'
-        "{}</dialog>",
-        " dialog-wide" if wide else "",
-        id,
-        id,
-        SafeString(" open") if is_open else "",
-        id,
-        title,
-        content,
+    name, wide_too, open_too = escaped(id), " dialog-wide" if wide else "", " open" if is_open else ""
+    return SafeString(
+        f'<dialog class="dialog{wide_too}" id="{name}" aria-labelledby="{name}-title"{open_too}>'
+        f'<header><h2 id="{name}-title">{escaped(title)}</h2></header>{escaped(content)}</dialog>'
     )
 
 
@@ -163,16 +151,11 @@ def confirm_html(
     is_open: bool = False,
 ) -> SafeString:
     """A dialog that says what happens and posts to `action` on OK."""
-    form = format_html(
-        '<form method="post" action="{}">{}{}{}<div class="dialog-body">{}</div>'
-        '<footer>{}<button type="submit" class="button {}">{}</button></footer></form>',
-        action,
-        token_html(token),
-        idempotency_html(),
-        hidden_inputs(fields or {}),
-        content,
-        cancel_html(),
-        "button-danger-solid" if danger else "button-primary",
-        label or _("OK"),
+    hidden = f"{token_html(token)}{idempotency_html()}{hidden_inputs(fields or {})}"
+    css = "button-danger-solid" if danger else "button-primary"
+    form = SafeString(
+        f'<form method="post" action="{escaped(action)}">{hidden}<div class="dialog-body">{escaped(content)}</div>'
+        f'<footer>{cancel_html()}<button type="submit" class="button {css}">{escaped(label or _("OK"))}</button>'
+        "</footer></form>"
     )
     return dialog_html(form, id=id, title=title, is_open=is_open)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.urls import reverse
 from django.utils import translation
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from koogallery.kernel.addresses import Address
 from koogallery.kernel.fields import AmountField, CurrencyField
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
@@ -22,6 +22,8 @@ from orders.states import CancelReason, OrderState, OrderType, PaidBy
 
 if TYPE_CHECKING:
     from orders.models.line import OrderLine
+
+_PAGE = Address("orders:detail")
 
 
 class Order(GuardedModel):
@@ -118,7 +120,7 @@ class Order(GuardedModel):
 
     def get_absolute_url(self) -> str:
         """The buyer's page of the order."""
-        return reverse("orders:detail", args=[self.number])
+        return _PAGE(self.number)
 
     @property
     def specification(self) -> str:

@@ -6,17 +6,19 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
-from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from catalog.states import BillingMode
 from koogallery import clock
+from koogallery.kernel.addresses import Address
 from koogallery.kernel.fields import AmountField, CurrencyField, EncryptedTextField
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
 from orders.models.line import OrderLine
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
+
+_PAGE = Address("orders:resource")
 
 
 class Resource(GuardedModel):
@@ -105,7 +107,7 @@ class Resource(GuardedModel):
 
     def get_absolute_url(self) -> str:
         """Resource Details."""
-        return reverse("orders:resource", args=[self.number])
+        return _PAGE(self.number)
 
     @property
     def product_code(self) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -15,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from catalog.states import BillingMode, DeliveryMethod
 from koogallery import clock
 from koogallery.kernel import display, operations, policies
+from koogallery.kernel.addresses import Address
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.pages import page
 from koogallery.kernel.policies import PolicySet
@@ -22,6 +22,10 @@ from orders.models import Resource
 from orders.operations import resources
 from orders.queries.resources import days_left, expiring, in_use, with_periods
 from orders.states import ExpirationPolicy, ResourceStatus
+
+_ORDER = Address("orders:detail")
+_POLICY = Address("orders:resource_policy")
+_DISABLE = Address("orders:resource_disable")
 
 
 def logo_of(product: Any) -> str:
@@ -45,7 +49,6 @@ def why_not_changeable(resource: Resource) -> str:
 
 def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
     """What can be done with a resource, from its row."""
-    number = [resource.number]
     details = Action(_("Resource Details"), resource.get_absolute_url())
     if not resource.status_enum.is_in_use:
         return [details]
@@ -58,13 +61,13 @@ def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
         found.append(
             Action(
                 _("Expiration policy"),
-                reverse("orders:resource_policy", args=number),
+                _POLICY(resource.number),
                 refused=operations.may(request.call, "setResourceStrategy", resource),
             )
         )
     disable = Action(
         _("Disable"),
-        reverse("orders:resource_disable", args=number),
+        _DISABLE(resource.number),
         post=True,
         danger=True,
         confirm=disable_warning(resource),
@@ -144,7 +147,7 @@ APPS = ListPage(
             "order",
             gettext_lazy("Order No."),
             value="order_number",
-            link=lambda resource: reverse("orders:detail", args=[resource.order_number]),
+            link=lambda resource: _ORDER(resource.order_number),
             mono=True,
             shown=False,
         ),

@@ -19,6 +19,7 @@ from billing import queries as billing
 from koogallery import clock
 from koogallery.identity import queries as identity
 from koogallery.kernel import operations, pages
+from koogallery.kernel.addresses import Address
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilter, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Refused
@@ -29,6 +30,8 @@ from orders.queries.orders import ended, timeline_of, waiting
 from orders.states import OrderState, OrderType
 
 TRACES_SHOWN = 20
+_PAY = Address("orders:pay")
+_CANCEL = Address("orders:cancel")
 
 
 def state_of(order: Order) -> OrderState:
@@ -52,12 +55,12 @@ def _unpaid_actions(order: Order, request: HttpRequest) -> list[Action]:
     return [
         Action(
             _("Pay"),
-            reverse("orders:pay", args=[order.number]),
+            _PAY(order.number),
             refused=operations.may(request.call, "payOrder", order),
         ),
         Action(
             _("Cancel"),
-            reverse("orders:cancel", args=[order.number]),
+            _CANCEL(order.number),
             post=True,
             danger=True,
             confirm=_("The order %(number)s for %(product)s is canceled at once. Nothing is charged.")
