@@ -91,7 +91,7 @@ _LIST = [
     Reason(
         "form_key_missing",
         "The form came without its key, so nothing was done. Send it again.",
-        "提交的表单缺少标识，未作任何更改，请重新提交。",
+        "提交的表单缺少标识，未做任何更改，请重新提交。",
         status=400,
     ),
     # Identity
@@ -622,7 +622,7 @@ _LIST = [
     Reason(
         "file_type",
         "{name}: this type of file is not accepted. Accepted: {types}.",
-        "{name}：不支持该文件类型，支持：{types}。",
+        "{name}：不支持该文件类型，支持的格式：{types}。",
         status=400,
     ),
     Reason(
@@ -674,7 +674,7 @@ _LIST = [
     Reason(
         "order_supervised",
         "This order is delivered in a service flow. Decide an appeal about it instead.",
-        "该订单通过服务流程交付，请通过申诉裁决处理。",
+        "该订单通过服务流程交付，请通过申诉判定处理。",
         Help.OPERATIONS,
     ),
     Reason("text_required", "Write what it is about.", "请填写内容。", status=400),
@@ -692,7 +692,7 @@ _LIST = [
     Reason(
         "flow_frozen",
         "The service flow is frozen until the operations manager has decided.",
-        "服务流程已冻结，请等待运营经理处理。",
+        "服务流程已冻结，请等待运营经理判定。",
         Help.OPERATIONS,
     ),
     Reason("flow_completed", "The service is completed already.", "服务已完成。"),
@@ -700,7 +700,7 @@ _LIST = [
     Reason(
         "attachment_required",
         "Attach the seller's template, filled in.",
-        "请上传填写好的需求模板。",
+        "请填写卖家的需求模板并上传。",
         status=400,
     ),
     Reason(
@@ -724,7 +724,7 @@ _LIST = [
     Reason(
         "enabling_before_payment",
         "The enabling time is before the payment of {paid}.",
-        "开通时间早于付款时间 {paid}。",
+        "开通时间不能早于支付时间 {paid}。",
         status=400,
     ),
     Reason(
@@ -736,31 +736,31 @@ _LIST = [
     Reason(
         "enabling_term_over",
         "With this enabling time the term would be over already, at {expires}.",
-        "按此开通时间，服务期限已于 {expires} 结束。",
+        "按此开通时间，使用时长已于 {expires} 到期。",
         status=400,
     ),
     Reason(
         "rejection_switched_off",
         "Deliveries of this order cannot be rejected. Initiate an appeal instead.",
-        "该订单的交付不可拒绝，可发起申诉。",
+        "该订单不支持拒绝验收，如有问题请发起申诉。",
     ),
     Reason(
         "reminder_not_sellers_turn",
         "The seller has nothing to do at the moment.",
-        "当前无需商家处理。",
+        "当前无需卖家处理。",
     ),
     Reason(
         "reminder_cooldown",
         "The seller was reminded already. The next reminder is possible from {next} on.",
-        "已提醒过商家，{next} 起可再次提醒。",
+        "已提醒过卖家，{next} 起可再次提醒。",
     ),
     Reason(
         "appeal_gate",
         "An appeal is possible after {customer_needed} rejections of the delivery (now {customer}), for the customer "
         "also after {seller_needed} rejections of the request (now {seller}), or after more than {hours} hours "
         "without an answer of the other side.",
-        "拒绝验收满 {customer_needed} 次（当前 {customer} 次），或买家需求被拒满 {seller_needed} 次（当前 {seller} "
-        "次），或对方超过 {hours} 小时未处理，方可申诉。",
+        "满足以下任一条件方可申诉：拒绝验收满 {customer_needed} 次（当前 {customer} 次）；需求被驳回满 "
+        "{seller_needed} 次（当前 {seller} 次，仅客户可申诉）；对方超过 {hours} 小时未处理。",
     ),
     Reason(
         "appeal_blackout",
@@ -768,14 +768,14 @@ _LIST = [
         "服务流程关闭日 {date} 前 {days} 天内不可申诉。",
         Help.OPERATIONS,
     ),
-    Reason("appeal_none", "There is no appeal that waits for a decision.", "没有待处理的申诉。"),
-    Reason("appeal_not_yours", "Only the side that appealed can withdraw the appeal.", "只有申诉方可以撤回申诉。"),
+    Reason("appeal_none", "There is no appeal that waits for a decision.", "没有待判定的申诉。"),
+    Reason("appeal_not_yours", "Only the side that appealed can withdraw the appeal.", "只有发起方可以撤回申诉。"),
     Reason(
         "appeal_not_open",
         "This appeal is not open any more: {state}.",
         "该申诉已不可处理：{state}。",
     ),
-    Reason("appeal_not_proposed", "No decision waits for a second signature.", "没有待复核的裁决。"),
+    Reason("appeal_not_proposed", "No decision waits for a second signature.", "没有待复核的判定。"),
     Reason(
         "countersign_own",
         "Another operations manager has to countersign.",
@@ -785,13 +785,13 @@ _LIST = [
     Reason(
         "effects_changed",
         "The money changed since its effects were shown. Decline the decision, or preview it again.",
-        "预览之后资金情况已变化，请退回裁决或重新预览。",
+        "预览后资金情况已变化，请退回该判定或重新预览。",
     ),
     Reason("refund_needed", "Enter the amount to refund.", "请输入退款金额。", status=400),
     Reason(
         "refund_part_too_much",
         "A part is less than what is held, {held}. To give back all, choose to refund all.",
-        "部分退款须小于托管金额 {held}；如需全额退款请选择全部退款。",
+        "部分退款金额须小于托管金额 {held}；如需全额退款，请选择“全额退款并取消订单”。",
         status=400,
     ),
     Reason("restart_step", "The flow cannot be restarted from this step.", "不能从该步骤重新开始。", status=400),
