@@ -36,8 +36,9 @@ columns are also kept in the user's preferences. Several lists on one page get a
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -47,11 +48,12 @@ from django.db import OperationalError, connections
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from koogallery import clock
 from koogallery.kernel import display, markup, operations
@@ -88,6 +90,7 @@ EXACT_TO = 1_000
 DEEPEST_ROW = 10_000
 EXPORT_LIMIT = 10_000
 PREFERENCE = "lists"
+KEPT = 64
 
 keeper: Callable[[HttpRequest, str, dict[str, Any]], None] | None = None
 
@@ -161,6 +164,7 @@ class ListPage:
     exportable: bool = True
     on_large_export: Callable[[BoundList], HttpResponse] | None = None
     ordering: Sequence[str] = ()
+    kept: dict[tuple[Any, ...], tuple[str, str, str]] = field(default_factory=dict, init=False, compare=False)
 
     def __post_init__(self) -> None:
         keys = [column.key for column in self.columns]
@@ -252,6 +256,27 @@ class Row:
     cells: SafeString
     select: str
     select_label: str
+
+
+class _Steady:
+    """A bound list with marks where its tabs' counts stand and where the parts of its frame are parted."""
+
+    part_mark = f"part-{secrets.token_hex(8)}"
+
+    def __init__(self, bound: BoundList) -> None:
+        self._bound = bound
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bound, name)
+
+    @property
+    def tabs(self) -> list[TabLink]:
+        """The tabs with marks for counts."""
+        return [replace(link, count=self.count_mark(link.key)) for link in self._bound.tabs]
+
+    def count_mark(self, key: str) -> str:
+        """What stands for the count of a tab."""
+        return f"{self.part_mark}-{key}-"
 
 
 class BoundList:
@@ -482,6 +507,57 @@ class BoundList:
             cells = painter.cells(item)
             rows.append(Row(item, css, cells, select, f"{label} {select}"))
         return rows
+
+    @property
+    def body_html(self) -> SafeString:
+        """The rows as table rows."""
+        return SafeString("".join([self._row_html(row) for row in self.rows]))
+
+    def _row_html(self, row: Row) -> str:
+        start = f'<tr class="{markup.escaped(row.css)}">' if row.css else "<tr>"
+        if not self.bulk:
+            return f"{start}{row.cells}</tr>"
+        box = ""
+        if row.select:
+            box = (
+                f'<input type="checkbox" name="selected" value="{markup.escaped(row.select)}" '
+                f'form="{markup.escaped(self.id)}-bulk" aria-label="{markup.escaped(row.select_label)}">'
+            )
+        return f'{start}<td class="select">{box}</td>{row.cells}</tr>'
+
+    @cached_property
+    def steady_html(self) -> dict[str, SafeString]:
+        """What stands around the rows: the tools above, the table's head, the page size. Kept for an address."""
+        steady, kept, key = _Steady(self), self.declared.kept, self._steady_key()
+        parts = kept.get(key) if key else None
+        if parts is None:
+            text = render_to_string("components/list_steady.html", {"list": steady})
+            tools, head, size = text.split(steady.part_mark + "\n")
+            parts = tools, head, size
+            if key:
+                if len(kept) >= KEPT:
+                    kept.clear()
+                kept[key] = parts
+        tools, head, size = parts
+        if self.declared.tabs:
+            for name, count in self._counts.items():
+                tools = tools.replace(steady.count_mark(name), shown_count(count))
+        return {"tools": SafeString(tools), "head": SafeString(head), "size": SafeString(size)}
+
+    def _steady_key(self) -> tuple[Any, ...] | None:
+        """All that `components/list_steady.html` depends on besides the declaration; nothing where it is not kept."""
+        asked = self.request.META.get("QUERY_STRING", "")
+        if self.query or len(asked) > 200 or any(item.active and item.kind != "choice" for item in self.filters):
+            return None
+        offered = [
+            (str(value), str(label))
+            for item, bound in zip(self.declared.filters, self.filters, strict=True)
+            if callable(getattr(item, "choices", None))
+            for value, label in bound.choices
+        ]
+        zone = self.zone if any(bound.kind == "dates" for bound in self.filters) else ""
+        has_rows = bool(self.total)
+        return get_language(), self.request.path, asked, self.hidden, self.size, zone, has_rows, tuple(offered)
 
     # What the template shows
 
