@@ -12,7 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from koogallery.kernel import navigation
+from koogallery.kernel import display, navigation
 from koogallery.kernel.preferences import THEMES, theme_of
 
 LANGUAGE_NAMES = {"en": "English", "zh-hans": "简体中文"}
@@ -38,6 +38,11 @@ class Frame:
         if not self._signed_in():
             return ""
         return navigation.shown_badge(navigation.provided("unread_messages", self._request, 0))
+
+    @property
+    def initials(self) -> str:
+        """The letters that stand for the user."""
+        return display.initials(self._request.user.get_username()) if self._signed_in() else ""
 
     @property
     def buyer(self) -> list[navigation.Section]:

@@ -231,6 +231,19 @@ def sections(console: str, request: HttpRequest) -> list[Section]:
     ]
 
 
+@lru_cache(maxsize=8)
+def _shown_items(console: str) -> tuple[Item, ...]:
+    groups = CONSOLES.get(console, ())
+    return tuple(item for group in groups for item in group.items if leads_somewhere(item.address))
+
+
+def state(console: str, request: HttpRequest) -> tuple[str, tuple[str, ...]]:
+    """All that the navigation of a console depends on besides the language: where one is, and the counts."""
+    items = _shown_items(console)
+    here = current_address([item.address for item in items], request.path)
+    return here, tuple(shown_badge(provided(item.count, request, 0)) for item in items if item.count)
+
+
 def current_address(addresses: Sequence[str], path: str) -> str:
     """The longest address that `path` lies under; a console's overview only matches itself."""
     roots = {"/console/", "/seller/"}

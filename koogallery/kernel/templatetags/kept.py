@@ -1,13 +1,14 @@
 """`{% kept "frames/topbar.html" %}`: what every visitor sees alike is rendered once until something shown changes.
 
-`{% alike "frames/products_menu.html" %}` does so for what signed-in users see alike, too, and `{% sidenav sections %}`
-for a console's navigation with the same counts. `{% steady %}…{% endsteady %}` stands around words, icons and addresses
-that depend on the language only.
+`{% alike "frames/products_menu.html" %}` does so for what signed-in users see alike, too, `{% sidenav "buyer" %}` for
+a console's navigation with the same counts, `{% topbar %}` for the top bar with the same choices. `{% steady %}…
+{% endsteady %}` stands around words, icons and addresses that depend on the language only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -18,24 +19,26 @@ from django.template.loader_tags import BlockNode
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from koogallery.kernel import pagecache
-from koogallery.kernel.navigation import Section
+from koogallery.kernel import markup, navigation, pagecache
 
 register = template.Library()
 
-HERE = "ADDRESS-OF-THIS-PAGE"
+HERE, NAME, INITIALS, TOKEN = (f"{word}-{secrets.token_hex(8)}" for word in ("address", "name", "initials", "token"))
+TOPBAR = "frames/topbar.html"
 MOST = 64
 _kept: dict[tuple[str, ...], tuple[int, list[str]]] = {}
 MOST_NAVIGATIONS = 256
 _navigations: dict[tuple[Any, ...], SafeString] = {}
+_topbars: dict[tuple[Any, ...], tuple[int, str]] = {}
 
 
 class _Elsewhere:
-    """The frame, with a mark in place of the page's address."""
+    """The frame, with marks in place of the page's address and the user's initials."""
 
     def __init__(self, frame: Any) -> None:
         self._frame = frame
         self.path = HERE
+        self.initials = INITIALS
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._frame, name)
@@ -64,14 +67,39 @@ def alike(context: Context, name: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def sidenav(context: Context, sections: Sequence[Section]) -> SafeString:
+def topbar(context: Context) -> SafeString:
+    """The top bar; of signed-in users kept, too, with marks for what is a user's own."""
+    user, frame, version = context.get("user"), context.get("frame"), pagecache.version()
+    if user is None or frame is None or not user.is_authenticated or version is None:
+        return kept(context, TOPBAR)
+    console, name = str((context.get("page") or {}).get("console", "")), user.get_username()
+    shown = str(frame.theme), console, str(frame.unread_messages), bool(frame.is_seller), bool(user.is_staff)
+    key = (get_language(), *shown)
+    found = _topbars.get(key)
+    if found is None or found[0] != version:
+        someone = SimpleNamespace(is_authenticated=True, is_staff=user.is_staff, get_username=NAME)
+        with context.push(user=someone, frame=_Elsewhere(frame), csrf_token=TOKEN):
+            text = context.template.engine.get_template(TOPBAR).render(context)  # type: ignore[union-attr]
+        if len(_topbars) >= MOST:
+            _topbars.clear()
+        found = _topbars[key] = version, text
+    token = str(context.get("csrf_token") or "")
+    own = ((HERE, frame.path), (TOKEN, token), (NAME, name), (INITIALS, frame.initials))
+    text = found[1]
+    for mark, value in own:
+        text = text.replace(mark, markup.escaped(value))
+    return SafeString(text)
+
+
+@register.simple_tag(takes_context=True)
+def sidenav(context: Context, console: str) -> SafeString:
     """The links of a console's navigation."""
-    links = tuple((link.url, link.count, link.current) for section in sections for link in section.links)
-    key = (get_language(), links)
+    request = context["request"]
+    key = (get_language(), console, *navigation.state(console, request))
     found = _navigations.get(key)
     if found is None:
         template = context.template.engine.get_template("frames/sidenav.html")  # type: ignore[union-attr]
-        with context.push(sections=sections):
+        with context.push(sections=navigation.sections(console, request)):
             found = SafeString(template.render(context))
         if len(_navigations) >= MOST_NAVIGATIONS:
             _navigations.clear()
