@@ -17,7 +17,7 @@ class OrdersConfig(AppConfig):
         from catalog.queries import storefront
         from koogallery.kernel import events, navigation, sweeps
         from orders.operations import cancelling, card_paying, debugging, interface_calls, nonces, popularity
-        from orders.queries import overview, resources
+        from orders.queries import orders, resources
 
         events.subscribe(CardPaymentSettling, card_paying.on_card_settling)
         events.subscribe(CardPaymentSettled, card_paying.on_card_settled)
@@ -37,4 +37,4 @@ class OrdersConfig(AppConfig):
         sweeps.register(sweeps.Periodic(name="popularity", work=popularity.publish, every=timedelta(hours=1)))
         sweeps.register(sweeps.Periodic(name="used-nonces", work=nonces.forget, daily_at=time(4, 35)))
         storefront.use_ownership(resources.owns)
-        navigation.provide_count("unpaid_orders", overview.unpaid_given)
+        navigation.provide_count("unpaid_orders", orders.unpaid_orders_given)

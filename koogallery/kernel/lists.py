@@ -66,6 +66,7 @@ from koogallery.kernel.list_filters import (
     Search,
     TextFilter,
 )
+from koogallery.kernel.prepared import Prepared, PreparedCounts, Question
 from koogallery.kernel.reasons import Refused
 
 __all__ = [
@@ -91,6 +92,7 @@ DEEPEST_ROW = 10_000
 EXPORT_LIMIT = 10_000
 PREFERENCE = "lists"
 KEPT = 64
+PLANNED_PAGES = 3
 
 keeper: Callable[[HttpRequest, str, dict[str, Any]], None] | None = None
 
@@ -165,6 +167,7 @@ class ListPage:
     on_large_export: Callable[[BoundList], HttpResponse] | None = None
     ordering: Sequence[str] = ()
     kept: dict[tuple[Any, ...], tuple[str, str, str]] = field(default_factory=dict, init=False, compare=False)
+    plans: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, compare=False)
 
     def __post_init__(self) -> None:
         keys = [column.key for column in self.columns]
@@ -183,14 +186,14 @@ class ListPage:
                 return column
         raise ValueError(f"List {self.name!r} has no column {key!r}.")
 
-    def bind(self, request: HttpRequest, queryset: QuerySet) -> BoundList:
-        """The list for what this request asks and this user may know."""
-        return BoundList(self, request, queryset)
+    def bind(self, request: HttpRequest, rows: QuerySet | Question) -> BoundList:
+        """The list for what this request asks and this user may know; a `Question` saves compiling it again."""
+        return BoundList(self, request, rows)
 
     def respond(
         self,
         request: HttpRequest,
-        queryset: QuerySet,
+        queryset: QuerySet | Question,
         template: str,
         context: Mapping[str, Any] | None = None,
         *,
@@ -282,14 +285,15 @@ class _Steady:
 class BoundList:
     """A list bound to a request: everything that `components/list.html` shows."""
 
-    def __init__(self, declared: ListPage, request: HttpRequest, queryset: QuerySet) -> None:
+    def __init__(self, declared: ListPage, request: HttpRequest, rows: QuerySet | Question) -> None:
         self.declared = declared
         self.request = request
         self.name = declared.name
         self.caption = declared.caption
         self.search = declared.search
         self.error = False
-        self._base = queryset
+        self._asked = rows if isinstance(rows, Question) else None
+        self._queryset = rows if isinstance(rows, QuerySet) else None
         self._read_url()
 
     # Reading the URL
@@ -439,7 +443,18 @@ class BoundList:
 
     @cached_property
     def _filtered(self) -> QuerySet:
-        queryset = self._base
+        if self._queryset is not None:
+            return self._narrowed(self._queryset)
+        return self._narrowed(cast(Question, self._asked).build())
+
+    @property
+    def _counted(self) -> QuerySet:
+        """The filtered rows as they are counted."""
+        if self._asked is None or self._asked.counted is None:
+            return self._filtered
+        return self._narrowed(self._asked.counted())
+
+    def _narrowed(self, queryset: QuerySet) -> QuerySet:
         if self.query and self.declared.search:
             queryset = self.declared.search.narrow(queryset, self.query)
         for bound in self.filters:
@@ -470,18 +485,52 @@ class BoundList:
 
     @property
     def queryset(self) -> QuerySet:
-        """All rows that match, in order, without pages."""
+        """All rows that match, in order, without pages; of a `Question`, its values are yet to be given."""
         return self._in_tab(self._filtered).order_by(*self.ordering)
 
     @cached_property
     def _counts(self) -> dict[str, int]:
-        tabs: Sequence[Tab] = self.declared.tabs
-        querysets = {tab.key: tab.narrow(self._filtered, self.request) for tab in tabs} or {"": self._filtered}
         try:
-            return count_many(querysets)
+            if self._asked is None:
+                return count_many(self._by_tab())
+            plan = self._plan((), lambda: _plan_of_counts(self._by_tab()))
+            counts: dict[str, int] = plan.all(**self._asked.given)
+            return counts
         except OperationalError:
             self.error = True
-            return dict.fromkeys(querysets, 0)
+            return dict.fromkeys((tab.key for tab in self.declared.tabs), 0) or {"": 0}
+
+    def _by_tab(self) -> dict[str, QuerySet]:
+        rows = self._counted
+        return {tab.key: tab.narrow(rows, self.request) for tab in self.declared.tabs} or {"": rows}
+
+    def _plan(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """What `make` makes for a question, kept unless what is asked is typed in and so hardly asked again."""
+        asked, declared = cast(Question, self._asked), self.declared
+        is_typed = any(item.active and item.kind != "choice" for item in self.filters)
+        is_computed = any(callable(tab.where) for tab in declared.tabs) or any(
+            bound.active and getattr(item, "apply", None)
+            for item, bound in zip(declared.filters, self.filters, strict=True)
+        )
+        if self.query or self.page > PLANNED_PAGES or is_typed or is_computed:
+            return make()
+        chosen = tuple(value for item in self.filters for value in item.values.items())
+        whole = (asked.build, chosen, *key)
+        plans = declared.plans
+        if whole not in plans:
+            if len(plans) >= KEPT:
+                plans.clear()
+            plans[whole] = make()
+        return plans[whole]
+
+    def _read(self, start: int, end: int) -> list[Any]:
+        """So many rows in order."""
+        if self._asked is None:
+            return list(self.queryset[start:end])
+        key = (self.tab, self.sort, start, end)
+        plan = self._plan(key, lambda: _plan_of_rows(self.queryset[start:end]))
+        rows: list[Any] = plan.all(**self._asked.given)
+        return rows
 
     @cached_property
     def _objects(self) -> list[Any]:
@@ -489,7 +538,7 @@ class BoundList:
             return []
         start = (self.page - 1) * self.size
         try:
-            return list(self.queryset[start : start + self.size + 1])
+            return self._read(start, start + self.size + 1)
         except OperationalError:
             self.error = True
             return []
@@ -744,28 +793,41 @@ class BoundList:
     def csv_response(self) -> HttpResponseBase:
         """The filtered rows as CSV, streamed; more than `EXPORT_LIMIT` rows go to `on_large_export` if declared."""
         large = self.declared.on_large_export
-        if large is not None and self.queryset.order_by()[: EXPORT_LIMIT + 1].count() > EXPORT_LIMIT:
+        if large is not None and self._is_large():
             return large(self)
         response = StreamingHttpResponse(self.csv_lines(), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{self.name}.csv"'
         response["Cache-Control"] = "no-store"
         return response
 
+    def _is_large(self) -> bool:
+        if self._asked is None:
+            return self.queryset.order_by()[: EXPORT_LIMIT + 1].count() > EXPORT_LIMIT
+        counted = PreparedCounts(lambda: {"": self.queryset}, limit=EXPORT_LIMIT + 1)
+        return counted.all(**self._asked.given)[""] > EXPORT_LIMIT
+
     def csv_lines(self, *, limit: int = EXPORT_LIMIT) -> Iterator[str]:
         """The lines of the export: a byte order mark, the translated heads, the rows."""
         columns = [column for column in self.declared.columns if column.csv is not False]
         yield BYTE_ORDER_MARK
         yield csv_line([column.label for column in columns])
-        queryset = self.queryset[:limit]
-        if limit <= EXPORT_LIMIT:
-            rows: Iterable[Any] = queryset
+        if limit <= EXPORT_LIMIT or self._asked is not None:
+            rows: Iterable[Any] = self._read(0, limit)
         else:
-            rows = queryset.iterator(chunk_size=2_000)
+            rows = self.queryset[:limit].iterator(chunk_size=2_000)
         for item in rows:
             yield csv_line([column.exported(item) for column in columns])
 
 
 # Counting
+
+
+def _plan_of_rows(rows: QuerySet) -> Prepared:
+    return Prepared(lambda: rows)
+
+
+def _plan_of_counts(querysets: Mapping[str, QuerySet]) -> PreparedCounts:
+    return PreparedCounts(lambda: querysets, limit=EXACT_TO + 1)
 
 
 def count_many(querysets: Mapping[str, QuerySet]) -> dict[str, int]:

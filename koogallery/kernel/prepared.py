@@ -87,6 +87,18 @@ class Prepared(Generic[Row]):
         return self._made
 
 
+@dataclass(frozen=True, slots=True)
+class Question(Generic[Row]):
+    """Rows to ask for: the function that builds their query set with `Given` places, and the values for these.
+
+    `counted` builds the same rows without what only their display needs, for counting them.
+    """
+
+    build: Callable[[], models.QuerySet[Any, Row]]
+    given: Mapping[str, Any]
+    counted: Callable[[], models.QuerySet[Any, Row]] | None = None
+
+
 class PreparedCounts:
     """How many rows each of several query sets has, counted to `limit`, in one statement made once.
 

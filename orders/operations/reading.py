@@ -9,8 +9,11 @@ from django.db.models import QuerySet
 
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.prepared import Question
 from orders.models import InterfaceCall, Order
 from orders.queries import interface, orders
+
+UNPAID = "unpaid"
 
 
 @operation(
@@ -21,11 +24,14 @@ from orders.queries import interface, orders
     read=True,
     default_allowed=True,
 )
-def query_order_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> QuerySet[Order]:
+def query_order_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> QuerySet[Order] | Question[Order]:
     """List the orders of the account, or in the Seller Console those placed with the seller."""
     if call.role is Role.SELLER:
         return orders.orders_of_seller(call.account_id)
-    return orders.with_project_names(orders.orders_of(call.account_id))
+    given = {"account": call.account_id or orders.NOBODY, "at": call.at}
+    if (filters or {}).get("tab") == UNPAID:
+        return Question(orders.listed_unpaid_orders_given, given, counted=orders.unpaid_orders_given)
+    return Question(orders.listed_orders_given, given, counted=orders.orders_given)
 
 
 def _detailed(call: Call, number: Any) -> Order:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
-
-from koogallery.kernel import events
+from koogallery.kernel import events, policies
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.prepared import Question
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
 from orders.events import ResourceClosed
 from orders.models import Resource
 from orders.operations import provisioning
 from orders.queries import eligibility
-from orders.queries.resources import own_resource, own_resource_locked, resource_locked, resources_of
+from orders.queries.resources import asked_for, own_resource, own_resource_locked, resource_locked
 from orders.saas.answers import ApplicationInfo
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
 
@@ -93,9 +92,9 @@ def keep_delivered(
     read=True,
     default_allowed=True,
 )
-def query_resource_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> QuerySet[Resource]:
+def query_resource_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> Question[Resource]:
     """List what the account has bought and received, or is about to."""
-    return resources_of(call.account_id)
+    return asked_for(call.account_id, at=call.at, in_force=policies.in_force(call.at))
 
 
 @operation(

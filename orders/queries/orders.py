@@ -64,6 +64,34 @@ def orders_of(account_id: int | None) -> QuerySet[Order]:
     return orders.defer(*_unread_texts(""))
 
 
+_LISTED = (
+    "number", "account_id", "user_id", "product_name", "product_code", "spec_text", "spec_text_zh", "type", "state",
+    "amount", "currency", "project_code", "placed_at", "payment_due_at", "product__name", "product__name_zh",
+    "product__slug", "seller__name", "seller__name_zh",
+)  # fmt: skip
+"""What lists of orders show."""
+
+
+def orders_given() -> QuerySet[Order]:
+    """The orders that an account given placed."""
+    return Order.objects.filter(account_id=Given("account"))
+
+
+def listed_orders_given() -> QuerySet[Order]:
+    """The same for a list, with `project_name`."""
+    return with_project_names(orders_given().select_related("seller", "product").only(*_LISTED))
+
+
+def unpaid_orders_given() -> QuerySet[Order]:
+    """Those that can still be paid at a moment given."""
+    return orders_given().filter(waiting(Given("at")))
+
+
+def listed_unpaid_orders_given() -> QuerySet[Order]:
+    """The same for a list, with `project_name`."""
+    return listed_orders_given().filter(waiting(Given("at")))
+
+
 def with_project_names(orders: QuerySet[Order]) -> QuerySet[Order]:
     """The same orders with `project_name`, None where the order belongs to no project."""
     project = FilteredRelation("account__projects", condition=Q(account__projects__code=F("project_code")))
@@ -87,7 +115,7 @@ def waiting(at: datetime | Given) -> Q:
     return Q(state=OrderState.PENDING_PAYMENT, payment_due_at__gt=at)
 
 
-def ended(at: datetime) -> Q:
+def ended(at: datetime | Given) -> Q:
     """Orders that are Canceled, or past their payment deadline though the sweep has not run."""
     return Q(state=OrderState.CANCELED) | Q(state=OrderState.PENDING_PAYMENT, payment_due_at__lte=at)
 

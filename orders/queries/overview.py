@@ -14,10 +14,9 @@ from django.db.models.functions import TruncDate
 from billing import queries as billing
 from koogallery import clock
 from koogallery.kernel.money import Money
-from koogallery.kernel.prepared import Given
 from orders.models import InterfaceCall, Order, Resource
 from orders.queries.orders import orders_of, orders_of_seller, waiting
-from orders.queries.resources import expiring
+from orders.queries.resources import expiring, last_expiring
 from orders.states import PAID_STATES, CallState, OrderState
 
 RECENT = 5
@@ -55,14 +54,13 @@ def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
     return ToDo(**counts)
 
 
-def unpaid_given() -> QuerySet[Order]:
-    """What the badge of **Unpaid Orders** counts: what waits for the payment of a given account at a given moment."""
-    return Order.objects.filter(waiting(Given("at")), account_id=Given("account"))
-
-
 def expiring_resources(account_id: int, *, at: datetime) -> QuerySet[Resource]:
     """Resources that expire within thirty days or have expired, the earliest first."""
-    return Resource.objects.filter(expiring(at), account_id=account_id).select_related("product").order_by("expires_at")
+    return (
+        Resource.objects.filter(expiring(last_expiring(at)), account_id=account_id)
+        .select_related("product")
+        .order_by("expires_at")
+    )
 
 
 def recent_orders(account_id: int) -> QuerySet[Order]:

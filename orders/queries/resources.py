@@ -5,16 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet, Value
+from django.db.models import IntegerField, Q, QuerySet
+from django.db.models.functions import Cast
 
 from koogallery import clock
 from koogallery.kernel import policies
 from koogallery.kernel.calls import Call
 from koogallery.kernel.policies import PolicySet
+from koogallery.kernel.prepared import Given, Question
 from koogallery.kernel.reasons import Missing
 from orders.models import Resource
 from orders.queries.orders import NOBODY
 from orders.states import EXPIRING_DAYS, IN_USE_STATUSES, ResourceStatus
+
+PERIODS = ("grace_days", "retention_days")
 
 
 def resources_of(account_id: int | None) -> QuerySet[Resource]:
@@ -23,29 +27,53 @@ def resources_of(account_id: int | None) -> QuerySet[Resource]:
     return mine.select_related("product", "seller", "line", "line__order")
 
 
+_LISTED = (
+    "number", "account_id", "order_number", "product_name", "spec_text", "status", "delivery_method", "billing_mode",
+    "trial", "expires_at", "purchased_at", "expiration_policy", "product__name", "product__name_zh", "product__slug",
+    "product__code", "product__logo", "product__supports_change", "line__number", "line__order__spec_text",
+    "line__order__spec_text_zh",
+)  # fmt: skip
+"""What **Purchased Apps** shows."""
+
+
+def resources_given() -> QuerySet[Resource]:
+    """What an account given has bought and received, or is about to."""
+    return Resource.objects.filter(account_id=Given("account"))
+
+
+def listed_resources_given() -> QuerySet[Resource]:
+    """The same for a list, each knowing how long grace and retention last, as is given."""
+    days = {name: Cast(Given(name), IntegerField()) for name in PERIODS}
+    return resources_given().select_related("product", "line__order").only(*_LISTED).annotate(**days)
+
+
 def in_use() -> Q:
     """Enabled, in grace or in retention."""
     return Q(status__in=IN_USE_STATUSES)
 
 
-def expiring(at: datetime) -> Q:
-    """In grace, in retention, or with thirty days or less to go (subscriptions.md)."""
-    last_day = clock.day_end(clock.platform_date(at) + timedelta(days=EXPIRING_DAYS))
+def last_expiring(at: datetime) -> datetime:
+    """The end of the last day on which what expires is expiring."""
+    return clock.day_end(clock.platform_date(at) + timedelta(days=EXPIRING_DAYS))
+
+
+def expiring(until: datetime | Given) -> Q:
+    """In grace, in retention, or with thirty days or less to go (subscriptions.md): to expire by `last_expiring`."""
     late = [ResourceStatus.GRACE, ResourceStatus.RETENTION]
-    return Q(status__in=late) | Q(status=ResourceStatus.ENABLED, expires_at__lte=last_day)
+    return Q(status__in=late) | Q(status=ResourceStatus.ENABLED, expires_at__lte=until)
 
 
-def with_periods(resources: QuerySet[Resource], in_force: PolicySet) -> QuerySet[Resource]:
-    """The resources, each knowing how long grace and retention last by the policies in force."""
-    return resources.annotate(
-        grace_days=Value(in_force["grace_days"]), retention_days=Value(in_force["retention_days"])
-    )
+def asked_for(account_id: int | None, *, at: datetime, in_force: PolicySet) -> Question[Resource]:
+    """What an account has bought and received, for its list."""
+    periods = {name: in_force[name] for name in PERIODS}
+    given = {"account": account_id or NOBODY, "expiring": last_expiring(at), **periods}
+    return Question(listed_resources_given, given, counted=resources_given)
 
 
 def days_left(resource: Resource, at: datetime, in_force: PolicySet | None = None) -> int | None:
     """Days to the expiry, in grace and retention days to their end; None without an expiry or once closed.
 
-    Of a resource that was not read `with_periods`, the policies in force tell how long those last.
+    Of a resource that was not read for a list, the policies in force tell how long those last.
     """
     left = resource.remaining_days(at)
     if left is None or resource.status == ResourceStatus.CLOSED:

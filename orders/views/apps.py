@@ -13,14 +13,15 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from catalog.states import BillingMode, DeliveryMethod
 from koogallery import clock
-from koogallery.kernel import display, operations, policies
+from koogallery.kernel import display, operations
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.pages import page
 from koogallery.kernel.policies import PolicySet
+from koogallery.kernel.prepared import Given
 from orders.models import Resource
 from orders.operations import resources
-from orders.queries.resources import days_left, expiring, in_use, with_periods
+from orders.queries.resources import days_left, expiring, in_use
 from orders.states import ExpirationPolicy, ResourceStatus
 
 _ORDER = Address("orders:detail")
@@ -169,7 +170,7 @@ APPS = ListPage(
         Tab(
             "expiring",
             gettext_lazy("Expiring"),
-            lambda request: expiring(request.call.at),
+            expiring(Given("expiring")),
             empty=Empty(
                 gettext_lazy("Nothing expires soon"),
                 gettext_lazy("Resources with 30 days or less to go, in grace or in retention appear here."),
@@ -200,5 +201,4 @@ def app_list(request: HttpRequest) -> HttpResponseBase:
     """Purchased Apps."""
     context = {"page": {"title": _("Purchased Apps"), "console": "buyer", "breadcrumbs": [(_("My KooGallery"), "")]}}
     mine = resources.query_resource_list(request.call, filters=request.GET.dict())
-    listed = with_periods(mine, policies.in_force(request.call.at))
-    return APPS.respond(request, listed, "orders/app_list.html", context)
+    return APPS.respond(request, mine, "orders/app_list.html", context)

@@ -22,6 +22,7 @@ from koogallery.kernel import operations, pages
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilter, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.pages import page
+from koogallery.kernel.prepared import Given
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications import queries as told
 from orders.models import Order
@@ -120,14 +121,10 @@ ORDERS = ListPage(
     columns=(NUMBER, PRODUCT, SELLER, TYPE, STATE, PLACED, AMOUNT, PROJECT, actions(_row_actions)),
     tabs=(
         Tab("all", gettext_lazy("All")),
-        Tab(
-            "pending_payment",
-            OrderState.PENDING_PAYMENT.label,
-            lambda request: waiting(request.call.at),
-        ),
+        Tab("pending_payment", OrderState.PENDING_PAYMENT.label, waiting(Given("at"))),
         _tab(OrderState.PROCESSING),
         _tab(OrderState.COMPLETED),
-        Tab("canceled", OrderState.CANCELED.label, lambda request: ended(request.call.at)),
+        Tab("canceled", OrderState.CANCELED.label, ended(Given("at"))),
     ),
     filters=(
         ChoiceFilter("type", gettext_lazy("Order type"), choices=OrderType.choices),
@@ -165,9 +162,9 @@ def order_list(request: HttpRequest) -> HttpResponseBase:
 @page(audience="buyer", operations=["queryOrderList"])
 def unpaid_list(request: HttpRequest) -> HttpResponseBase:
     """Unpaid Orders."""
-    orders = reading.query_order_list(request.call, filters={"tab": "unpaid", **request.GET.dict()})
+    orders = reading.query_order_list(request.call, filters={**request.GET.dict(), "tab": reading.UNPAID})
     context = {"page": {"title": _("Unpaid Orders"), "console": "buyer", "breadcrumbs": [(_("Billing Center"), "")]}}
-    return UNPAID.respond(request, orders.filter(waiting(request.call.at)), "orders/order_list.html", context)
+    return UNPAID.respond(request, orders, "orders/order_list.html", context)
 
 
 @page(audience="buyer", operations=["queryOrderDetail"])
