@@ -227,3 +227,14 @@ def test_the_example_of_the_documentation_is_well_formed():
     blocks = [block.split("```")[0] for block in text.split("```yaml\n")[1:]]
     for block in blocks:
         yaml.safe_load(block)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("said", "needed"), [("", True), ("    request_attachment_required: false\n", False)])
+def test_a_request_template_is_kept_and_asked_back_unless_the_file_says_otherwise(said, needed):
+    template = "    request_template: |\n      Which region?\n"
+    load(SELLER + PRODUCT.replace("    delivery: saas\n", f"    delivery: saas\n{template}{said}", 1))
+    product = Product.objects.exclude(request_template="").get()
+    assert product.request_attachment_required is needed
+    with product.request_template.open() as kept:
+        assert kept.read() == b"Which region?\n"
