@@ -237,4 +237,4 @@ def test_a_request_template_is_kept_and_asked_back_unless_the_file_says_otherwis
     product = Product.objects.exclude(request_template="").get()
     assert product.request_attachment_required is needed
     with product.request_template.open() as kept:
-        assert kept.read() == b"Which region?\n"
+        assert kept.read() == b"Which region?"
