@@ -22,7 +22,5 @@ class KernelConfig(AppConfig):
         connection_created.connect(guard.install, dispatch_uid="guard-install")
         guard.listen_to_migrations()
         clock.use_rehearsal(rehearsal.stands_at if settings.REHEARSAL else None)
-        sweeps.register(
-            sweeps.Periodic(name="unreferred-files", work=sweeping.remove_unreferred, daily_at=time(4, 50))
-        )
+        sweeps.register(sweeps.Periodic(name="unreferred-files", work=sweeping.remove_unreferred, daily_at=time(4, 50)))
         sweeps.register(sweeps.JobSweep(name="outbox", due=outbox.next_due, work=outbox.deliver_due))

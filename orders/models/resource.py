@@ -25,8 +25,8 @@ class Resource(GuardedModel):
     """What an account uses. Product and specification are as bought; `number` is its public id.
 
     `instance_id` is the seller's id for it. Application information is None until the seller brought it
-    (`info_at`); password and license key are encrypted at rest. `expires_at` is 23:59:59 of the expiry date for yearly/monthly
-    resources and None for others; `anchor_day` is kept for every renewal (R3).
+    (`info_at`); password and license key are encrypted at rest. `expires_at` is 23:59:59 of the expiry date for
+    yearly/monthly resources and None for others; `anchor_day` is kept for every renewal (R3).
     """
 
     number = models.CharField(_("resource ID"), max_length=32, unique=True)

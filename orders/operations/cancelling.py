@@ -49,7 +49,7 @@ def cancel_undeliverable(call: Call, *, order: Order, reason: str) -> Order:
     """Cancel a Processing order whose delivery failed for good and refund what was paid, once.
 
     `reason` is the sentence that tells the buyer what failed. An order that is Canceled already is left as it is.
-    Raises `Refused("state_move")` for a Completed one, `Refused("order_supervised")` for one whose service flow decides.
+    Raises `Refused("state_move")` for a Completed one, `Refused("order_supervised")` where a service flow decides.
     """
     if order.state == OrderState.CANCELED:
         return order

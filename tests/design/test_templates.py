@@ -11,8 +11,8 @@ from koogallery.kernel.navigation import CONSOLES
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-# Mails are read in mail programs, admin pages are Unfold's: both have other rules.
-ELSEWHERE = {"mail", "mails", "email", "admin", "unfold"}
+# Mails are read in mail programs, admin pages are Unfold's, evidence lies in a ZIP: they have other rules.
+ELSEWHERE = {"mail", "mails", "email", "admin", "unfold", "evidence"}
 PAGES = [path for path in TEMPLATES if not ELSEWHERE & {*path.parts, path.stem.partition("_")[0]}]
 SPRITE = set(re.findall(r'<symbol id="([a-z0-9-]+)"', (ROOT / "static/img/icons.svg").read_text(encoding="utf-8")))
 FORBIDDEN = re.compile(r"<style|\sstyle=|\son[a-z]+=[\"']|\shx-on|javascript:|<script(?![^>]*\ssrc=)", re.IGNORECASE)

@@ -4,48 +4,47 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('kernel', '0002_extensions'),
+        ("kernel", "0002_extensions"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Holiday',
+            name="Holiday",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField(unique=True, verbose_name='day')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField(unique=True, verbose_name="day")),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
             ],
             options={
-                'verbose_name': 'holiday',
-                'verbose_name_plural': 'holidays',
-                'ordering': ['-day'],
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "verbose_name": "holiday",
+                "verbose_name_plural": "holidays",
+                "ordering": ["-day"],
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='StoredFile',
+            name="StoredFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=32, unique=True)),
-                ('key', models.CharField(max_length=200)),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('size', models.BigIntegerField(verbose_name='size in bytes')),
-                ('sha256', models.CharField(max_length=64)),
-                ('content_type', models.CharField(max_length=100)),
-                ('sealed', models.BooleanField(default=False)),
-                ('owner_id', models.BigIntegerField(null=True)),
-                ('uploaded_by', models.CharField(blank=True, max_length=150, verbose_name='uploaded by')),
-                ('uploaded_at', models.DateTimeField(verbose_name='uploaded')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=32, unique=True)),
+                ("key", models.CharField(max_length=200)),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                ("size", models.BigIntegerField(verbose_name="size in bytes")),
+                ("sha256", models.CharField(max_length=64)),
+                ("content_type", models.CharField(max_length=100)),
+                ("sealed", models.BooleanField(default=False)),
+                ("owner_id", models.BigIntegerField(null=True)),
+                ("uploaded_by", models.CharField(blank=True, max_length=150, verbose_name="uploaded by")),
+                ("uploaded_at", models.DateTimeField(verbose_name="uploaded")),
             ],
             options={
-                'verbose_name': 'stored file',
-                'verbose_name_plural': 'stored files',
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['key'], name='stored_file_key')],
+                "verbose_name": "stored file",
+                "verbose_name_plural": "stored files",
+                "abstract": False,
+                "base_manager_name": "objects",
+                "indexes": [models.Index(fields=["key"], name="stored_file_key")],
             },
         ),
     ]
