@@ -15,6 +15,7 @@ from django.templatetags.static import static
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from koogallery.kernel import pages
@@ -124,9 +125,16 @@ def opener_html(*, label: Any, css: str, dialog: str) -> SafeString:
 
 def cancel_html(label: Any = "") -> SafeString:
     """The Cancel button of a dialog; without JavaScript it shows the page without the dialog."""
-    return SafeString(
-        f'<button type="submit" class="button" form="confirm-form" data-close>{escaped(label or _("Cancel"))}</button>'
-    )
+    return _cancel_html(str(label)) if label else _plain_cancel_html(get_language())
+
+
+@lru_cache(maxsize=8)
+def _plain_cancel_html(language: str | None) -> SafeString:
+    return _cancel_html(_("Cancel"))
+
+
+def _cancel_html(label: str) -> SafeString:
+    return SafeString(f'<button type="submit" class="button" form="confirm-form" data-close>{escaped(label)}</button>')
 
 
 def dialog_html(content: Any, *, id: str, title: Any, is_open: bool = False, wide: bool = False) -> SafeString:

@@ -69,7 +69,7 @@ def database(url: str) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     options["prepare_threshold"] = int(options.get("prepare_threshold", USES_BEFORE_PLANNED)) or None
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "koogallery.kernel.postgres",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

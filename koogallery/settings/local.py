@@ -26,7 +26,7 @@ REHEARSAL = environment.flag("KOOGALLERY_REHEARSAL", default=bool(_engine.get("r
 
 REDIS_URL = environment.text("REDIS_URL", _engine["redis_url"])
 DATABASES = {"default": environment.database(environment.text("DATABASE_URL", _engine["database_url"]))}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {"default": {"BACKEND": "koogallery.kernel.caching.RedisCache", "LOCATION": REDIS_URL}}
 CELERY_BROKER_URL = REDIS_URL
 
 _mail = environment.mail(environment.text("EMAIL_URL", f"file://{DATA / 'mail'}"))

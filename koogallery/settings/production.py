@@ -36,7 +36,7 @@ CSRF_COOKIE_NAME = "__Host-csrf"
 
 DATABASES = {"default": environment.database(environment.required("DATABASE_URL"))}
 REDIS_URL = environment.required("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {"default": {"BACKEND": "koogallery.kernel.caching.RedisCache", "LOCATION": REDIS_URL}}
 CELERY_BROKER_URL = REDIS_URL
 
 _mail = environment.mail(environment.required("EMAIL_URL"))

@@ -144,12 +144,28 @@ def detailed_order(call: Call, number: Any) -> Order:
 
     `timeline_json` and `resources_json` hold the rows of both. Raises `Missing`.
     """
-    is_seller = call.role is Role.SELLER
-    mine = orders_of_seller(call.account_id) if is_seller else with_project_names(orders_of(call.account_id))
+    key = str(number)[:20]
+    if call.role is Role.SELLER:
+        order = _SOLD_IN_DETAIL.first(account=call.account_id or NOBODY, number=key)
+    else:
+        order = _OWN_IN_DETAIL.first(account=call.account_id or NOBODY, number=key)
+    if order is None:
+        raise Missing(f"order {number}")
+    if call.account is not None and order.account_id == call.account.pk:
+        order.account = call.account
+    lines = order.lines.all()
+    lines._result_cache = _LINES_OF.all(order=order.pk)
+    for line in lines:
+        line.order = order
+    order.__dict__["_prefetched_objects_cache"] = {"lines": lines}
+    return order
+
+
+def _in_detail(orders: QuerySet[Order]) -> QuerySet[Order]:
     steps = OrderEvent.objects.filter(order=OuterRef("pk")).order_by("at", "pk")
     resources = Resource.objects.filter(line__order=OuterRef("pk")).order_by("pk")
-    annotated = (
-        mine.select_related("account", "seller", "product", "user")
+    return (
+        orders.filter(number=Given("number"))
         .defer(*_unread_texts(""))
         .annotate(
             timeline_json=ArraySubquery(
@@ -159,9 +175,18 @@ def detailed_order(call: Call, number: Any) -> Order:
                 resources.values(resource_json=JSONObject(number="number", status="status", name="product_name"))
             ),
         )
-        .prefetch_related("lines")
     )
-    return _one(annotated, number)
+
+
+_OWN_IN_DETAIL = Prepared(
+    lambda: _in_detail(with_project_names(orders_given().select_related("seller", "product", "user")))
+)
+_SOLD_IN_DETAIL = Prepared(
+    lambda: _in_detail(
+        Order.objects.filter(seller__account_id=Given("account")).select_related("account", "seller", "product", "user")
+    )
+)
+_LINES_OF = Prepared(lambda: OrderLine.objects.filter(order_id=Given("order")))
 
 
 def timeline_of(order: Order) -> list[TimelineEntry]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from catalog.states import BillingMode, DeliveryMethod
 from koogallery import clock
@@ -29,6 +31,41 @@ _POLICY = Address("orders:resource_policy")
 _DISABLE = Address("orders:resource_disable")
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What every row says, in one language."""
+
+    details: str
+    renewal: str
+    change: str
+    policy: str
+    disable: str
+    disabling: str
+    only_terms: str
+    no_renewal: str
+    no_support: str
+    no_change: str
+
+
+@lru_cache(maxsize=8)
+def _words(language: str | None) -> _Words:
+    return _Words(
+        details=_("Resource Details"),
+        renewal=_("Renewal"),
+        change=_("Change"),
+        policy=_("Expiration policy"),
+        disable=_("Disable"),
+        disabling=_(
+            "%(product)s (%(number)s) is closed at once and its data is deleted at the seller. "
+            "Nothing is refunded. This cannot be undone."
+        ),
+        only_terms=_("Only yearly/monthly resources can be renewed."),
+        no_renewal=_("Renewal is not offered here yet."),
+        no_support=_("This product does not support changes of its specification."),
+        no_change=_("Changes are not offered here yet."),
+    )
+
+
 def logo_of(product: Any) -> str:
     """The address of a product's logo; empty for its letters."""
     return product.logo.url if product.logo else ""
@@ -37,37 +74,38 @@ def logo_of(product: Any) -> str:
 def why_not_renewable(resource: Resource) -> str:
     """Why **Renewal** is disabled."""
     if resource.billing_mode != BillingMode.PERIOD or resource.trial:
-        return _("Only yearly/monthly resources can be renewed.")
-    return _("Renewal is not offered here yet.")
+        return _words(get_language()).only_terms
+    return _words(get_language()).no_renewal
 
 
 def why_not_changeable(resource: Resource) -> str:
     """Why **Change** is disabled."""
     if not resource.product.supports_change or resource.billing_mode != BillingMode.PERIOD:
-        return _("This product does not support changes of its specification.")
-    return _("Changes are not offered here yet.")
+        return _words(get_language()).no_support
+    return _words(get_language()).no_change
 
 
 def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
     """What can be done with a resource, from its row."""
-    details = Action(_("Resource Details"), resource.get_absolute_url())
+    words = _words(get_language())
+    details = Action(words.details, resource.get_absolute_url())
     if not resource.status_enum.is_in_use:
         return [details]
     found = [
         details,
-        Action(_("Renewal"), reason=why_not_renewable(resource)),
-        Action(_("Change"), reason=why_not_changeable(resource)),
+        Action(words.renewal, reason=why_not_renewable(resource)),
+        Action(words.change, reason=why_not_changeable(resource)),
     ]
     if resource.has_term:
         found.append(
             Action(
-                _("Expiration policy"),
+                words.policy,
                 _POLICY(resource.number),
                 refused=operations.may(request.call, "setResourceStrategy", resource),
             )
         )
     disable = Action(
-        _("Disable"),
+        words.disable,
         _DISABLE(resource.number),
         post=True,
         danger=True,
@@ -79,10 +117,7 @@ def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
 
 def disable_warning(resource: Resource) -> str:
     """What disabling does, naming the resource."""
-    return _(
-        "%(product)s (%(number)s) is closed at once and its data is deleted at the seller. "
-        "Nothing is refunded. This cannot be undone."
-    ) % {"product": resource.product.label, "number": resource.number}
+    return _words(get_language()).disabling % {"product": resource.product.label, "number": resource.number}
 
 
 def _product(resource: Resource) -> SafeString:
