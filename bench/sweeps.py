@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ WITH due AS (
     RETURNING account_id, amount
 ), balances AS (
     UPDATE bench_billing_ledgeraccount a SET balance = a.balance + n.amount
-    FROM (SELECT account_id, sum(amount) AS amount FROM booked GROUP BY account_id) n WHERE a.id = n.account_id
+    FROM (SELECT account_id, sum(amount) AS amount FROM booked GROUP BY account_id ORDER BY account_id) n
+    WHERE a.id = n.account_id
 ), enabled AS (
     UPDATE bench_orders_resource r SET status = 'enabled', enabled_at = n.at, expires_at = n.at + interval '1 month',
         anchor_day = extract(day FROM n.at)
@@ -173,12 +175,12 @@ def sweeps(bench: Bench) -> Iterator[Row]:
 
     def raw(chunk: range) -> None:
         given = moments(chunk)
-        done = _execute(RAW, {"orders": list(given), "moments": list(given.values()), "number": chunk.start})
+        done = execute(RAW, {"orders": list(given), "moments": list(given.values()), "number": chunk.start})
         assert done == CHUNK
 
     yield _compared("sweep: completed with resource, money, messages, trace", finish, raw)
     for table in TABLES:
-        _execute(f"DROP TABLE bench_{table}")
+        execute(f"DROP TABLE bench_{table}")
 
 
 def _compared(what: str, act: Callable[[range], None], raw: Callable[[range], None]) -> Row:
@@ -202,37 +204,52 @@ def _compared(what: str, act: Callable[[range], None], raw: Callable[[range], No
 
 
 def _seconds(work: Callable[[range], None], due: list[range]) -> float:
-    """How long two workers take for these chunks, each worker with every other one."""
-    from django.db import connection, transaction
+    """How long the workers take for these chunks, each with every other one."""
+    from django.db import transaction
 
     from koogallery.kernel import guard
 
-    faults: list[Exception] = []
-    ready = threading.Barrier(WORKERS + 1)
+    def act(worker: int) -> None:
+        for chunk in due[worker::WORKERS]:
+            with transaction.atomic(), guard.opened("bench"):
+                work(chunk)
 
-    def act(mine: list[range]) -> None:
-        try:
-            connection.ensure_connection()
-            ready.wait()
-            for chunk in mine:
-                with transaction.atomic(), guard.opened("bench"):
-                    work(chunk)
-        except Exception as fault:
-            faults.append(fault)
-            ready.abort()
-        finally:
-            connection.close()
+    return in_workers(act)
 
-    workers = [threading.Thread(target=act, args=(due[number::WORKERS],)) for number in range(WORKERS)]
+
+def in_workers(act: Callable[[int], None]) -> float:
+    """How many seconds two worker processes take, each of which acts with its number, once both are connected."""
+    from django.db import connections
+
+    connections.close_all()
+    fork = multiprocessing.get_context("fork")
+    ready, done = fork.Barrier(WORKERS + 1), fork.Barrier(WORKERS + 1)
+    workers = [fork.Process(target=_act, args=(act, number, ready, done), daemon=True) for number in range(WORKERS)]
     for worker in workers:
         worker.start()
-    ready.wait()
+    ready.wait(60)
     began = time.monotonic()
+    done.wait(300)
+    passed = time.monotonic() - began
     for worker in workers:
         worker.join()
-    if faults:
-        raise faults[0]
-    return time.monotonic() - began
+    return passed
+
+
+def _act(act: Callable[[int], None], worker: int, ready: Barrier, done: Barrier) -> None:
+    """What a worker process does; when it fails, so does the waiting for it."""
+    from django.db import connection
+
+    try:
+        connection.ensure_connection()
+        ready.wait(60)
+        act(worker)
+        connection.close()
+        done.wait(300)
+    except Exception:
+        ready.abort()
+        done.abort()
+        raise
 
 
 # Loading
@@ -242,46 +259,53 @@ def _load(count: int) -> int:
     """Copy a bought order `count` times, here and in the raw tables; the number before the first id."""
     from django.db import connection
 
-    template = _template()
+    template = bought_order()
     with connection.cursor() as cursor:
         cursor.execute("SELECT greatest(max(id), 10000000) FROM orders_order")
         base = int(cursor.fetchone()[0])
     for table, changes in COPIES.items():
         made = ", ".join(f"'{column}', {value}" for column, value in changes.items())
-        _execute(
+        execute(
             f"INSERT INTO {table} SELECT r.* FROM {table} t, generate_series(1, %(count)s) n, "
             f"jsonb_populate_record(t, jsonb_build_object({made})) r WHERE t.id = %(template)s",
             {"base": base, "count": count, "sellers": SELLERS, "template": template[table]},
         )
     for first in range(1, count, CHUNK):
         _hold([f"B{base + number}-000001" for number in range(first, first + CHUNK)])
-    for table in TABLES:
-        _execute(f"DROP TABLE IF EXISTS bench_{table}")
-        _execute(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING ALL)")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname, array_to_string(reloptions, ', ') FROM pg_class "
-            "WHERE relname = ANY (%s) AND relkind = 'r' AND reloptions IS NOT NULL",
-            [list(TABLES)],
-        )
-        for table, options in cursor.fetchall():
-            _execute(f"ALTER TABLE bench_{table} SET ({options})")
+    make_raw_tables(TABLES)
     for table, condition in (
         ("orders_order", "id > %(base)s"),
         ("orders_resource", "id > %(base)s"),
         ("billing_ledgeraccount", "TRUE"),
     ):
-        _execute(f"INSERT INTO bench_{table} SELECT * FROM {table} WHERE {condition}", {"base": base})
-    _execute(
+        execute(f"INSERT INTO bench_{table} SELECT * FROM {table} WHERE {condition}", {"base": base})
+    execute(
         "INSERT INTO bench_billing_ledgeraccount (id, kind, owner, currency, balance, may_be_negative) "
         "SELECT -n, 'earned', n::text, 'USD', 0, FALSE FROM generate_series(1, %(sellers)s) n ON CONFLICT DO NOTHING",
         {"sellers": SELLERS},
     )
-    _execute("VACUUM (ANALYZE)")
+    execute("VACUUM (ANALYZE)")
     return base
 
 
-def _template() -> dict[str, int]:
+def make_raw_tables(tables: Sequence[str]) -> None:
+    """Empty tables like these under names of their own, without triggers and foreign keys."""
+    from django.db import connection
+
+    for table in tables:
+        execute(f"DROP TABLE IF EXISTS bench_{table}")
+        execute(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING ALL)")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, array_to_string(reloptions, ', ') FROM pg_class "
+            "WHERE relname = ANY (%s) AND relkind = 'r' AND reloptions IS NOT NULL",
+            [list(tables)],
+        )
+        for table, options in cursor.fetchall():
+            execute(f"ALTER TABLE bench_{table} SET ({options})")
+
+
+def bought_order() -> dict[str, int]:
     """An order of a supervised product, paid by balance over the site's own pages: its rows' ids by table."""
     from django.core.management import call_command
     from django.test import Client
@@ -303,7 +327,7 @@ def _template() -> dict[str, int]:
     page = client.get("/console/checkout/", {"product": PRODUCT}).content.decode()
     placed = client.post("/console/checkout/", {**fields_of(page), "terms": "on"})
     client.post(placed["Location"], {"method": "balance", "idempotency_key": f"sweeps-{time.monotonic_ns()}"})
-    order = Order.objects.filter(account=account, state="processing").latest("pk")
+    order = Order.objects.filter(account=account, state="processing").latest("placed_at")
     return {
         "orders_order": order.pk,
         "orders_orderline": order.line.pk,
@@ -337,7 +361,8 @@ def _hold(lines: list[str]) -> None:
         )
 
 
-def _execute(sql: str, given: dict[str, Any] | None = None) -> int:
+def execute(sql: str, given: dict[str, Any] | None = None) -> int:
+    """Run a statement; how many rows it gave or changed."""
     from django.db import connection
 
     from koogallery.kernel import guard

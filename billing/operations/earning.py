@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from django.db import connection
 
@@ -39,7 +38,7 @@ WITH due AS (
     JOIN earned e USING (seller, currency)
     CROSS JOIN LATERAL (VALUES (h.id, -h.balance), (e.id, h.balance)) AS side(account, amount)
 )
-SELECT h.line, h.key, h.at, h.balance, h.currency, h.paid, h.seller, o.id IS NOT NULL AS booked
+SELECT h.line, h.balance, h.currency, h.paid, h.seller, o.id IS NOT NULL AS booked
 FROM held h LEFT JOIN posted o USING (key)
 """
 
@@ -70,18 +69,18 @@ def earn_many(*, keys: Mapping[str, str], at: datetime | Mapping[str, datetime])
         cursor.execute(_EARN, [array(lines), array(f"earn:{keys[line]}" for line in lines), array(moments)])
         rows = cursor.fetchall()
     earned = {}
-    for line, key, moment, amount, currency, paid, seller, booked in rows:
+    for line, amount, currency, paid, seller, booked in rows:
         if booked:
             earned[line] = Money(amount, currency)
         elif not paid:
             raise Unpaid(line)
         else:
-            ledger.check_same(_posting(line, key, moment, amount, currency, seller))
+            moment = at[line] if isinstance(at, Mapping) else at
+            ledger.check_same(_posting(line, f"earn:{keys[line]}", moment, Money(amount, currency), seller))
     return earned
 
 
-def _posting(line: str, key: str, moment: datetime, amount: Decimal, currency: str, seller: str) -> ledger.NewPosting:
-    money = Money(amount, currency)
+def _posting(line: str, key: str, moment: datetime, money: Money, seller: str) -> ledger.NewPosting:
     return ledger.NewPosting(
         key=key,
         kind=PostingKind.EARNING,

@@ -290,6 +290,7 @@ def _presented(value: Any, *, masked: bool = True) -> Any:
     return f"<{type(value).__name__}>"
 
 
+@functools.lru_cache(maxsize=2048)
 def _is_secret(name: str) -> bool:
     lowered = name.lower()
     return any(word in lowered for word in SECRET_WORDS)

@@ -34,7 +34,7 @@ WITH due AS (
     RETURNING o.id, o.number, o.type, o.account_id, o.user_id, o.product_name, o.project_code
 )
 SELECT m.*, l.id, l.number, l.amount, l.billing_mode, l.term_unit, l.term_count,
-    (l.configuration ->> 'trial_days')::integer, r.id, r.number
+    CASE WHEN m.type = 'TRIAL' THEN (l.configuration ->> 'trial_days')::integer END, r.id, r.number
 FROM moved m CROSS JOIN LATERAL (SELECT * FROM orders_orderline x WHERE x.order_id = m.id OFFSET 0) l
 CROSS JOIN LATERAL (
     SELECT id, number FROM orders_resource x WHERE x.line_id = l.id AND x.item = 1 AND x.status = 'in_delivery' OFFSET 0

@@ -20,7 +20,7 @@ from orders.events import OrderCompleted
 from orders.models import Order, OrderEvent, Resource, ResourceTerm
 from orders.operations import cancelling, finishing, provisioning
 from orders.operations.finishing import Ending
-from orders.states import OrderState, ResourceStatus
+from orders.states import CancelReason, OrderState, ResourceStatus
 from tests.factories import catalog, orders
 from tests.factories.billing import usd
 from tests.personas import Persona, make_buyer
@@ -135,7 +135,8 @@ def test_as_many_statements_for_five_as_for_one(buyer: Persona, django_assert_nu
 def test_nothing_is_finished_twice_and_a_chunk_with_another_state_changes_nothing(buyer: Persona) -> None:
     done, canceled, running = (supervised(buyer) for _ in range(3))
     finish(done)
-    cancelling.cancel_undeliverable(system_call(at=DUE), order=canceled.number, reason="The seller gave up.")
+    with transaction.atomic(), guard.opened("test"):
+        cancelling.cancel(system_call(at=DUE), canceled, reason=CancelReason.OPERATIONS, at=DUE)
     for wrong in (done, canceled):
         before = effect(running), effect(wrong), Posting.objects.count(), Trace.objects.count()
         with pytest.raises(Refused, match="state"):
