@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from django.template import Context, Template, TemplateSyntaxError
+from django.template import Context, RequestContext, Template, TemplateSyntaxError
+from django.test import RequestFactory
 from django.utils import translation
+from django.utils.html import escape
 from django.utils.translation import gettext_lazy
 
+from koogallery.identity.models import User
 from koogallery.kernel import markup
 
 
@@ -58,3 +63,25 @@ def test_a_fact_without_a_value_shows_a_dash_and_a_tab_without_a_count_none() ->
     assert "<dd>—</dd>" in markup.facts_html([("Released", "")])
     assert "tab-count" not in markup.tabs_html([{"label": "One", "url": "/"}])
     assert markup.crumbs_html([]) == ""
+
+
+@pytest.mark.django_db
+def test_the_top_bar_of_a_user_shows_nothing_of_another() -> None:
+    names = ('first"<b>', "second")
+    pages = []
+    for name in names:
+        request = RequestFactory().get("/console/", {"of": name})
+        request.user = User(username=name, sign_in_name=name)  # type: ignore[assignment]
+        context = RequestContext(request, {"page": {"console": "buyer"}})
+        pages.append(Template("{% load kept %}{% topbar %}").render(context))
+    for name, other, text in zip(names, reversed(names), pages, strict=True):
+        assert f"Account menu of {escape(name)}" in text
+        assert escape(request_address(name)) in text
+        assert escape(other) not in text
+    tokens = [re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', text) for text in pages]
+    assert len(set(tokens[0]) | set(tokens[1])) == 2
+    assert "<b>" not in pages[0]
+
+
+def request_address(name: str) -> str:
+    return RequestFactory().get("/console/", {"of": name}).get_full_path()

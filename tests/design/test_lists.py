@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries
@@ -28,6 +28,7 @@ from koogallery.kernel.lists import (
     count_many,
     shown_count,
 )
+from koogallery.kernel.prepared import Given, Question
 from tests.factories.identity import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -223,3 +224,45 @@ def test_a_list_that_contradicts_itself_is_refused() -> None:
         ListPage(name="x", caption="x", columns=(Column("a", "A"),), default_sort="-a")
     with pytest.raises(ValueError, match="twice"):
         ListPage(name="x", caption="x", columns=(Column("a", "A"), Column("a", "B")))
+
+
+def kinds_given() -> QuerySet[ContentType]:
+    return ContentType.objects.filter(app_label=Given("app"))
+
+
+def ask_for(app: str, query: str = "", declared: ListPage = PLAIN) -> BoundList:
+    return declared.bind(ask(query), Question(kinds_given, {"app": app}))
+
+
+@pytest.mark.parametrize("query", ["", "tab=auth", "sort=-model", "q=us", "app=auth", "size=10&page=2", "app=sessions"])
+def test_a_question_lists_what_its_query_set_does_for_each_value_given(query: str) -> None:
+    declared = replace(PLAIN)
+    for _ in range(2):
+        for app in ("auth", "identity", "sessions"):
+            asked = ask_for(app, query, declared)
+            plain = declared.bind(ask(query), ContentType.objects.filter(app_label=app))
+            assert models_of(asked) == models_of(plain)
+            assert [tab.count for tab in asked.tabs] == [tab.count for tab in plain.tabs]
+            assert list(asked.csv_lines()) == list(plain.csv_lines())
+
+
+def test_what_is_typed_leaves_no_plan_behind() -> None:
+    declared = replace(PLAIN)
+    assert models_of(ask_for("auth", "", declared))
+    known = len(declared.plans)
+    for text in ("a", "us", "group"):
+        assert ask_for("auth", f"q={text}", declared).rows is not None
+    assert len(declared.plans) == known == 2
+
+
+def test_the_frame_of_a_list_is_kept_for_an_address_and_still_tells_the_counts_of_now() -> None:
+    declared = replace(PLAIN)
+    first = str(ask_for("auth", "", declared).steady_html["tools"])
+    other = str(ask_for("sessions", "", declared).steady_html["tools"])
+    assert len(declared.kept) == 1
+    counts = re.compile(r'tab-count">([\d,+]+)<')
+    assert counts.findall(first) != counts.findall(other)
+    assert counts.sub("", first) == counts.sub("", other)
+    assert "aria-current" in str(ask_for("auth", "tab=auth", declared).steady_html["tools"])
+    assert 'value="typed"' in str(ask_for("auth", "q=typed", declared).steady_html["tools"])
+    assert len(declared.kept) == 2
