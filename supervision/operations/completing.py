@@ -66,21 +66,12 @@ def _policies(stamp: str) -> PolicySet:
 def complete_due(flow_ids: list[int], upto: datetime) -> None:
     """Complete claimed flows whose time has come, each dated at its due time (R7), set-wise.
 
-    The orders are Completed, the resources can be used, the money is earned, both sides are told.
+    The orders are Completed, the resources can be used, the money is earned, both sides are told. Money comes
+    last, as the ledger accounts of large sellers are what parallel chunks wait for.
     """
     with connection.cursor() as cursor:
         cursor.execute(_COMPLETE, [flow_ids, flow_ids])
         completed = [_Completed(*row) for row in cursor.fetchall()]
-    finishing.finish_deliveries(
-        [
-            finishing.Ending(
-                order_id=row.order_id,
-                at=row.at,
-                starts_at=period_start(_policies(row.policy), accepted_at=row.accepted_at, enabling_at=row.enabling_at),
-            )
-            for row in completed
-        ]
-    )
     page = reverse("supervision:seller_detail", args=[_NUMBER])
     notify_many(
         [
@@ -91,6 +82,16 @@ def complete_due(flow_ids: list[int], upto: datetime) -> None:
                 link=page.replace(_NUMBER, row.number),
                 key=f"service_completed:{row.number}:end:{Actor.SELLER.value}",
                 at=row.at,
+            )
+            for row in completed
+        ]
+    )
+    finishing.finish_deliveries(
+        [
+            finishing.Ending(
+                order_id=row.order_id,
+                at=row.at,
+                starts_at=period_start(_policies(row.policy), accepted_at=row.accepted_at, enabling_at=row.enabling_at),
             )
             for row in completed
         ]
