@@ -185,6 +185,11 @@ def _badge_of(state: Enum, language: str | None) -> SafeString:
     return format_html('<span class="badge badge-{}">{}</span>', tone_of(state), label_text(state))
 
 
+@lru_cache(maxsize=1024, typed=True)
+def _label_of(state: Enum, language: str | None) -> str:
+    return label_text(state)
+
+
 def value_html(value: Any) -> SafeString | str:
     """Any value as a list cell shows it: amounts, moments, dates, states, yes and no, a dash for nothing."""
     if value is None or value == "":
@@ -200,7 +205,7 @@ def value_html(value: Any) -> SafeString | str:
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
     if isinstance(value, Enum):
-        return badge_html(value) if hasattr(value, "tone") else label_text(value)
+        return badge_html(value) if hasattr(value, "tone") else _label_of(value, get_language())
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, Promise):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -96,7 +97,7 @@ class Column:
     def getter(self) -> Callable[[Any], Any]:
         """A function that gives the column's value of a row."""
         value = self.value if self.value is not None else self.key
-        return value if callable(value) else lambda row: get(row, value)
+        return value if callable(value) else partial(_follow, tuple(value.split(".")))
 
     def exported(self, row: Any) -> Any:
         """The column's value of a row as an export holds it."""
@@ -112,11 +113,13 @@ def actions(getter: Callable[[Any, HttpRequest], Iterable[Action]]) -> Column:
 
 def get(row: Any, getter: Getter) -> Any:
     """Follow `a.b.c` through attributes, keys and calls without arguments, or call `getter` with the row."""
-    if callable(getter):
-        return getter(row)
+    return getter(row) if callable(getter) else _follow(getter.split("."), row)
+
+
+def _follow(parts: Sequence[str], row: Any) -> Any:
     value = row
-    for part in getter.split("."):
-        value = value[part] if isinstance(value, Mapping) else getattr(value, part, None)
+    for part in parts:
+        value = value[part] if isinstance(value, dict) else getattr(value, part, None)
         if callable(value):
             value = value()
         if value is None:

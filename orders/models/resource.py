@@ -92,6 +92,7 @@ class Resource(GuardedModel):
         ]
         indexes = [
             models.Index(fields=["account", "status", "-purchased_at"], name="resource_of_account"),
+            models.Index(fields=["account", "-purchased_at"], name="resource_by_purchase"),
             models.Index(fields=["account", "expires_at"], name="resource_expiring"),
             models.Index(fields=["seller", "status"], name="resource_of_seller"),
             models.Index(fields=["instance_id"], name="resource_instance", condition=~Q(instance_id="")),

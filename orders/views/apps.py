@@ -166,7 +166,7 @@ APPS = ListPage(
         Column(
             "delivery_method",
             gettext_lazy("Delivery method"),
-            value=lambda resource: DeliveryMethod(resource.delivery_method).label,
+            value=lambda resource: DeliveryMethod(resource.delivery_method),
             sort="delivery_method",
         ),
         Column("status", gettext_lazy("Status"), value="status_enum", sort="status"),
@@ -174,7 +174,7 @@ APPS = ListPage(
         Column(
             "billing_mode",
             gettext_lazy("Billing mode"),
-            value=lambda resource: BillingMode(resource.billing_mode).label,
+            value=lambda resource: BillingMode(resource.billing_mode),
             note=lambda resource: _("Auto-renewal") if resource.expiration_policy == ExpirationPolicy.AUTO else "",
             sort="billing_mode",
         ),

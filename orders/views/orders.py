@@ -93,7 +93,7 @@ PRODUCT = Column(
     strong=True,
 )
 SELLER = Column("seller", gettext_lazy("Seller"), value="seller.label", shown=False)
-TYPE = Column("type", gettext_lazy("Order type"), value=lambda order: order.type_enum.label, shown=False)
+TYPE = Column("type", gettext_lazy("Order type"), value="type_enum", shown=False)
 STATE = Column("state", gettext_lazy("Status"), value=state_of)
 PLACED = Column("placed", gettext_lazy("Placed"), value="placed_at", sort="placed_at")
 DUE = Column("due", gettext_lazy("Pay until"), value="payment_due_at", sort="payment_due_at")
