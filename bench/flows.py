@@ -20,7 +20,7 @@ STORED = int(os.environ.get("BENCH_FLOWS_STORED", "1000000"))
 FEW_STORED = STORED // 10
 FEW = STORED // 100
 REPEATS = 3
-STEP = 50_000
+STEP = 25_000
 FIRST = 2_000_000_000
 GROWTH_TARGET = 1.2
 HOUR = timedelta(hours=1)
@@ -245,20 +245,25 @@ class _Stock:
             "is_over": f"{values['step']} = 'completed'",
             "funding": str(self.template["funding"]),
         }
-        with guard.opened("bench"), connection.cursor() as cursor:
-            for first in range(self.count + 1, until + 1, STEP):
-                last = min(first + STEP - 1, until)
-                with transaction.atomic():
-                    cursor.execute("SET LOCAL session_replication_role = replica")
-                    for table in COPIES:
-                        self._copy(cursor, table, values, numbers=(first, last))
-                    cursor.execute(
-                        "UPDATE billing_ledgeraccount a SET balance = a.balance - %s * h.balance "
-                        "FROM billing_ledgeraccount h WHERE a.id = %s AND h.id = %s",
-                        [last - first + 1, self.template["funding"], self.template["billing_ledgeraccount"]],
-                    )
-            cursor.execute("VACUUM (ANALYZE)")
-            cursor.execute("CHECKPOINT")
+        firsts = range(self.count + 1, until + 1, STEP)
+
+        def load(worker: int) -> None:
+            with guard.opened("bench"), connection.cursor() as cursor:
+                for first in firsts[worker :: sweeps.WORKERS]:
+                    last = min(first + STEP - 1, until)
+                    with transaction.atomic():
+                        cursor.execute("SET LOCAL session_replication_role = replica")
+                        for table in COPIES:
+                            self._copy(cursor, table, values, numbers=(first, last))
+                        cursor.execute(
+                            "UPDATE billing_ledgeraccount a SET balance = a.balance - %s * h.balance "
+                            "FROM billing_ledgeraccount h WHERE a.id = %s AND h.id = %s",
+                            [last - first + 1, self.template["funding"], self.template["billing_ledgeraccount"]],
+                        )
+
+        sweeps.in_workers(load)
+        sweeps.execute("VACUUM (ANALYZE)")
+        sweeps.execute("CHECKPOINT")
         self.count = max(self.count, until)
 
     def _copy(self, cursor: Any, table: str, values: dict[str, str], *, numbers: tuple[int, int]) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.urls import reverse
 
+from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Call
 from koogallery.kernel.policies import PolicySet
 from koogallery.notifications.operations import Notice, notify_many
@@ -25,12 +26,12 @@ WHERE = "t.frozen_at IS NULL"
 _NUMBER = "NUMBER"
 _COMPLETE = """
 WITH due AS (
-    SELECT id, completion_due_at AS at FROM supervision_flow WHERE id = ANY (%s)
+    SELECT id, completion_due_at AS at FROM supervision_flow WHERE id = ANY (%(flows)s::bigint[])
 ), moved AS (
     UPDATE supervision_flow f
     SET step = 'completed', step_since = d.at, turn_since = d.at, ended_at = d.at, reminded_at = NULL,
         completion_due_at = NULL, auto_close_due_at = NULL
-    FROM due d WHERE f.id = ANY (%s) AND f.id = d.id
+    FROM due d WHERE f.id = ANY (%(flows)s::bigint[]) AND f.id = d.id
     RETURNING f.id, f.number, f.order_id, f.order_number, f.product_name, f.seller_id, f.milestone, f.accepted_at,
         f.enabling_at, d.at
 ), told AS (
@@ -70,7 +71,7 @@ def complete_due(flow_ids: list[int], upto: datetime) -> None:
     last, as the ledger accounts of large sellers are what parallel chunks wait for.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_COMPLETE, [flow_ids, flow_ids])
+        cursor.execute(_COMPLETE, {"flows": array(flow_ids)})
         completed = [_Completed(*row) for row in cursor.fetchall()]
     page = reverse("supervision:seller_detail", args=[_NUMBER])
     notify_many(

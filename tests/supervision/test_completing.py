@@ -133,3 +133,18 @@ def test_a_row_that_cannot_complete_is_parked_and_the_others_go_on() -> None:
     sweep(sound.wait(hours=3))
     assert (broken.step, sound.step) == (Step.ACCEPTED, Step.COMPLETED)
     assert SweepFailure.objects.get().row_id == broken.flow.pk
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [("completing-flows", "flow_completion_due"), ("closing-flows", "flow_auto_close_due")]
+)
+def test_what_is_due_is_found_by_an_index_of_what_may_become_due(name: str, index: str) -> None:
+    with CaptureQueriesContext(connection) as caught:
+        sweeps.sweeps[name].run(clock.now())
+    (claim,) = [each["sql"] for each in caught if "SKIP LOCKED" in each["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {claim}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert f"Index Scan using {index}" in plan
+    assert f"Index Cond: ({sweeps.sweeps[name].due_column} <= " in plan  # type: ignore[attr-defined]
