@@ -28,7 +28,9 @@ A list is a module-level value; a view binds it to a request and a query set and
 
 The page template extends a frame and says `{% include "components/list.html" %}`; `respond` passes the bound
 list as `list`, answers HTMX with the list alone, and `?export=csv` with a CSV file. Two queries serve any list:
-one counts all tabs (exact to 1,000), one reads the rows; select what cells show with `select_related`.
+one counts all tabs (exact to 1,000), one reads the rows; select what cells show with `select_related`. A busy list
+is given a `prepared.Question` instead of a query set; then the places in its rows, and in the `where` of its tabs, are
+`Given`, and no `where` is a function.
 
 All state is in the URL (`tab`, `q`, `sort`, `page`, `size` and one or two names per filter); page size and hidden
 columns are also kept in the user's preferences. Several lists on one page get a `prefix` each.
