@@ -292,6 +292,15 @@ _DECISIONS_TOLD = {
 }
 
 
+class ClockKind(models.TextChoices):
+    """What is waited for."""
+
+    REQUEST = "request", _("Request unanswered")
+    DELIVERY = "delivery", _("Delivery due")
+    ACCEPTANCE = "acceptance", _("Acceptance waiting")
+    COMPLETION = "completion", _("Completion due")
+
+
 def table_of(template: Any) -> FlowTable:
     """The table of a template, given as enum or as stored."""
     return TABLES[Template(template)]

@@ -5,20 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import TextChoices
-from django.utils.translation import gettext_lazy as _
-
 from koogallery import clock
-from supervision.states import Step
-
-
-class ClockKind(TextChoices):
-    """What is waited for."""
-
-    REQUEST = "request", _("Request unanswered")
-    DELIVERY = "delivery", _("Delivery due")
-    ACCEPTANCE = "acceptance", _("Acceptance waiting")
-    COMPLETION = "completion", _("Completion due")
+from supervision.states import ClockKind, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from supervision.models import Appeal, Flow, FlowRecord
 from supervision.operations import appealing, moving, reminding
 from supervision.queries.history import History, SentFile, ToldMessage, ToldRecord, history_of
 from supervision.rules import appealing as appeal_rules
-from supervision.rules.clocks import ClockKind, SlaClock, running_clock
-from supervision.states import Actor, Decision, MoveName, RecordKind, Step
+from supervision.rules.clocks import SlaClock, running_clock
+from supervision.states import Actor, ClockKind, Decision, MoveName, RecordKind, Step
 
 
 def is_frozen(flow: Flow, at: datetime) -> bool:
