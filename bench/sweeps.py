@@ -229,7 +229,7 @@ def in_workers(act: Callable[[int], None]) -> float:
         worker.start()
     ready.wait(60)
     began = time.monotonic()
-    done.wait(300)
+    done.wait(900)
     passed = time.monotonic() - began
     for worker in workers:
         worker.join()
@@ -245,7 +245,7 @@ def _act(act: Callable[[int], None], worker: int, ready: Barrier, done: Barrier)
         ready.wait(60)
         act(worker)
         connection.close()
-        done.wait(300)
+        done.wait(900)
     except Exception:
         ready.abort()
         done.abort()
