@@ -740,6 +740,13 @@ _LIST = [
         status=400,
     ),
     Reason(
+        "acceptance_term_over",
+        "With the enabling time that the seller gave, the term was over at {expires}. Reject the delivery, so that the "
+        "seller can give another.",
+        "按商家填写的开通时间，服务期限已于 {expires} 结束。请拒绝验收，由商家重新填写后交付。",
+        Help.SELLER,
+    ),
+    Reason(
         "rejection_switched_off",
         "Deliveries of this order cannot be rejected. Initiate an appeal instead.",
         "该订单不支持拒绝验收，如有问题请发起申诉。",

@@ -8,7 +8,7 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from supervision.models import Flow
-from supervision.operations import moving, telling
+from supervision.operations import completing, moving, telling
 from supervision.queries.flows import own_flow_locked
 from supervision.rules import texts
 from supervision.states import Actor, MoveName
@@ -25,7 +25,8 @@ from supervision.states import Actor, MoveName
 def accept(call: Call, *, flow: Flow) -> Flow:
     """Accept the delivery, or with milestones its part; the final acceptance starts the timer of completion (R7).
 
-    Raises `Refused("flow_step")`, `Refused("flow_frozen")`, `Refused("flow_completed")`.
+    Raises `Refused("flow_step")`, `Refused("flow_frozen")`, `Refused("flow_completed")`, and
+    `Refused("acceptance_term_over")` when the delivered term would be over before it could be used.
     """
     if not flow.is_last_part:
         told = moving.make(
@@ -38,6 +39,7 @@ def accept(call: Call, *, flow: Flow) -> Flow:
                 "customer_rejects": 0,
                 "seller_rejects": 0,
                 "delivered_at": None,
+                "enabling_at": None,
             },
         )
         telling.tell(
@@ -45,7 +47,11 @@ def accept(call: Call, *, flow: Flow) -> Flow:
             params={"milestone": flow.milestone - 1, "milestones": flow.milestones},
         )  # fmt: skip
         return flow
+    moving.check_move(call, flow, MoveName.ACCEPT)
     due_at = call.at + timedelta(hours=flow.policies["order.completion_delay_hours"])
+    term = completing.term_of(flow, accepted_at=call.at)
+    if term is not None and term.expires_at <= due_at:
+        raise Refused("acceptance_term_over", expires=term.expires_at)
     told = moving.make(
         call,
         flow,
@@ -71,7 +77,9 @@ def reject(call: Call, *, flow: Flow, reason: str) -> Flow:
     if not flow.policies["delivery.reject"]:
         raise Refused("rejection_switched_off")
     comment = texts.written(reason, field="reason")
-    told = moving.make(call, flow, MoveName.REJECT, comment=comment)
+    told = moving.make(
+        call, flow, MoveName.REJECT, comment=comment, columns={"delivered_at": None, "enabling_at": None}
+    )
     telling.tell(
         flow, Actor.SELLER, "delivery_rejected", key=str(told.pk), at=call.at, params={"reason": comment}, sms=True
     )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.urls import reverse
 
+from billing.rules.terms import Term
 from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Call
 from koogallery.kernel.policies import PolicySet
@@ -112,12 +113,19 @@ def complete_now(call: Call, flow: Flow) -> None:
         completion_due_at=None,
         auto_close_due_at=None,
     )
-    provisioning.finish_delivery(
-        call, order=flow.order_number, starts_at=period_start_of(flow, accepted_at=accepted_at)
-    )
+    provisioning.finish_delivery(call, order=flow.order_number, starts_at=_start_decided(flow, at=call.at))
     notify_many([telling.notice(flow, Actor.SELLER, "service_completed", key="end", at=call.at)])
 
 
-def period_start_of(flow: Flow, *, accepted_at: datetime) -> datetime:
-    """From when on the delivered term runs, by the policies of the order."""
-    return period_start(flow.policies, accepted_at=accepted_at, enabling_at=flow.enabling_at)
+def _start_decided(flow: Flow, *, at: datetime) -> datetime:
+    """From when on the term runs that a decision completes; from the decision where it would be over otherwise."""
+    term = term_of(flow, accepted_at=flow.accepted_at or at)
+    if term is not None and term.expires_at <= at:
+        return at
+    return period_start(flow.policies, accepted_at=flow.accepted_at or at, enabling_at=flow.enabling_at)
+
+
+def term_of(flow: Flow, *, accepted_at: datetime) -> Term | None:
+    """The term that an acceptance at this time would give, by the policies of the order; None without one."""
+    starts_at = period_start(flow.policies, accepted_at=accepted_at, enabling_at=flow.enabling_at)
+    return provisioning.first_term(flow.order, flow.line, at=starts_at)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Sum
+
 from billing.operations import refunding
 from billing.queries import order_money
 from koogallery.kernel.calls import Call, Role
@@ -47,8 +49,14 @@ def preview(appeal: Appeal, *, decision: Decision, refund: Money | None = None, 
 
 
 def needs_second_signature(appeal: Appeal, result: rules.Effects) -> bool:
-    """Whether a decision with these effects waits for another operations manager, by the policies of the order."""
-    return result.needs_second_signature(above=Decimal(appeal.flow.policies["appeal.countersign_above"]))
+    """Whether a decision with these effects waits for another operations manager, by the policies of the order.
+
+    What earlier appeals of the flow gave back counts with it; the limit is in the order's currency.
+    """
+    limit = Decimal(appeal.flow.policies["appeal.countersign_above"])
+    decided = Appeal.objects.filter(flow=appeal.flow, state=AppealState.DECIDED).exclude(pk=appeal.pk)
+    refunded = decided.aggregate(refunded=Sum("refund_amount"))["refunded"] or Decimal(0)
+    return result.needs_second_signature(above=limit - refunded)
 
 
 def steps_to_restart(flow: Flow) -> list[Step]:

@@ -86,7 +86,9 @@ def _visible(call: Call) -> QuerySet[Flow]:
         return flows_of(call.account_id)
     if call.role is Role.SELLER:
         return flows_of_seller(call.account_id)
-    return Flow.objects.select_related(*RELATED, "account")
+    if call.role in (Role.OPERATOR, Role.SYSTEM):
+        return Flow.objects.select_related(*RELATED, "account")
+    return Flow.objects.none()
 
 
 def _lock(flows: QuerySet[Flow]) -> QuerySet[Flow]:

@@ -141,13 +141,14 @@ def supervised(
     milestones: int = 0,
     policy: dict[str, Any] | None = None,
     product: Product | None = None,
+    term: str = "1-year",
     **fields: Any,
 ) -> Deal:
     """A supervised product, bought and paid at `at`; `policy` replaces the stamp of the order."""
     product = product or supervised_product(method, **fields)
     who = buyer or make_buyer()
     billing.fund(who.account, 5000)
-    data = {} if product.delivery_method == "hardware" else {"term": "1-year"}
+    data = {} if product.delivery_method == "hardware" else {"term": term}
     order = orders.place(who, product, at=at, **data)
     with guard.opened("test"):
         order.lines.update(milestones=milestones)

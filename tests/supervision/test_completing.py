@@ -20,6 +20,7 @@ from koogallery.notifications.models import Message
 from orders.models import Resource, ResourceTerm
 from orders.states import OrderState, ResourceStatus
 from supervision.states import Step
+from tests.factories import catalog
 from tests.factories.supervision import Deal, supervised, supervised_product
 from tests.personas import make_buyer
 
@@ -148,3 +149,30 @@ def test_what_is_due_is_found_by_an_index_of_what_may_become_due(name: str, inde
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert f"Index Scan using {index}" in plan
     assert f"Index Cond: ({sweeps.sweeps[name].due_column} <= " in plan  # type: ignore[attr-defined]
+
+
+def late_delivery() -> Deal:
+    """A month of SaaS, enabled on the day of the payment and delivered 25 days later."""
+    product = supervised_product("saas", plans=[catalog.plan(unit_price="100.00", lengths=[1])])
+    deal = supervised(product=product, term="1-month").to(Step.PROVIDE)
+    enabled = deal.at
+    deal.wait(days=25).deliver(enabling_at=enabled)
+    return deal
+
+
+def test_a_term_that_is_over_is_not_accepted() -> None:
+    deal = late_delivery().wait(days=20)
+    with pytest.raises(Refused, match="acceptance_term_over"):
+        deal.accept()
+    deal.reject("Over before we could use it.")
+    assert deal.flow.enabling_at is None, "what was rejected names no enabling time any more"
+    deal.to(Step.ACCEPTED)
+
+
+def test_a_decision_never_delivers_a_term_that_is_over() -> None:
+    deal = late_delivery().wait(days=20)
+    deal.appeal()
+    deal.wait(days=1).decide("complete")
+    assert deal.step == Step.COMPLETED
+    resource = Resource.objects.get()
+    assert resource.expires_at is not None and resource.expires_at > deal.at

@@ -87,6 +87,11 @@ class FlowWalk(RuleBasedStateMachine):
     def move(self, name: str) -> None:
         self.attempt(getattr(self.deal, name))
 
+    @rule(days=st.integers(0, 30))
+    def deliver_enabled(self, days: int) -> None:
+        """A delivery that was enabled some days ago, which may be before the payment."""
+        self.attempt(lambda: self.deal.deliver(enabling_at=self.deal.at - timedelta(days=days)))
+
     @rule(count=st.integers(1, 6))
     def go_on(self, count: int) -> None:
         """The next good move, several times: walks that never get anywhere prove little."""
@@ -169,6 +174,13 @@ class FlowWalk(RuleBasedStateMachine):
         resource = Resource.objects.get(line=flow.line_id)
         statuses = {Step.COMPLETED: ResourceStatus.ENABLED, Step.CANCELED: ResourceStatus.CLOSED}
         assert resource.status == statuses.get(flow.step_enum, ResourceStatus.IN_DELIVERY)
+
+    @invariant()
+    def nothing_is_over_when_it_is_delivered(self) -> None:
+        resource = Resource.objects.get(line=self.deal.flow.line_id)
+        if resource.status == ResourceStatus.ENABLED and resource.expires_at is not None:
+            assert self.deal.flow.accepted_at is not None
+            assert resource.expires_at > self.deal.flow.accepted_at
 
     @invariant()
     def the_money_is_where_the_flow_says(self) -> None:
