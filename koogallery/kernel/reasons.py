@@ -743,7 +743,7 @@ _LIST = [
         "acceptance_term_over",
         "With the enabling time that the seller gave, the term was over at {expires}. Reject the delivery, so that the "
         "seller can give another.",
-        "按商家填写的开通时间，服务期限已于 {expires} 结束。请拒绝验收，由商家重新填写后交付。",
+        "按卖家填写的开通时间，使用时长已于 {expires} 到期。请拒绝验收，由卖家重新填写后交付。",
         Help.SELLER,
     ),
     Reason(
