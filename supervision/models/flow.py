@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from koogallery import clock
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.policies import PolicySet
-from orders.states import OrderState
 from supervision.states import Actor, FlowTable, Step, Template, table_of
 
 
@@ -105,6 +104,10 @@ class Flow(GuardedModel):
         """How traces name the flow: by its order."""
         return self.order_number, self.product_name
 
+    def traced_for(self) -> tuple[int, ...]:
+        """The accounts in whose lists stands what operations did to it: both parties'."""
+        return self.account_id, self.seller.account_id
+
     def get_absolute_url(self) -> str:
         """The buyer's page of the flow."""
         return reverse("supervision:detail", args=[self.number])
@@ -150,7 +153,7 @@ class Flow(GuardedModel):
 
     @property
     def closes_on(self) -> date | None:
-        """The closing date: the flow freezes after its 23:59:59 (R8)."""
+        """The last day before it closes: the closing date (R8), later by the time that appeals took."""
         return clock.platform_date(self.auto_close_due_at - timedelta(seconds=1)) if self.auto_close_due_at else None
 
     def is_due_to_complete(self, at: datetime) -> bool:
@@ -167,11 +170,10 @@ class Flow(GuardedModel):
             and self.auto_close_due_at <= at
         )
 
+    def stopped_at(self, at: datetime) -> datetime | None:
+        """Since when it stands still at a moment; a passed closing date binds before the sweep runs (R19)."""
+        return self.auto_close_due_at if self.is_due_to_close(at) else self.frozen_at
+
     def shown_step(self, at: datetime) -> Step:
         """The step a page shows."""
         return Step.COMPLETED if self.is_due_to_complete(at) else self.step_enum
-
-    @property
-    def is_order_running(self) -> bool:
-        """Whether its order is still Processing."""
-        return self.order.state == OrderState.PROCESSING

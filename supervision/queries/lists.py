@@ -27,15 +27,15 @@ _UNREAD = (
 )
 
 
-def listed(flows: QuerySet[Flow]) -> QuerySet[Flow]:
-    """Flows for a list: with `due_at`, when what they wait for is due, and without the texts no list shows."""
+def listed(flows: QuerySet[Flow], at: datetime) -> QuerySet[Flow]:
+    """Flows for a list: with `due_at`, when what they wait for is due at a moment, without the texts no list shows."""
     return (
         flows.select_related(None)
         .select_related("order", "order__product", "seller", "account", "line")
         .defer(*_UNREAD)
         .annotate(
             due_at=Case(
-                When(frozen_at__isnull=False, then=None),
+                When(frozen(at), then=None),
                 When(step__in=DELIVERY_STEPS, then=F("delivery_due_at")),
                 When(step=Step.ACCEPTED, then=F("completion_due_at")),
             )
@@ -43,9 +43,11 @@ def listed(flows: QuerySet[Flow]) -> QuerySet[Flow]:
     )
 
 
-def waits_for(actor: Actor) -> Q:
-    """Running flows in which it is a party's turn."""
-    return Q(step__in=steps_of(actor), frozen_at__isnull=True)
+def waits_for(actor: Actor, at: datetime | Given) -> Q:
+    """Flows that run at a moment and in which it is a party's turn."""
+    return Q(step__in=steps_of(actor), frozen_at__isnull=True) & (
+        Q(auto_close_due_at__isnull=True) | Q(auto_close_due_at__gt=at)
+    )
 
 
 def completed(at: datetime) -> Q:
@@ -65,31 +67,33 @@ def at_step(step: str, at: datetime) -> Q:
     return Q(step=step) & ~completed(at) if step == Step.ACCEPTED else Q(step=step)
 
 
-def frozen() -> Q:
-    """Flows that an appeal, or their closing date, stopped."""
-    return Q(frozen_at__isnull=False)
+def frozen(at: datetime) -> Q:
+    """Flows that an appeal, or their closing date, stopped, though the sweep may not have run (R19)."""
+    closed = Q(auto_close_due_at__lte=at) & ~Q(step__in=(Step.ACCEPTED, *OVER_STEPS))
+    return Q(frozen_at__isnull=False) | closed
 
 
-def buyer_to_do(account_id: int | None) -> QuerySet[Flow]:
+def buyer_to_do(account_id: int | None, at: datetime) -> QuerySet[Flow]:
     """The flows in which it is an account's turn, the longest waiting first."""
-    return Flow.objects.filter(waits_for(Actor.BUYER), account_id=account_id or NOBODY).order_by("turn_since", "pk")
+    mine = Flow.objects.filter(waits_for(Actor.BUYER, at), account_id=account_id or NOBODY)
+    return mine.order_by("turn_since", "pk")
 
 
-def seller_to_do(account_id: int | None) -> QuerySet[Flow]:
+def seller_to_do(account_id: int | None, at: datetime) -> QuerySet[Flow]:
     """The flows in which it is the turn of the seller that an account is, what is due first at the top."""
-    mine = Flow.objects.filter(waits_for(Actor.SELLER), seller__account_id=account_id or NOBODY)
+    mine = Flow.objects.filter(waits_for(Actor.SELLER, at), seller__account_id=account_id or NOBODY)
     due = F("delivery_due_at").asc(nulls_last=True)
     return mine.order_by(Case(When(step=Step.REVIEW, then=0), default=1), due, "turn_since", "pk")
 
 
 def buyer_to_do_given() -> QuerySet[Flow]:
     """What the badge of **Service Supervision** in My KooGallery counts, of an account given."""
-    return Flow.objects.filter(waits_for(Actor.BUYER), account_id=Given("account"))
+    return Flow.objects.filter(waits_for(Actor.BUYER, Given("at")), account_id=Given("account"))
 
 
 def seller_to_do_given() -> QuerySet[Flow]:
     """What the badge of **Service Supervision** in the Seller Console counts, of an account given."""
-    return Flow.objects.filter(waits_for(Actor.SELLER), seller__account_id=Given("account"))
+    return Flow.objects.filter(waits_for(Actor.SELLER, Given("at")), seller__account_id=Given("account"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +112,14 @@ class Waiting:
 
 def buyer_to_do_shown(request: HttpRequest) -> list[Waiting]:
     """The first flows in which it is the buyer's turn, for the overview."""
-    flows = _first(buyer_to_do(_account_of(request)).select_related("order__product"))
+    flows = _first(buyer_to_do(_account_of(request), clock.now()).select_related("order__product"))
     navigation.know("supervision_to_do", request, flows[0].total if flows else 0)
     return [_waiting(flow, text=_DO[flow.step_enum], customer="", url=flow.get_absolute_url()) for flow in flows]
 
 
 def seller_to_do_shown(request: HttpRequest) -> list[Waiting]:
     """The first flows in which it is the seller's turn, by their clocks, for the overview."""
-    flows = _first(seller_to_do(_account_of(request)).select_related("order__product", "account"))
+    flows = _first(seller_to_do(_account_of(request), clock.now()).select_related("order__product", "account"))
     navigation.know("seller_supervision", request, flows[0].total if flows else 0)
     return [
         _waiting(flow, text=_DO[flow.step_enum], customer=flow.account.name, url=flow.get_seller_url())

@@ -21,6 +21,7 @@ from koogallery.kernel import display, operations
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
+from orders.states import ResourceStatus
 from supervision.forms import MessageForm, ReasonForm
 from supervision.models import Appeal, Flow, FlowRecord
 from supervision.operations import appealing, moving, reminding
@@ -32,7 +33,7 @@ from supervision.states import Actor, ClockKind, Decision, MoveName, RecordKind,
 
 def is_frozen(flow: Flow, at: datetime) -> bool:
     """Whether a flow stands still at a moment, though the sweep of closing dates may not have run (R19)."""
-    return flow.is_frozen or flow.is_due_to_close(at)
+    return flow.stopped_at(at) is not None
 
 
 def clock_of(flow: Flow, at: datetime) -> SlaClock | None:
@@ -44,7 +45,7 @@ def clock_of(flow: Flow, at: datetime) -> SlaClock | None:
         turn_since=flow.turn_since,
         delivery_due_at=flow.delivery_due_at,
         completion_due_at=flow.completion_due_at,
-        frozen_at=flow.frozen_at,
+        frozen_at=flow.stopped_at(at),
         at=at,
     )
 
@@ -217,8 +218,10 @@ def _shared(call: Call, flow: Flow, party: Actor) -> dict[str, Any]:
     delivered = history.latest(RecordKind.DELIVER)
     wanted = history.latest(RecordKind.SUBMIT_REQUEST)
     running = clock_of(flow, call.at)
-    standing = appealing.standing_of(flow)
     stands = is_frozen(flow, call.at)
+    is_closed = resource is not None and resource.status == ResourceStatus.CLOSED
+    has_license = party is Actor.BUYER and not is_closed and operations.may(call, "downloadLicenseFile", flow) is None
+    may_appeal = appealing.why_not(flow, party=party, at=call.at) or operations.may(call, "initiateAppeal", flow)
     return {
         "page": page_of(flow, party),
         "party": party.value,
@@ -232,7 +235,7 @@ def _shared(call: Call, flow: Flow, party: Actor) -> dict[str, Any]:
         "steps": _steps(flow, history, party=party, at=call.at),
         "banner": _banner(flow, running, party=party, at=call.at, appeal=history.undecided),
         "clock": running,
-        "has_delivery": delivered is not None and not step.is_delivery,
+        "has_delivery": delivered is not None and flow.delivered_at is not None and not step.is_delivery,
         "delivery": _entry(delivered, flow, party) if delivered else None,
         "request_entry": _entry(wanted, flow, party) if wanted else None,
         "request_rejection": _rejection(history, flow, party) if step is Step.SUBMIT else None,
@@ -240,14 +243,14 @@ def _shared(call: Call, flow: Flow, party: Actor) -> dict[str, Any]:
         "records": [_entry(told, flow, party) for told in reversed(history.records)],
         "messages_told": [_entry(told, flow, party) for told in history.messages],
         "appeals": [_appeal(each, history, flow, call, party) for each in reversed(history.appeals)],
-        "licenses": [shown_file(each, flow, party) for each in history.licenses],
+        "licenses": [shown_license(each, flow, has_address=has_license) for each in history.licenses],
+        "is_closed": is_closed,
         "resource": resource,
         "money": billing.order_money(flow.order_number, currency=flow.order.currency),
         "can_appeal": not step.is_over and history.undecided is None,
-        "may_appeal": appealing.why_not(flow, party=party, at=call.at) or operations.may(call, "initiateAppeal", flow),
-        "appeal_recommended": not stands
-        and not step.is_over
-        and appeal_rules.is_recommended(standing, party=party, policies=flow.policies, at=call.at),
+        "may_appeal": may_appeal,
+        "appeal_recommended": may_appeal is None
+        and appeal_rules.is_recommended(appealing.standing_of(flow), party=party, policies=flow.policies, at=call.at),
         "silence_days": flow.policies["appeal.silence_hours"] // 24,
         "may_message": operations.may(call, "sendSupervisionMessage", flow),
         "message_form": MessageForm(call=call, auto_id="message_%s"),
@@ -263,6 +266,12 @@ def shown_file(sent: SentFile, flow: Flow, party: Actor) -> ShownFile:
         size=sent.size,
         sealed=sent.sealed,
     )
+
+
+def shown_license(sent: SentFile, flow: Flow, *, has_address: bool) -> ShownFile:
+    """A license file; only the buyer has its address, and only while the license may be shown."""
+    url = address(flow, Actor.BUYER, "license_file", sent.number) if has_address else ""
+    return ShownFile(name=sent.name, url=url, size=sent.size, sealed=sent.sealed)
 
 
 def _entry(told: ToldRecord | ToldMessage, flow: Flow, party: Actor) -> Entry:

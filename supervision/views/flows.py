@@ -85,9 +85,11 @@ def tabs_of(actor: Actor) -> tuple[Tab, ...]:
     """The status tabs as a party sees them."""
     return (
         Tab("all", gettext_lazy("All")),
-        Tab("to_do", gettext_lazy("To do"), lists.waits_for(actor), empty=NOTHING_TO_DO),
+        Tab(
+            "to_do", gettext_lazy("To do"), lambda request: lists.waits_for(actor, request.call.at), empty=NOTHING_TO_DO
+        ),
         Tab("in_progress", gettext_lazy("In progress"), lambda request: lists.in_progress(request.call.at)),
-        Tab("frozen", gettext_lazy("Frozen"), lists.frozen(), empty=NOTHING_FROZEN),
+        Tab("frozen", gettext_lazy("Frozen"), lambda request: lists.frozen(request.call.at), empty=NOTHING_FROZEN),
         Tab("completed", Step.COMPLETED.label, lambda request: lists.completed(request.call.at)),
         Tab("canceled", Step.CANCELED.label, Q(step=Step.CANCELED)),
     )
@@ -154,7 +156,7 @@ def flow_list(request: HttpRequest) -> HttpResponseBase:
     """Service Supervision."""
     flows = reading.query_list(request.call, filters=request.GET.dict())
     context = {"page": {"title": _("Service Supervision"), "console": "buyer", "breadcrumbs": []}}
-    return FLOWS.respond(request, lists.listed(flows), "supervision/flow_list.html", context)
+    return FLOWS.respond(request, lists.listed(flows, request.call.at), "supervision/flow_list.html", context)
 
 
 @page(audience="buyer", operations=["queryDeliveryProcess"])

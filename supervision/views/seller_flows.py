@@ -106,7 +106,7 @@ def flow_list(request: HttpRequest) -> HttpResponseBase:
     """The service flows of the seller's orders."""
     flows = reading.query_list(request.call, filters=request.GET.dict())
     context = {"page": {"title": _("Service Supervision"), "console": "seller", "breadcrumbs": [(_("Delivery"), "")]}}
-    return SOLD_FLOWS.respond(request, lists.listed(flows), "supervision/flow_list.html", context)
+    return SOLD_FLOWS.respond(request, lists.listed(flows, request.call.at), "supervision/flow_list.html", context)
 
 
 @page(audience="seller", operations=["queryDeliveryProcess"])

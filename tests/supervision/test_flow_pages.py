@@ -14,8 +14,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from audit.models import Trace
 from koogallery import clock
+from orders.saas.answers import ApplicationInfo
 from supervision.models import Flow
 from supervision.states import Step
+from supervision.views import details
 from tests.factories.supervision import Deal, supervised, supervised_product
 from tests.personas import Persona
 
@@ -244,6 +246,43 @@ def test_after_five_days_of_silence_the_page_recommends_an_appeal() -> None:
     assert "We recommend to initiate an appeal" in page(silent).content.decode()
 
 
+def test_an_appeal_that_is_not_possible_is_not_recommended() -> None:
+    policy = {"pack": "2024", "overrides": {"flow.auto_close_days": 20}}
+    silent = supervised("license", at=clock.now() - timedelta(days=10), policy=policy)
+    html = page(silent).content.decode()
+    assert "No appeal is possible in the last 15 days" in html
+    assert "We recommend to initiate an appeal" not in html
+
+
+def test_a_passed_closing_date_binds_before_the_sweep(buyer: Persona) -> None:
+    closed = supervised(
+        "saas",
+        buyer=buyer,
+        at=clock.now() - timedelta(days=12),
+        policy={"overrides": {"flow.auto_close_days": 10}},
+    )
+    assert (closed.flow.frozen_at, closed.step) == (None, Step.SUBMIT)
+    assert closed.flow.stopped_at(clock.now()) == closed.flow.auto_close_due_at
+    html = buyer.client.get(LIST).content.decode()
+    assert html.count(">Frozen</span>") == 1
+    assert "Submit Request</a>" not in html
+    assert '<span class="count">' not in html[html.index('href="/console/supervision/"') :][:400]
+    assert closed.flow.order_number not in buyer.client.get(f"{LIST}?tab=to_do").content.decode()
+    assert closed.flow.order_number in buyer.client.get(f"{LIST}?tab=frozen").content.decode()
+    assert closed.flow.get_absolute_url() not in buyer.client.get("/console/").content.decode()
+    assert "The service flow is frozen" in page(closed).content.decode()
+
+
+def test_the_clock_of_a_closed_flow_stands_at_its_closing_date() -> None:
+    policy = {"overrides": {"flow.auto_close_days": 10}}
+    closed = supervised("license", at=clock.now() - timedelta(days=12), policy=policy)
+    running = details.clock_of(closed.flow, clock.now())
+    assert running is not None and running.stands
+    assert running.read_at == closed.flow.auto_close_due_at
+    closed.flow.step = Step.ACCEPTED
+    assert closed.flow.stopped_at(clock.now()) is None
+
+
 def test_messages_stay_open_while_the_flow_is_frozen() -> None:
     deal = now_deal()
     deal.appeal()
@@ -288,3 +327,15 @@ def test_the_overview_names_what_waits_for_the_buyer(buyer: Persona) -> None:
 def test_the_order_leads_to_its_flow(buyer: Persona) -> None:
     deal = now_deal(buyer=buyer)
     assert deal.flow.get_absolute_url() in buyer.client.get(deal.order.get_absolute_url()).content.decode()
+
+
+def test_a_delivery_that_a_restart_undid_is_shown_no_more() -> None:
+    deal = now_deal("saas").to(Step.PROVIDE)
+    deal.deliver(comment="It is enabled.", application=ApplicationInfo(user_name="admin"))
+    assert 'id="delivery"' in page(deal).content.decode()
+    deal.appeal()
+    deal.decide("restart", restart="review")
+    for html in (page(deal).content.decode(), deal.seller.client.get(deal.flow.get_seller_url()).content.decode()):
+        assert 'id="delivery"' not in html
+        assert "as the customer sees it" not in html
+        assert "It is enabled." in html
