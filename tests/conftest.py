@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -29,6 +30,10 @@ from pytest_django.plugin import blocking_manager_key
 from koogallery.engine.postgres import Postgres
 from koogallery.engine.valkey import Valkey
 from tests import cluster_store
+
+# A busy machine is no fault of a property; CI repeats the same examples, so that a red run can be looked into.
+hypothesis.settings.register_profile("koogallery", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("koogallery")
 
 pytest_plugins = ["tests.browsing", "tests.personas"]
 

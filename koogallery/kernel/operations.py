@@ -8,10 +8,11 @@
 
 The wrapper, in this order: who (role) → what (each target is fetched from its key within what the caller can know,
 else `Missing`) → may they (identity's authoriser) → once (idempotency key) → do → say (the trace, in the same
-transaction; a refusal or failure rolls back and is traced after). An operation called inside another joins its
-transaction and is traced with it as parent; permission was decided at the outermost, which also writes all traces with
-one statement. A refusal inside ends the whole: an operation does not catch what another refuses. When PostgreSQL ends
-a deadlock at its cost, the outermost operation is done once more; nothing of the first try is left.
+transaction; a refusal, a missing object or a failure rolls back and is traced after, for who asked). An operation
+called inside another joins its transaction and is traced with it as parent; permission was decided at the outermost,
+which also writes all traces with one statement. A refusal inside ends the whole: an operation does not catch what
+another refuses. When PostgreSQL ends a deadlock at its cost, the outermost operation is done once more; nothing of the
+first try is left.
 """
 
 from __future__ import annotations
@@ -231,6 +232,22 @@ def may(call: Call, name: str, target: Any = None) -> Refused | None:
     return None
 
 
+def refuse(call: Call, name: str, refused: Refused, *, target: Any = None) -> None:
+    """Trace that `name` was refused at the edge, before the operation was called; for what must not be received."""
+    running = _Running(
+        operation=registry[name], call=call, trace_id=uuid.uuid4(), parent=None, resource=target, project=call.project
+    )
+    _say_failure(running, {}, code=refused.code, message=str(refused), rating=Rating.WARNING)
+
+
+def is_replay(call: Call, name: str) -> bool:
+    """Whether `name` was done with this call's idempotency key before, so that it only gives its answer again."""
+    from koogallery.kernel.models import IdempotencyKey  # the registry loads before the app registry is ready
+
+    key = call.idempotency_key[:64] if call.idempotency_key else ""
+    return bool(key) and IdempotencyKey.objects.filter(scope=_scope(call), operation=name, key=key).exists()
+
+
 def after_commit(function: Callable[[], Any]) -> None:
     """Run `function` once the transaction has committed; a fault is logged and changes nothing.
 
@@ -354,6 +371,8 @@ def _run(
             return _perform(spec, function, call, arguments, targets, running, request, outer)
     except Missing:
         _unsay(running, said_before)
+        if outer is None and call.account_id is not None:
+            _say_failure(running, request, code="not_found", message="There is no such object.", rating=Rating.WARNING)
         raise
     except Refused as refused:
         _unsay(running, said_before)
@@ -456,11 +475,20 @@ def _say(running: _Running, request: dict[str, Any], *, rating: Rating, code: st
         project=running.project or getattr(running.resource, "project_code", ""),
         parent=running.parent,
     )
+    entries = [entry, *_for_other_parties(entry, running.resource)]
     if rating is Rating.NORMAL and running.root not in (None, running):
-        running.root.entries.append(entry)  # type: ignore[union-attr]
+        running.root.entries.extend(entries)  # type: ignore[union-attr]
     else:
-        ports.record([entry, *running.entries])
+        ports.record([*entries, *running.entries])
         running.entries = []
+
+
+def _for_other_parties(entry: TraceEntry, resource: Any) -> list[TraceEntry]:
+    """What operations did to something of several accounts stands in the list of each: `traced_for()` names them."""
+    if entry.call.role is not Role.OPERATOR or not hasattr(resource, "traced_for"):
+        return []
+    others = [each for each in resource.traced_for() if each != entry.account_id]
+    return [dataclasses.replace(entry, trace_id=uuid.uuid4(), account_id=each) for each in others]
 
 
 def _say_failure(running: _Running, request: dict[str, Any], *, code: str, message: str, rating: Rating) -> None:
@@ -480,6 +508,11 @@ def _body_hash(arguments: dict[str, Any]) -> str:
     return hmac.new(settings.SECRET_KEY.encode(), body.encode(), hashlib.sha256).hexdigest()
 
 
+def _scope(call: Call) -> str:
+    """Within whom an idempotency key is one."""
+    return f"account:{call.account_id}" if call.account_id else f"user:{call.user_id or call.address}"
+
+
 def _claim_key(spec: Operation, call: Call, arguments: dict[str, Any]) -> tuple[Any, bool, Any]:
     """Take the idempotency key for this transaction, or find the committed answer of an earlier one (R18).
 
@@ -487,7 +520,7 @@ def _claim_key(spec: Operation, call: Call, arguments: dict[str, Any]) -> tuple[
     """
     from koogallery.kernel.models import IdempotencyKey  # the registry loads before the app registry is ready
 
-    scope = f"account:{call.account_id}" if call.account_id else f"user:{call.user_id or call.address}"
+    scope = _scope(call)
     body = _body_hash(arguments)
     with prepared.cursor() as cursor:
         cursor.execute(
@@ -516,6 +549,6 @@ def _bind_key(claimed: int, result: Any) -> None:
 
 __all__ = [
     "Call", "EmptyPort", "IntegrityError", "Missing", "Operation", "Rating", "Refused", "Role", "TraceEntry",
-    "after_commit", "clock", "current_trace_id", "describe", "may", "operation", "ports", "present", "registry",
-    "untraced",
+    "after_commit", "clock", "current_trace_id", "describe", "is_replay", "may", "operation", "ports", "present",
+    "refuse", "registry", "untraced",
 ]  # fmt: skip

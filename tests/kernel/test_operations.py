@@ -92,7 +92,8 @@ def test_what_the_caller_cannot_know_is_missing_before_anyone_asks_for_permissio
     monkeypatch.setattr(ports, "authorise", lambda *given: pytest.fail("asked"))
     with declared(lambda call, *, choice: None, targets={"choice": nothing}) as act, pytest.raises(Missing):
         act(buyer.call(), choice="1")
-    assert not Trace.objects.exists()
+    trace = Trace.objects.get()
+    assert (trace.account_id, trace.code, trace.resource_id) == (buyer.account.pk, "not_found", "")
 
 
 def test_a_refusal_rolls_back_and_is_told_afterwards(buyer: Persona) -> None:

@@ -187,13 +187,15 @@ def _refused(attempt: Attempt, deal: Deal, who: Persona, before: dict[str, str],
     try:
         attempt.run(who.call(at=deal.at, key=pages.new_key()), deal)
     except Missing:
-        pass
+        left = Trace.objects.filter(trace_name=attempt.name, trace_rating="warning")
+        if who.account is not None:
+            assert left.latest("id").account_id == who.account.pk, "a stranger's try stands in the stranger's list"
     except Refused as refused:
         assert refused.sentence
-        now = Trace.objects.filter(trace_name=attempt.name, trace_rating="warning").count()
-        assert now == traces + 1, f"{what} left no trace"
     else:
         pytest.fail(f"{what} was done")
+    now = Trace.objects.filter(trace_name=attempt.name, trace_rating="warning").count()
+    assert now == traces + 1 or who.account is None, f"{what} left no trace"
     assert _rows() == before, f"{what} was refused and changed rows"
 
 
