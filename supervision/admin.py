@@ -27,6 +27,7 @@ from billing.queries import order_money, payments_of
 from koogallery import clock
 from koogallery.kernel import display, files, holidays, operations, pages
 from koogallery.kernel.admin import GuardedModelAdmin, OperationButton, dressed, perform, shown_moment
+from koogallery.kernel.calls import Call
 from koogallery.kernel.models import Holiday
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Missing, Refused
@@ -92,12 +93,15 @@ class FlowCase:
 
     change_form_after_template = "admin/supervision_case.html"
     flow_of: Callable[[Any], Flow]
+    call_of: Callable[[HttpRequest], Call]
 
-    def case_of(self, row: Any) -> dict[str, Any]:
-        """Records, messages, appeals and money of a flow."""
+    def case_of(self, call: Call, row: Any) -> dict[str, Any]:
+        """Records, messages, appeals and money of a flow, and links to what the caller may read of it."""
         flow = type(self).flow_of(row)
         return {
             "flow": flow,
+            "actions_detail": _flow_links(call, flow),
+            "may_download": operations.may(call, "downloadAppealFile", flow) is None,
             "told": history_of(flow),
             "money": order_money(flow.order_number, currency=flow.order.currency),
         }
@@ -265,9 +269,8 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
         if obj is not None:
-            context |= self.case_of(obj) | {
-                "signatures": for_resource(obj.flow.account_id, "Appeal", obj.number),
-                "actions_detail": _flow_links(obj.flow),
+            context |= self.case_of(self.call_of(request), obj) | {
+                "signatures": for_resource(obj.flow.account_id, "Appeal", obj.number)
             }
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
@@ -396,14 +399,16 @@ class FlowAdmin(FlowCase, GuardedModelAdmin):
         flow = self._flow(request, object_id)
         return self._answer(
             request,
-            lambda: files.response(reading.download_file(self.call_of(request), flow=flow.number, file=file).file),
+            lambda: files.response(
+                reading.download_appeal_file(self.call_of(request), flow=flow.number, file=file).file
+            ),
         )
 
     def evidence_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The evidence bundle with the traces of both parties."""
         flow = self._flow(request, object_id)
         return self._answer(
-            request, lambda: evidence_response(evidence.export(self.call_of(request), flow=flow.number))
+            request, lambda: evidence_response(evidence.export_for_appeal(self.call_of(request), flow=flow.number))
         )
 
     def _flow(self, request: HttpRequest, object_id: str) -> Flow:
@@ -426,12 +431,14 @@ class FlowAdmin(FlowCase, GuardedModelAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
         if obj is not None:
-            context |= self.case_of(obj) | {"actions_detail": _flow_links(obj)}
+            context |= self.case_of(self.call_of(request), obj)
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
 
-def _flow_links(flow: Flow) -> list[dict[str, Any]]:
+def _flow_links(call: Call, flow: Flow) -> list[dict[str, Any]]:
     """The buttons of an appeal's and a flow's page that lead to what belongs to the flow."""
+    if operations.may(call, "exportAppealEvidence", flow) is not None:
+        return []
     return [
         {
             "title": _("Evidence bundle"),

@@ -22,6 +22,7 @@ urlpatterns = [
     path(f"{BUYER}<str:number>/message/", appeals.message, name="message"),
     path(f"{BUYER}<str:number>/evidence/", evidence.export, name="evidence"),
     path(f"{BUYER}<str:number>/files/<str:file>/", files.download, name="file"),
+    path(f"{BUYER}<str:number>/licenses/<str:file>/", files.download_license, name="license_file"),
     path(SELLER, seller_flows.flow_list, name="seller_list"),
     path(f"{SELLER}<str:number>/", seller_flows.flow_detail, name="seller_detail"),
     path(f"{SELLER}<str:number>/accept-request/", deliveries.accept_request, name="accept_request"),

@@ -73,7 +73,9 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "guide_file": product.user_guide_file.url if product.user_guide_file else "",
         "may_reveal": operations.may(call, "querySaasResourceInstance", resource),
         "may_reveal_key": operations.may(call, "revealLicenseKey", resource),
-        "license_files": [] if resource.status == ResourceStatus.CLOSED else delivered.license_files(resource),
+        "license_files": []
+        if resource.status == ResourceStatus.CLOSED or operations.may(call, "revealLicenseKey", resource)
+        else delivered.license_files(resource),
         "may_disable": operations.may(call, "closeResource", resource),
         "may_choose": operations.may(call, "setResourceStrategy", resource),
         "may_tag": why_not_taggable(request, resource, in_force),

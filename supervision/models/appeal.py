@@ -94,6 +94,10 @@ class Appeal(GuardedModel):
         """How traces name the appeal."""
         return self.number, self.flow.product_name
 
+    def traced_for(self) -> tuple[int, ...]:
+        """The accounts in whose lists stands what operations did to it."""
+        return self.flow.traced_for()
+
     @property
     def state_enum(self) -> AppealState:
         """The state as an enum, for badges."""

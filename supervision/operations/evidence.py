@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import zipfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,10 +14,13 @@ from koogallery import clock
 from koogallery.kernel import files
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
 from supervision.models import Flow
 from supervision.queries.evidence import Bundle, Entry, bundle_of
 from supervision.queries.flows import party_flow
 from supervision.rules.evidence import Written, manifest
+
+logger = logging.getLogger(__name__)
 
 MODE = 0o644 << 16
 UNIX = 3
@@ -25,22 +29,53 @@ UNIX = 3
 @operation(
     "exportEvidence",
     resource_type="Supervision",
-    roles={Role.BUYER, Role.SELLER, Role.OPERATOR},
+    action="marketplace:supervision:view",
+    roles={Role.BUYER, Role.SELLER},
     targets={"flow": party_flow},
     read=True,
     default_allowed=True,
 )
 def export(call: Call, *, flow: Flow) -> Bundle:
-    """Collect what happened in a flow, the same for both sides; for operations the traces of both besides."""
+    """Collect what happened in a flow, the same for both sides. Raises `Refused("file_storage_unavailable")`."""
+    return _bundle(call, flow)
+
+
+@operation(
+    "exportAppealEvidence",
+    resource_type="Supervision",
+    action="marketplace:appeal:exportEvidence",
+    roles={Role.OPERATOR},
+    targets={"flow": party_flow},
+)
+def export_for_appeal(call: Call, *, flow: Flow) -> Bundle:
+    """The same with the traces of both parties, for whom decides appeals; both parties' lists show that it was read.
+
+    Not a read, which every operations manager may do. Raises `Refused("file_storage_unavailable")`.
+    """
+    return _bundle(call, flow)
+
+
+def _bundle(call: Call, flow: Flow) -> Bundle:
     bundle = bundle_of(call, flow)
+    first = next((entry.file for entry in bundle.entries if entry.file is not None), None)
+    if first is not None:
+        _check_storage(first.key, sealed=first.sealed)
     describe(entries=len(bundle.entries), traces=call.role is Role.OPERATOR)
     return bundle
+
+
+def _check_storage(key: str, *, sealed: bool) -> None:
+    """Refuse before anything is sent when the storage is away; a file that it lost is listed as missing instead."""
+    try:
+        files.read(key=key, sealed=sealed).close()
+    except FileNotFoundError:
+        return
 
 
 def archive(bundle: Bundle) -> Iterator[bytes]:
     """The ZIP in chunks, whatever its size; the same case gives the same bytes. The manifest is its last entry.
 
-    A file that the storage has lost is listed there as missing.
+    A file that the storage has lost is listed there as missing, one that it does not give now as unavailable.
     """
     pipe = _Pipe()
     written: list[Written] = []
@@ -57,22 +92,54 @@ def _add(
     target: zipfile.ZipFile, pipe: _Pipe, entry: Entry, *, at: datetime, written: list[Written]
 ) -> Iterator[bytes]:
     """Write one entry and note its size and hash."""
-    recorded = entry.file.sha256 if entry.file is not None else ""
-    try:
-        chunks = files.read(key=entry.file.key, sealed=entry.file.sealed) if entry.file else iter((entry.content,))
-    except FileNotFoundError:
-        size = entry.file.size if entry.file is not None else 0
-        written.append(Written(entry.name, size=size, sha256=recorded, is_missing=True))
+    if entry.file is None:
+        with target.open(_header(entry, at=at), "w") as place:
+            place.write(entry.content)
+        digest = hashlib.sha256(entry.content).hexdigest()
+        written.append(Written(entry.name, size=len(entry.content), sha256=digest))
         return
-    size, digest = 0, hashlib.sha256()
-    with target.open(_header(entry, at=at), "w") as place:
-        for chunk in chunks:
-            place.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-            if ready := pipe.take():
-                yield ready
-    written.append(Written(entry.name, size=size, sha256=digest.hexdigest(), recorded=recorded))
+    yield from _add_file(target, pipe, entry, at=at, written=written)
+
+
+def _add_file(
+    target: zipfile.ZipFile, pipe: _Pipe, entry: Entry, *, at: datetime, written: list[Written]
+) -> Iterator[bytes]:
+    """Write a sent file; the storage gets it back also when the download breaks off."""
+    file = entry.file
+    assert file is not None
+    try:
+        chunks = files.read(key=file.key, sealed=file.sealed)
+    except FileNotFoundError:
+        written.append(Written(entry.name, size=file.size, sha256=file.sha256, is_missing=True))
+        return
+    except Refused:
+        written.append(Written(entry.name, size=file.size, sha256=file.sha256, is_unavailable=True))
+        return
+    size, digest, broke = 0, hashlib.sha256(), False
+    try:
+        with target.open(_header(entry, at=at), "w") as place:
+            while (chunk := _next(chunks, entry.name)) is not None:
+                if broke := not chunk:
+                    break
+                place.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+                if ready := pipe.take():
+                    yield ready
+    finally:
+        chunks.close()
+    written.append(
+        Written(entry.name, size=size, sha256=digest.hexdigest(), recorded=file.sha256, is_unavailable=broke)
+    )
+
+
+def _next(chunks: Iterator[bytes], name: str) -> bytes | None:
+    """The next chunk; None at the end, nothing when the storage breaks off."""
+    try:
+        return next(chunks, None)
+    except Exception:  # what storages raise when they go away differs
+        logger.exception("evidence_file_broke_off", extra={"entry": name})
+        return b""
 
 
 def _header(entry: Entry, *, at: datetime) -> zipfile.ZipInfo:

@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
-from koogallery.kernel.reasons import Missing
+from koogallery.kernel.reasons import Missing, Refused
+from orders.states import ResourceStatus
 from supervision.models import Flow, FlowFile
 from supervision.queries import flows
 from supervision.states import FilePurpose
@@ -51,15 +52,54 @@ def query_delivery_process(call: Call, *, flow: Flow) -> Flow:
     "downloadSupervisionFile",
     resource_type="Supervision",
     action="marketplace:supervision:view",
-    roles=PARTIES | {Role.OPERATOR},
+    roles=PARTIES,
     targets={"flow": flows.party_flow},
     read=True,
     default_allowed=True,
 )
 def download_file(call: Call, *, flow: Flow, file: str) -> FlowFile:
-    """A file of a flow, to both parties and operations; license files to the parties alone. Raises `Missing`."""
-    found = flow.files.select_related("file").filter(file__number=str(file)[:32]).first()
-    if found is None or (call.role is Role.OPERATOR and found.purpose == FilePurpose.LICENSE):
-        raise Missing(f"file {file}")
+    """A file of a flow, to both parties; license files are another operation's. Raises `Missing`."""
+    return _found(flow.files.exclude(purpose=FilePurpose.LICENSE), file)
+
+
+@operation(
+    "downloadAppealFile",
+    resource_type="Supervision",
+    action="marketplace:appeal:downloadFile",
+    roles={Role.OPERATOR},
+    targets={"flow": flows.party_flow},
+)
+def download_appeal_file(call: Call, *, flow: Flow, file: str) -> FlowFile:
+    """The same for whom decides appeals; both parties' lists show it. Raises `Missing`.
+
+    Not a read, which every operations manager may do.
+    """
+    return _found(flow.files.exclude(purpose=FilePurpose.LICENSE), file)
+
+
+@operation(
+    "downloadLicenseFile",
+    resource_type="Supervision",
+    action="marketplace:saasResourceInstance:view",
+    roles={Role.BUYER},
+    targets={"flow": flows.own_flow},
+    read=True,
+    default_allowed=True,
+)
+def download_license_file(call: Call, *, flow: Flow, file: str) -> FlowFile:
+    """A license file, to the buyer alone, as long as a license key is shown too.
+
+    Raises `Refused("license_key_missing")` once the resource is closed, and `Missing`.
+    """
+    found = _found(flow.files.filter(purpose=FilePurpose.LICENSE), file)
+    if any(resource.status == ResourceStatus.CLOSED for resource in flow.line.resources.all()):
+        raise Refused("license_key_missing")
+    return found
+
+
+def _found(sent: QuerySet[FlowFile], number: str) -> FlowFile:
+    found = sent.select_related("file").filter(file__number=str(number)[:32]).first()
+    if found is None:
+        raise Missing(f"file {number}")
     describe(name=found.file.name, purpose=found.purpose, sha256=found.file.sha256)
     return found

@@ -121,7 +121,7 @@ def license_files_of(resource: Resource) -> list[LicenseFile]:
     return [
         LicenseFile(
             name=each.file.name,
-            url=reverse("supervision:file", args=[flow.number, each.file.number]),
+            url=reverse("supervision:license_file", args=[flow.number, each.file.number]),
             size=each.file.size,
         )
         for each in sent

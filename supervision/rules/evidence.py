@@ -11,6 +11,7 @@ from typing import Any
 from koogallery import clock
 from koogallery.kernel.money import Money
 
+MAX_NAME, MAX_EXTENSION = 150, 10
 UNSAFE = '\\/:*?"<>|'
 
 
@@ -23,13 +24,16 @@ class Written:
     sha256: str
     recorded: str = ""
     is_missing: bool = False
+    is_unavailable: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As the manifest lists it."""
         found: dict[str, Any] = {"name": self.name, "size": self.size, "sha256": self.sha256}
         if self.is_missing:
             found["missing"] = True
-        elif self.recorded and self.recorded != self.sha256:
+        elif self.is_unavailable:
+            found["unavailable"] = True
+        if self.recorded and self.recorded != self.sha256:
             found["recorded_sha256"] = self.recorded
         return found
 
@@ -57,9 +61,15 @@ def manifest(heading: Mapping[str, Any], entries: Iterable[Written]) -> bytes:
 
 
 def file_name(number: int, name: str) -> str:
-    """Where a sent file lies in the bundle: numbered in the order of sending, so that no name stands twice."""
+    """Where a sent file lies in the bundle: numbered in the order of sending, so that no name stands twice.
+
+    A long name loses the end of its stem, never its extension.
+    """
     clean = "".join("_" if each in UNSAFE or ord(each) < 32 else each for each in name).strip(". ") or "file"
-    return f"files/{number:03d}-{clean[:150]}"
+    stem, dot, extension = clean.rpartition(".")
+    if not stem or len(extension) > MAX_EXTENSION:
+        stem, dot, extension = clean, "", ""
+    return f"files/{number:03d}-{stem[: MAX_NAME - len(dot + extension)]}{dot}{extension}"
 
 
 def agreement_name(number: int, *, subject: str, version: int, language: str) -> str:

@@ -16,6 +16,12 @@ def download(request: HttpRequest, number: str, file: str) -> HttpResponseBase:
     return files.response(reading.download_file(request.call, flow=number, file=file).file)
 
 
+@page(audience="buyer", operations=["downloadLicenseFile"])
+def download_license(request: HttpRequest, number: str, file: str) -> HttpResponseBase:
+    """A license file of a flow, for its buyer."""
+    return files.response(reading.download_license_file(request.call, flow=number, file=file).file)
+
+
 @page(audience="seller", operations=["downloadSupervisionFile"])
 def seller_download(request: HttpRequest, number: str, file: str) -> HttpResponseBase:
     """A file of a flow, for its seller."""

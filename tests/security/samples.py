@@ -237,6 +237,16 @@ def _flow_with_template(world: World) -> dict[str, str]:
     return {"number": deal.flow.number}
 
 
+@sample("console/supervision/<str:number>/licenses/<str:file>/")
+def _license_file(world: World) -> dict[str, str]:
+    deal = _deal(world)
+    kept = files.receive(
+        [SimpleUploadedFile("key.pdf", b"%PDF-1.7 %%EOF")], owner=world.seller.account.pk, key="license", sealed=True
+    )
+    deal.deliver(license_files=kept)
+    return {"number": deal.flow.number, "file": deal.flow.files.get(purpose="license").file.number}
+
+
 @sample("console/supervision/<str:number>/files/<str:file>/", "seller/supervision/<str:number>/files/<str:file>/")
 def _flow_file(world: World) -> dict[str, str]:
     deal = _deal(world)

@@ -326,5 +326,6 @@ def test_operations_download_what_was_sent_but_no_license_file(
                 reverse("admin:supervision_flow_file", args=[deal.flow.pk, each.file.number])
             ).status_code
 
-        assert download(officer, license_file) == download(support, license_file) == 404
+        assert download(officer, license_file) == 404
+        assert download(support, license_file) == download(support, proof) == 403
         assert download(officer, proof) in (200, 404)

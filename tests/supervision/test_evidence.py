@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,13 +21,15 @@ from koogallery import clock
 from koogallery.identity.operations import agreements
 from koogallery.identity.states import OperatorRole
 from koogallery.kernel import files, guard, pages
+from koogallery.kernel.calls import Role
 from koogallery.kernel.files.storing import attachments
-from koogallery.kernel.reasons import Missing
+from koogallery.kernel.reasons import Missing, Refused
 from orders.models import Order
 from orders.saas.answers import ApplicationInfo
-from supervision.operations import evidence, reminding
+from orders.states import ResourceStatus
+from supervision.operations import evidence, reading, reminding
 from supervision.states import Step
-from tests.factories import catalog
+from tests.factories import catalog, identity
 from tests.factories.billing import usd
 from tests.factories.supervision import Deal, supervised
 from tests.personas import Persona, make_operator
@@ -66,7 +70,8 @@ def full_deal(**fields: Any) -> Deal:
 
 
 def bundle(deal: Deal, who: Persona, at: datetime | None = None) -> bytes:
-    made = evidence.export(who.call(at=at or deal.at), flow=deal.flow.number)
+    export = evidence.export_for_appeal if who.role is Role.OPERATOR else evidence.export
+    made = export(who.call(at=at or deal.at), flow=deal.flow.number)
     return b"".join(evidence.archive(made))
 
 
@@ -222,7 +227,7 @@ def test_a_decision_that_waits_for_its_second_signature_is_nobodys_yet() -> None
 def test_operations_get_the_same_and_the_traces_of_both_parties() -> None:
     deal = full_deal()
     shared = opened(bundle(deal, deal.buyer))
-    archive = opened(bundle(deal, make_operator(OperatorRole.SUPPORT)))
+    archive = opened(bundle(deal, make_operator(OperatorRole.APPEAL_OFFICER)))
     extra = [name for name in archive.namelist() if name not in shared.namelist()]
     assert extra == ["traces/customer.jsonl", "traces/seller.jsonl"]
     for name in shared.namelist()[:-1]:
@@ -231,7 +236,7 @@ def test_operations_get_the_same_and_the_traces_of_both_parties() -> None:
         [json.loads(line)["trace_name"] for line in archive.read(name).decode().splitlines()] for name in extra
     )
     assert {"createOrder", "rejectDelivery", "initiateAppeal", "decideAppeal"} <= set(of_customer)
-    assert {"deliverService", "sendSupervisionMessage"} <= set(of_seller)
+    assert {"deliverService", "sendSupervisionMessage", "decideAppeal"} <= set(of_seller)
     assert "rejectDelivery" not in of_seller
 
 
@@ -272,7 +277,183 @@ def test_buyer_seller_and_operations_download_it_and_nobody_else_knows_of_it(str
     with pytest.raises(Missing):
         bundle(deal, stranger)
     traces = Trace.objects.filter(trace_name="exportEvidence", trace_rating="normal")
-    assert sorted(trace.user_type for trace in traces) == ["buyer", "operator", "seller"]
+    assert sorted(trace.user_type for trace in traces) == ["buyer", "seller"]
+    read = Trace.objects.filter(trace_name="exportAppealEvidence", trace_rating="normal")
+    assert {trace.account_id for trace in read} == {flow.account_id, flow.seller.account_id}
+    assert read.count() == 2
+
+
+@pytest.mark.parametrize("role", [OperatorRole.SUPPORT, OperatorRole.CATALOGUE_REVIEWER, OperatorRole.AUDITOR])
+def test_only_who_decides_appeals_reads_the_traces_and_files_of_both_parties(role: OperatorRole) -> None:
+    deal = full_deal()
+    proof = deal.flow.files.get(purpose="proof").file
+    who, officer = make_operator(role), make_operator(OperatorRole.APPEAL_OFFICER)
+    addresses = [
+        reverse("admin:supervision_flow_evidence", args=[deal.flow.pk]),
+        reverse("admin:supervision_flow_file", args=[deal.flow.pk, proof.number]),
+    ]
+    case = reverse("admin:supervision_flow_change", args=[deal.flow.pk])
+    offered = officer.client.get(case).content.decode()
+    shown = who.client.get(case)
+    assert shown.status_code == (200 if role is OperatorRole.SUPPORT else 403)
+    for address in addresses:
+        assert address in offered
+        assert address not in shown.content.decode()
+        answer = officer.client.get(address)
+        assert answer.status_code == 200
+        assert b"".join(answer.streaming_content)
+        assert who.client.get(address).status_code == 403
+    with pytest.raises(Refused):
+        bundle(deal, who)
+    with pytest.raises(Refused):
+        reading.download_appeal_file(who.call(at=deal.at), flow=deal.flow.number, file=proof.number)
+    for account_id in (deal.flow.account_id, deal.flow.seller.account_id):
+        names = Trace.objects.filter(account_id=account_id, user_type="operator", trace_rating="normal")
+        assert {"decideAppeal", "exportAppealEvidence", "downloadAppealFile"} <= {each.trace_name for each in names}
+
+
+def test_who_may_not_see_a_flow_gets_nothing_of_it(buyer: Persona) -> None:
+    assert buyer.account is not None
+    clerk = Persona(identity.UserFactory(account=buyer.account, is_root=False, username="narrow"), Role.BUYER)
+    identity.deny(clerk.user, "marketplace:supervision:view")
+    deal = full_deal(buyer=buyer)
+    proof = deal.flow.files.get(purpose="proof").file
+    names = ["detail", "request", "template", "accept", "reject", "remind", "appeal", "withdraw", "message", "evidence"]
+    addresses = [reverse(f"supervision:{name}", args=[deal.flow.number]) for name in names]
+    addresses += [reverse("supervision:list"), reverse("supervision:file", args=[deal.flow.number, proof.number])]
+    assert {clerk.client.get(address).status_code for address in addresses} == {403}
+    assert {clerk.client.post(address, {}).status_code for address in addresses} <= {403, 405}
+    with pytest.raises(Refused):
+        bundle(deal, clerk)
+
+
+def test_a_storage_that_is_away_is_told_before_the_download_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = full_deal()
+    address = reverse("supervision:evidence", args=[deal.flow.number])
+    assert deal.buyer.client.get(address).status_code == 200
+    monkeypatch.setattr(type(attachments()), "open", _away)
+    answer = deal.buyer.client.get(address)
+    assert answer.status_code != 200
+    assert answer["Content-Type"].startswith("text/html")
+    assert Refused("file_storage_unavailable").sentence in html.unescape(answer.content.decode())
+
+
+def _away(*args: Any, **kwargs: Any) -> Any:
+    raise ConnectionError("away")
+
+
+def test_files_that_the_storage_does_not_give_later_are_listed_as_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = full_deal()
+    made = evidence.export(deal.buyer.call(at=deal.at), flow=deal.flow.number)
+    handles: list[Any] = []
+    read = files.read
+
+    def broken(*, key: str, sealed: bool) -> Any:
+        if len(handles) == 1:
+            handles.append(None)
+            raise Refused("file_storage_unavailable")
+        handles.append(read(key=key, sealed=sealed))
+        if len(handles) == 3:
+            handles[-1].chunks = iter(_breaking_off())
+        return handles[-1]
+
+    monkeypatch.setattr(files, "read", broken)
+    archive = opened(b"".join(evidence.archive(made)))
+    entries = {entry["name"]: entry for entry in json.loads(archive.read("manifest.json"))["entries"]}
+    told = {name: entry.get("unavailable", False) for name, entry in entries.items() if name.startswith("files/")}
+    assert told == {"files/001-Übergabe.pdf": False, "files/002-log.pdf": True, "files/003-log.pdf": True}
+    assert archive.read("files/003-log.pdf") == b"%PDF"
+    assert entries["files/003-log.pdf"]["recorded_sha256"] != entries["files/003-log.pdf"]["sha256"]
+    assert handles[0].handle.closed
+    assert handles[2].handle.closed
+
+
+def _breaking_off() -> Iterator[bytes]:
+    yield b"%PDF"
+    raise ConnectionError("away")
+
+
+def test_a_download_that_breaks_off_gives_the_file_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = supervised("license", at=clock.now())
+    deal.deliver(proof=sent(deal.seller, "big.pdf", PDF + b"x" * 1_000_000))
+    made = evidence.export(deal.buyer.call(at=deal.at), flow=deal.flow.number)
+    handles: list[Any] = []
+    read = files.read
+
+    def kept(*, key: str, sealed: bool) -> Any:
+        handles.append(read(key=key, sealed=sealed))
+        return handles[-1]
+
+    monkeypatch.setattr(files, "read", kept)
+    chunks = evidence.archive(made)
+    while not handles or handles[0].handle.tell() == 0:
+        next(chunks)
+    assert not handles[0].handle.closed
+    chunks.close()  # type: ignore[attr-defined]
+    assert handles[0].handle.closed
+
+
+def test_license_files_are_kept_like_passwords(buyer: Persona) -> None:
+    assert buyer.account is not None
+    clerk = Persona(identity.UserFactory(account=buyer.account, is_root=False, username="narrow"), Role.BUYER)
+    identity.deny(clerk.user, "marketplace:saasResourceInstance:view")
+    deal = full_deal(buyer=buyer)
+    file = deal.flow.files.get(purpose="license").file
+    number = deal.flow.number
+    address = reverse("supervision:license_file", args=[number, file.number])
+    resource_page = reverse("orders:resource", args=[deal.flow.line.resources.get().number])
+    detail = reverse("supervision:detail", args=[number])
+    answer = deal.buyer.client.get(address)
+    assert answer.status_code == 200
+    assert SECRETS[2].encode() in b"".join(answer.streaming_content)
+    assert Trace.objects.filter(trace_name="downloadLicenseFile", account_id=buyer.account.pk).count() == 1
+    for page in (detail, resource_page):
+        assert address in deal.buyer.client.get(page).content.decode()
+    assert clerk.client.get(address).status_code == 403
+    assert address not in clerk.client.get(detail).content.decode()
+    for name in ("file", "seller_file"):
+        who = deal.seller if name == "seller_file" else deal.buyer
+        assert who.client.get(reverse(f"supervision:{name}", args=[number, file.number])).status_code == 404
+    assert deal.seller.client.get(address).status_code == 404
+
+
+def test_a_seller_sees_the_names_of_license_files_and_cannot_download_them() -> None:
+    deal = supervised("license", at=clock.now())
+    deal.deliver(license_files=sent(deal.seller, "key.pdf", sealed=True))
+    file = deal.flow.files.get(purpose="license").file
+    shown = deal.seller.client.get(reverse("supervision:seller_detail", args=[deal.flow.number])).content.decode()
+    assert '<span class="name">key.pdf</span>' in shown
+    assert file.number not in shown
+
+
+def test_nothing_of_a_license_is_shown_once_the_resource_is_closed() -> None:
+    deal = supervised(
+        "license", at=clock.now(), plans=[catalog.plan(unit_price="600.00", term_unit="year", lengths=[1])]
+    )
+    deal.deliver(
+        proof=sent(deal.seller, "proof.pdf"),
+        license_key=SECRETS[0],
+        license_files=sent(deal.seller, "key.pdf", sealed=True),
+    )
+    deal.wait(minutes=1).appeal()
+    deal.wait(minutes=1).decide("refund_all")
+    resource = deal.flow.line.resources.get()
+    assert resource.status == ResourceStatus.CLOSED
+    file = deal.flow.files.get(purpose="license").file
+    address = reverse("supervision:license_file", args=[deal.flow.number, file.number])
+    refused = deal.buyer.client.get(address)
+    assert refused.status_code >= 400
+    assert Refused("license_key_missing").sentence in html.unescape(refused.content.decode())
+    eye = reverse("orders:resource_license", args=[resource.number])
+    for page in (
+        reverse("supervision:detail", args=[deal.flow.number]),
+        reverse("orders:resource", args=[resource.number]),
+    ):
+        shown = deal.buyer.client.get(page).content.decode()
+        assert "The application information was removed when the resource was closed." in shown
+        assert "key.pdf" not in shown
+        assert address not in shown
+        assert eye not in shown
 
 
 def test_the_archive_leaves_in_chunks_and_is_never_held_whole() -> None:
@@ -305,3 +486,40 @@ def test_a_flow_without_files_has_a_bundle_at_any_step(step: Step) -> None:
     if step is Step.ACCEPTED:
         deal.submit()
     assert "manifest.json" in opened(bundle(deal, deal.seller)).namelist()
+
+
+def test_before_the_sweep_it_tells_what_it_tells_after() -> None:
+    deal = supervised("license", at=clock.now() - timedelta(hours=5)).to(Step.ACCEPTED)
+    deal.wait(hours=3)
+
+    def told() -> tuple[dict[str, Any], Any]:
+        archive = opened(bundle(deal, deal.buyer))
+        order = json.loads(archive.read("order.json"))
+        return {name: order[name] for name in ("status", "service_status", "completed")}, json.loads(
+            archive.read("status_history.json")
+        )
+
+    before = told()
+    assert before[0]["status"] == "Completed"
+    assert sweeps["completing-flows"].run(deal.at) == 1
+    assert told() == before
+
+
+def test_it_names_the_zone_of_the_platform(settings: Any) -> None:
+    settings.PLATFORM_ZONE = "Asia/Kolkata"
+    deal = supervised("license", at=clock.now())
+    html = opened(bundle(deal, deal.buyer)).read("index.html").decode()
+    assert "Moments are in the zone GMT+05:30 unless" in html
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("proof.pdf", "proof.pdf"),
+        ("x" * 200 + ".docx", "x" * 145 + ".docx"),
+        ("x" * 200, "x" * 150),
+        ("a." + "b" * 200, "a." + "b" * 148),
+    ],
+)
+def test_a_long_name_of_a_file_keeps_its_extension(name: str, kept: str) -> None:
+    assert rules.file_name(7, name) == f"files/007-{kept}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -177,6 +177,31 @@ def test_the_enabling_time_lies_between_payment_and_delivery(hours: int, says: s
     assert "the term runs from then when you accept" in html
 
 
+def test_where_the_term_runs_from_the_acceptance_an_early_enabling_time_is_taken_and_both_pages_say_so() -> None:
+    policy = {"overrides": {"period.start": "acceptance"}}
+    deal = supervised("saas", at=clock.now() - timedelta(days=400), policy=policy).to(Step.PROVIDE)
+    assert "the term runs from the acceptance." in page(deal, "deliver").content.decode()
+    early = timezone.localtime(deal.at + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M")
+    assert page(deal, "deliver", enabling_at=early, proof=pdf()).status_code == 302
+    html = deal.buyer.client.get(deal.flow.get_absolute_url()).content.decode()
+    assert "the term runs from your acceptance" in html
+    assert "the term runs from then" not in html
+
+
+@pytest.mark.parametrize(("paid", "first"), [("10:00:30.5", "10:01"), ("10:00:00", "10:00")])
+def test_the_first_enabling_time_that_is_offered_is_taken(paid: str, first: str) -> None:
+    deal = supervised("saas", at=datetime.fromisoformat(f"2026-11-02T{paid}+08:00")).to(Step.PROVIDE)
+    assert f'min="2026-11-02T{first}"' in page(deal, "deliver").content.decode()
+    assert page(deal, "deliver", enabling_at=f"2026-11-02T{first}", proof=pdf()).status_code == 302
+
+
+def test_an_enabling_time_may_be_given_to_the_second() -> None:
+    deal = supervised("saas", at=datetime.fromisoformat("2026-11-02T10:00:30+08:00")).to(Step.PROVIDE)
+    assert page(deal, "deliver", enabling_at="2026-11-02T10:00:30", proof=pdf()).status_code == 302
+    deal.flow.refresh_from_db()
+    assert deal.flow.enabling_at == deal.flow.order.paid_at
+
+
 def test_a_license_key_and_its_files_are_kept_like_passwords() -> None:
     deal = now_deal("license")
     answer = page(deal, "deliver", license_key="AAAA-BBBB", license_files=pdf("key.pdf"), proof=pdf())
@@ -192,7 +217,7 @@ def test_a_license_key_and_its_files_are_kept_like_passwords() -> None:
     assert Trace.objects.filter(trace_name="revealLicenseKey").exists()
     file = deal.flow.files.get(purpose="license").file
     assert file.sealed
-    answer = deal.buyer.client.get(reverse("supervision:file", args=[deal.flow.number, file.number]))
+    answer = deal.buyer.client.get(reverse("supervision:license_file", args=[deal.flow.number, file.number]))
     assert b"".join(answer.streaming_content) == PDF
 
 

@@ -75,7 +75,7 @@ OPERATOR_READS: dict[OperatorRole, tuple[str, ...]] = {
 
 OPERATOR_APPS: dict[OperatorRole, frozenset[str] | None] = {
     OperatorRole.ADMINISTRATOR: None,
-    OperatorRole.CATALOGUE_REVIEWER: frozenset({"catalog", "identity", "supervision"}),
+    OperatorRole.CATALOGUE_REVIEWER: frozenset({"catalog", "identity"}),
     OperatorRole.APPEAL_OFFICER: frozenset(
         {"supervision", "orders", "catalog", "identity", "unsubscriptions", "notifications"}
     ),

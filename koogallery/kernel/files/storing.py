@@ -68,7 +68,7 @@ def _save(key: str, content: File[Any]) -> None:
         raise RuntimeError("The storage `attachments` must store again under the same key.")
 
 
-def read(*, key: str, sealed: bool) -> Iterator[bytes]:
+def read(*, key: str, sealed: bool) -> Reading:
     """The plain content in chunks.
 
     Raises, at once, `FileNotFoundError` when the storage does not hold it and `Refused("file_storage_unavailable")`.
