@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -17,6 +17,7 @@ from koogallery.kernel.calls import Call
 from orders.saas.answers import ApplicationInfo
 from supervision.models import Flow
 from supervision.operations.delivering import Delivery
+from supervision.rules.terms import runs_from_enabling
 from supervision.rules.texts import MAX_CHARACTERS
 from supervision.states import Template
 
@@ -40,12 +41,6 @@ class ReasonForm(forms.Form):
     """Why something is rejected."""
 
     reason = Words(label=gettext_lazy("Reason"))
-
-
-class CommentForm(forms.Form):
-    """A word to go with it."""
-
-    comment = Words(label=gettext_lazy("Comment"), required=False)
 
 
 class FewFiles(files.FilesField):
@@ -167,14 +162,22 @@ class DeliveryForm(files.FilesForm):
         paid = flow.order.paid_at or flow.created_at
         enabling = self.fields["enabling_at"]
         enabling.widget.attrs |= {
-            "min": timezone.localtime(paid).strftime(TO_THE_MINUTE),
+            "min": timezone.localtime(_next_minute(paid)).strftime(TO_THE_MINUTE),
             "max": timezone.localtime(at).strftime(TO_THE_MINUTE),
         }
-        enabling.help_text = _(
-            "From when on the service could be used, in %(zone)s: not before the payment, %(paid)s, and not later than "
-            "now. The customer sees it before accepting, and the term runs from then. Left empty, it runs from the "
-            "acceptance."
-        ) % {"zone": display.zone_text(display.shown(at)), "paid": display.moment_text(paid)}
+        text = (
+            _(
+                "From when on the service could be used, in %(zone)s: not before the payment, %(paid)s, and not later "
+                "than now. The customer sees it before accepting, and the term runs from then. Left empty, it runs "
+                "from the acceptance."
+            )
+            if runs_from_enabling(flow.policies)
+            else _(
+                "From when on the service could be used, in %(zone)s: not before the payment, %(paid)s, and not later "
+                "than now. The customer sees it before accepting; the term runs from the acceptance."
+            )
+        )
+        enabling.help_text = text % {"zone": display.zone_text(display.shown(at)), "paid": display.moment_text(paid)}
 
     @property
     def delivery(self) -> Delivery:
@@ -203,6 +206,12 @@ class DeliveryForm(files.FilesForm):
             password=entered["password"] or known,
             memo=entered["note"],
         )
+
+
+def _next_minute(moment: datetime) -> datetime:
+    """The first full minute that is not before a moment."""
+    minute = moment.replace(second=0, microsecond=0)
+    return minute if minute == moment else minute + timedelta(minutes=1)
 
 
 APPLICATION = ("frontend_url", "management_url", "username", "password", "note")

@@ -16,6 +16,7 @@ from supervision.operations import moving, telling
 from supervision.operations.moving import Uploads
 from supervision.queries.flows import sold_flow_locked
 from supervision.rules import texts
+from supervision.rules.terms import runs_from_enabling
 from supervision.states import Actor, FilePurpose, MoveName, Step, Template
 
 
@@ -94,7 +95,7 @@ def _shipping(delivery: Delivery) -> dict[str, object]:
 
 
 def _enabling(call: Call, flow: Flow, delivery: Delivery) -> datetime | None:
-    """The enabling time: payment ≤ enabling ≤ delivery, and the term not over already."""
+    """The enabling time: payment ≤ enabling ≤ delivery, and a term that runs from then not over already."""
     enabling = delivery.enabling_at
     if enabling is None:
         return None
@@ -104,6 +105,8 @@ def _enabling(call: Call, flow: Flow, delivery: Delivery) -> datetime | None:
         raise Refused("enabling_before_payment", field="enabling_at", paid=flow.order.paid_at)
     if enabling > call.at:
         raise Refused("enabling_in_future", field="enabling_at")
+    if not runs_from_enabling(flow.policies):
+        return enabling
     term = provisioning.first_term(flow.order, flow.line, at=enabling)
     if term is not None and term.expires_at <= call.at:
         raise Refused("enabling_term_over", field="enabling_at", expires=term.expires_at)

@@ -7,7 +7,11 @@ from datetime import datetime
 from koogallery.kernel.policies import PolicySet
 
 
+def runs_from_enabling(policies: PolicySet) -> bool:
+    """Whether the term runs from the enabling time where the seller gave one."""
+    return bool(policies["period.start"] == "enabling_or_acceptance")
+
+
 def period_start(policies: PolicySet, *, accepted_at: datetime, enabling_at: datetime | None) -> datetime:
     """The enabling time if the seller gave one and the policy takes it, else the acceptance."""
-    takes_enabling = policies["period.start"] == "enabling_or_acceptance"
-    return enabling_at if takes_enabling and enabling_at is not None else accepted_at
+    return enabling_at if enabling_at is not None and runs_from_enabling(policies) else accepted_at

@@ -28,6 +28,7 @@ from supervision.operations import appealing, moving, reminding
 from supervision.queries.history import History, SentFile, ToldMessage, ToldRecord, history_of
 from supervision.rules import appealing as appeal_rules
 from supervision.rules.clocks import SlaClock, running_clock
+from supervision.rules.terms import runs_from_enabling
 from supervision.states import Actor, ClockKind, Decision, MoveName, RecordKind, Step
 
 
@@ -236,6 +237,7 @@ def _shared(call: Call, flow: Flow, party: Actor) -> dict[str, Any]:
         "banner": _banner(flow, running, party=party, at=call.at, appeal=history.undecided),
         "clock": running,
         "has_delivery": delivered is not None and flow.delivered_at is not None and not step.is_delivery,
+        "runs_from_enabling": runs_from_enabling(flow.policies),
         "delivery": _entry(delivered, flow, party) if delivered else None,
         "request_entry": _entry(wanted, flow, party) if wanted else None,
         "request_rejection": _rejection(history, flow, party) if step is Step.SUBMIT else None,
