@@ -18,10 +18,12 @@ from audit.exporting import json_lines
 from billing.queries import order_money, refunds_of
 from koogallery import clock
 from koogallery.identity import queries as identity
+from koogallery.kernel import display
 from koogallery.kernel.calls import Call, Role
 from orders.queries.orders import detailed_order, timeline_of
 from supervision.models import Appeal, Flow, FlowFile, FlowMessage, FlowRecord
 from supervision.rules import evidence as rules
+from supervision.rules.deciding import order_after
 from supervision.states import Actor, AppealState, FilePurpose
 
 if TYPE_CHECKING:
@@ -72,7 +74,11 @@ def _entries(call: Call, flow: Flow) -> Iterator[Entry]:
     }
     agreements, texts = _agreements(flow)
     facts["agreements"] = agreements
-    shown = {**facts, "files": [{"name": names[each.pk], "file": each.file, "purpose": each} for each in sent]}
+    shown = {
+        **facts,
+        "files": [{"name": names[each.pk], "file": each.file, "purpose": each} for each in sent],
+        "zone": display.zone_text(display.shown(flow.created_at)),
+    }
     yield Entry("index.html", render_to_string("supervision/evidence.html", shown).encode())
     for name in ("order", "agreements", "status_history", "records", "messages", "appeals"):
         yield Entry(f"{name}.json", rules.json_bytes(facts[name]))
@@ -99,12 +105,12 @@ def _order(call: Call, flow: Flow) -> dict[str, Any]:
         "customer": flow.account.name,
         "seller": flow.seller.name,
         "contact": _contact(flow),
-        "status": order.shown_state(call.at).label,
+        "status": order_after(flow.shown_step(call.at)).label,
         "service_status": flow.shown_step(call.at).label,
-        "frozen": flow.frozen_at,
+        "frozen": flow.stopped_at(call.at),
         "placed": order.placed_at,
         "paid": order.paid_at,
-        "completed": order.completed_at,
+        "completed": _completed_at(flow, call.at),
         "canceled": order.canceled_at,
         "amount": order.total,
         "money": {"paid": money.paid, "held": money.held, "earned": money.earned, "refunded": money.refunded},
@@ -118,6 +124,11 @@ def _order(call: Call, flow: Flow) -> dict[str, Any]:
     }
 
 
+def _completed_at(flow: Flow, at: datetime) -> datetime | None:
+    """When the order was completed, though the sweep may not have run (R19)."""
+    return flow.completion_due_at if flow.is_due_to_complete(at) else flow.order.completed_at
+
+
 def _contact(flow: Flow) -> dict[str, Any] | None:
     """The contact data that the buyer consented to pass on; masked once the consent was withdrawn."""
     kind = flow.order.contact_kind
@@ -129,6 +140,7 @@ def _contact(flow: Flow) -> dict[str, Any] | None:
 
 def _status_history(call: Call, flow: Flow) -> list[dict[str, Any]]:
     order = detailed_order(Call(role=Role.BUYER, at=call.at, account=flow.account), flow.order_number)
+    order.completed_at = _completed_at(flow, call.at)
     return [{"at": entry.at, "status": entry.title} for entry in timeline_of(order)]
 
 
