@@ -139,10 +139,6 @@ class FlowTable:
             (move.actor for move in self.moves.values() if move.source == step and move.actor is not Actor.SYSTEM), None
         )
 
-    def moves_of(self, actor: Actor, step: Step) -> list[MoveName]:
-        """The moves an actor may make at a step."""
-        return [name for name, move in self.moves.items() if (move.actor, move.source) == (actor, step)]
-
     def position(self, step: Step) -> int:
         """The index of a step on the stepper; between acceptance and completion that of the acceptance."""
         if step in (Step.ACCEPTED, Step.CANCELED):

@@ -1,4 +1,4 @@
-"""A party appeals, or takes its appeal back; the closing date appeals by itself."""
+"""A party appeals, or takes its appeal back."""
 
 from __future__ import annotations
 

@@ -28,7 +28,9 @@ REASON = gettext_noop("The service was not completed by the closing date of its 
 
 @operation("closeSupervision", resource_type="Supervision", roles={Role.SYSTEM}, targets={"flow": flow_locked})
 def close(call: Call, *, flow: Flow) -> Flow:
-    """Freeze a flow whose closing date has passed; the sweep does so set-wise, under this name."""
+    """Freeze one flow whose closing date has passed. Its name is what the traces of the sweep, which freezes many at
+    once, are registered under.
+    """
     if flow.is_due_to_close(call.at):
         _freeze([flow])
     return flow

@@ -16,8 +16,6 @@ from supervision.states import ACTOR_OF_ROLE, Actor, FilePurpose, MoveName, Reco
 
 Uploads = Sequence[files.Upload]
 
-MAX_FILES = 10
-
 
 def check_running(flow: Flow, at: datetime) -> None:
     """Raise `Refused` unless a locked flow may move at `at`; passed deadlines bind before the sweep runs (R19)."""
@@ -79,10 +77,9 @@ def record(
     uploads: Mapping[FilePurpose, Uploads] | None = None,
     data: Mapping[str, Any] | None = None,
     appeal: Appeal | None = None,
-    actor: Actor | None = None,
 ) -> FlowRecord:
-    """Write an operation record with its files, as both sides will see it; `actor` where it is not the caller."""
-    by = actor or ACTOR_OF_ROLE[call.role]
+    """Write an operation record of the caller with its files, as both sides will see it."""
+    by = ACTOR_OF_ROLE[call.role]
     told = FlowRecord.objects.create(
         flow=flow,
         at=call.at,
@@ -119,8 +116,8 @@ def keep_files(
 ) -> None:
     """Make rows of uploads and bind them to a record or a message. Raises `Refused("too_many_files")`."""
     purposes = [purpose for purpose, sent in uploads.items() for _each in sent]
-    if any(len(sent) > MAX_FILES for sent in uploads.values()):
-        raise Refused("too_many_files", field="files", limit=MAX_FILES)
+    if any(len(sent) > files.MAX_FILES for sent in uploads.values()):
+        raise Refused("too_many_files", field="files", limit=files.MAX_FILES)
     stored = files.record(call, [upload for sent in uploads.values() for upload in sent])
     FlowFile.objects.bulk_create(
         [
@@ -150,6 +147,6 @@ def freeze(flow: Flow, *, at: datetime) -> None:
 
 
 __all__ = [
-    "MAX_FILES", "Uploads", "check_move", "check_running", "enter", "freeze", "keep_files", "make", "name_of",
+    "Uploads", "check_move", "check_running", "enter", "freeze", "keep_files", "make", "name_of",
     "record", "thaw",
 ]  # fmt: skip

@@ -68,7 +68,8 @@ def order_after(step: Step) -> OrderState:
 
 def restart_steps(table: FlowTable, step: Step, *, milestone: int, milestones: int) -> list[Step]:
     """The steps from which a flow that stands at `step` may be restarted: reached ones, never before the last accepted
-    milestone."""
+    milestone. None once it is over, or its last milestone is accepted.
+    """
     if step.is_over or (step is Step.ACCEPTED and milestones):
         return []
     reached = [each for each in table.steps[: table.position(step) + 1] if not each.is_over]
