@@ -13,7 +13,7 @@ from PIL import Image
 from koogallery.kernel.files import checking
 from koogallery.kernel.files.formats import FORMATS, MAX_SIZE
 from koogallery.kernel.reasons import Refused
-from tests.factories.files import CONTENTS, OLE2, PDF, office, sent, zipped
+from tests.factories.files import CONTENTS, PDF, office, ole2, sent, zipped
 
 
 def refusal(name: str, content: bytes = PDF) -> Refused:
@@ -49,9 +49,17 @@ def test_no_type_accepts_a_program_a_page_or_text(extension: str) -> None:
         ("a.xlsx", office("word")),
         ("a.pptx", zipped(["ppt/slide.xml"])),
         ("a.docx", office("word", "word/vbaProject.bin")),
-        ("a.docx", OLE2),
+        ("a.docx", CONTENTS["doc"]),
+        ("a.doc", CONTENTS["xls"]),
+        ("a.xls", CONTENTS["ppt"]),
+        ("a.ppt", CONTENTS["doc"]),
+        ("a.doc", ole2("SummaryInformation", "Tables")),
+        ("a.doc", ole2("__properties_version1.0", inside=["WordDocument"])),
+        ("a.doc", ole2()),
+        ("a.doc", CONTENTS["doc"][:512]),
+        ("a.doc", CONTENTS["doc"][:-2000]),
         ("a.doc", CONTENTS["docx"]),
-        ("a.doc", OLE2[:100]),
+        ("a.doc", CONTENTS["doc"][:100]),
         ("a.png", CONTENTS["jpg"]),
         ("a.jpg", CONTENTS["png"]),
         ("a.png", CONTENTS["png"][:-20]),
@@ -65,6 +73,22 @@ def test_no_type_accepts_a_program_a_page_or_text(extension: str) -> None:
 )
 def test_content_must_be_what_the_extension_says(name: str, content: bytes) -> None:
     assert refusal(name, content).code == "file_content"
+
+
+def test_an_old_workbook_and_what_has_other_objects_inside_are_what_they_say() -> None:
+    assert checking.check(sent("a.xls", ole2("Book")))[1] is FORMATS["xls"]
+    assert checking.check(sent("a.doc", ole2("WordDocument", inside=["Workbook"])))[1] is FORMATS["doc"]
+    assert checking.check(sent("a.doc", ole2("WordDocument", size=700)))[1] is FORMATS["doc"]
+    assert refusal("a.xls", ole2("WordDocument", inside=["Workbook"])).code == "file_content"
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 126, 127, 0xFFFFFFF0, 0xFFFFFFFE])
+def test_a_container_cut_off_or_going_round_in_circles_is_refused_without_a_fault(number: int) -> None:
+    whole = CONTENTS["doc"]
+    for length in range(0, len(whole) - 512, 97):
+        assert not FORMATS["doc"].matches(io.BytesIO(whole[:length]))
+    for at in (44, 48, 68, 72, 76, 512, 516, 1024 + 68, 1024 + 76, 1024 + 128 + 116):
+        FORMATS["doc"].matches(io.BytesIO(whole[:at] + number.to_bytes(4, "little") + whole[at + 4 :]))
 
 
 def test_a_directory_too_large_to_be_read_is_no_office_document(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ The edge turns an upload into an `Upload` (checked, stored, not yet referred to)
 them `StoredFile` rows with `record`, so that a refused operation leaves no row. What no row refers to is swept away.
 
     formats     accepted types and their contents        receiving   from an upload to an `Upload`, and kept ones
-    checking    names, sizes, contents                   recording   from an `Upload` to a row
-    streaming   to disk while it arrives                 forms       the field of a form
-    sealing     encrypted at rest                        serving     the download
-    scanning    ClamAV                                   sweeping    what no row refers to
-    storing     where a file lies
+    ole2        the container of old office formats      recording   from an `Upload` to a row
+    checking    names, sizes, contents                   forms       the field of a form
+    streaming   to disk while it arrives                 serving     the download
+    sealing     encrypted at rest                        sweeping    what no row refers to
+    scanning    ClamAV                                   storing     where a file lies
 """
 
 from koogallery.kernel.files.formats import ACCEPT, FORMATS, MAX_SIZE

@@ -10,6 +10,8 @@ from typing import IO
 
 from PIL import Image
 
+from koogallery.kernel.files import ole2
+
 MAX_SIZE = 52_428_800
 """The largest file in bytes: 50.0 MB."""
 
@@ -18,7 +20,6 @@ SHOWN_LIMIT = "50.0"
 MAX_DIRECTORY = 4 * 1024 * 1024
 """The largest list of parts, in bytes, that is read of an office document."""
 
-OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 RAR = (b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00")
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 ZIP_END = b"PK\x05\x06"
@@ -59,10 +60,16 @@ def _image(kind: str) -> Callable[[Content], bool]:
     return matches
 
 
-def _ole2(content: Content) -> bool:
-    """The container of the old office formats: signature, byte order, and a sector size that exists."""
-    head = _head(content, 512)
-    return len(head) == 512 and head.startswith(OLE2) and head[28:30] == b"\xfe\xff" and head[30] in (9, 12)
+def _ole2(*names: str) -> Callable[[Content], bool]:
+    """A document of the old office formats: its container holds, at the top, the stream of that program."""
+
+    def matches(content: Content) -> bool:
+        try:
+            return not ole2.streams(content).isdisjoint(names)
+        except ole2.Broken:
+            return False
+
+    return matches
 
 
 def _pdf(content: Content) -> bool:
@@ -115,11 +122,11 @@ FORMATS: dict[str, Format] = {
         Format("jpeg", "image/jpeg", _image("JPEG")),
         Format("png", "image/png", _image("PNG")),
         Format("gif", "image/gif", _image("GIF")),
-        Format("doc", "application/msword", _ole2),
+        Format("doc", "application/msword", _ole2("worddocument")),
         Format("docx", f"{_OPEN_XML}wordprocessingml.document", _office("word/")),
-        Format("xls", "application/vnd.ms-excel", _ole2),
+        Format("xls", "application/vnd.ms-excel", _ole2("workbook", "book")),
         Format("xlsx", f"{_OPEN_XML}spreadsheetml.sheet", _office("xl/")),
-        Format("ppt", "application/vnd.ms-powerpoint", _ole2),
+        Format("ppt", "application/vnd.ms-powerpoint", _ole2("powerpoint document")),
         Format("pptx", f"{_OPEN_XML}presentationml.presentation", _office("ppt/")),
         Format("pdf", "application/pdf", _pdf),
         Format("rar", "application/vnd.rar", _rar),
