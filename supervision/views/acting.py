@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import messages
@@ -20,6 +20,7 @@ from supervision.views import details
 
 TEMPLATE = "supervision/act.html"
 SURE, BACK = "sure", "back"
+AnyForm = TypeVar("AnyForm", bound=forms.BaseForm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,17 @@ class Act:
     asks: bool = False
     template: str = TEMPLATE
     context: dict[str, Any] = field(default_factory=dict)
+
+
+def filled(request: HttpRequest, kind: type[AnyForm], **more: Any) -> AnyForm:
+    """The form of the page, with what was posted."""
+    posted = request.method == "POST"
+    return kind(request.POST if posted else None, request.FILES if posted else None, **more)
+
+
+def named(flow: Flow) -> dict[str, str]:
+    """What the sentence of an act names."""
+    return {"product": flow.order.product.label, "order": flow.order_number}
 
 
 def answer(

@@ -22,8 +22,7 @@ READS = "queryDeliveryProcess"
 def _initiate(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
     call = request.call  # type: ignore[attr-defined]
     flow = reading.query_delivery_process(call, flow=number)
-    posted = request.method == "POST"
-    form = AppealForm(request.POST if posted else None, request.FILES if posted else None, call=call)
+    form = acting.filled(request, AppealForm, call=call)
     days = flow.policies["appeal.decision_working_days"]
     return acting.answer(
         request,
@@ -39,7 +38,7 @@ def _initiate(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
                 "The service flow of %(product)s, order %(order)s, is frozen, and an operations manager decides within "
                 "%(days)s working days. You can withdraw the appeal until it is decided."
             )
-            % {"product": flow.order.product.label, "order": flow.order_number, "days": days},
+            % {**acting.named(flow), "days": days},
             label=_("OK"),
             done=_("The appeal is initiated. An operations manager decides."),
         ),
@@ -52,7 +51,7 @@ def _initiate(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
 def _withdraw(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
     call = request.call  # type: ignore[attr-defined]
     flow = reading.query_delivery_process(call, flow=number)
-    form = forms.Form(request.POST if request.method == "POST" else None)
+    form = acting.filled(request, forms.Form)
 
     def why_not() -> Refused | None:
         appeal = undecided_appeal(flow)
@@ -74,7 +73,7 @@ def _withdraw(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
                 "You withdraw your appeal about %(product)s, order %(order)s. The service flow goes on exactly where "
                 "it stood."
             )
-            % {"product": flow.order.product.label, "order": flow.order_number},
+            % acting.named(flow),
             label=_("OK"),
             done=_("The appeal is withdrawn."),
         ),
@@ -85,8 +84,7 @@ def _withdraw(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
 def _message(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
     call = request.call  # type: ignore[attr-defined]
     flow = reading.query_delivery_process(call, flow=number)
-    posted = request.method == "POST"
-    form = MessageForm(request.POST if posted else None, request.FILES if posted else None, call=call)
+    form = acting.filled(request, MessageForm, call=call)
     return acting.answer(
         request,
         flow,
@@ -97,8 +95,7 @@ def _message(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
         party=party,
         act=Act(
             title=_("Write a message"),
-            text=_("The other side gets your message about %(product)s, order %(order)s.")
-            % {"product": flow.order.product.label, "order": flow.order_number},
+            text=_("The other side gets your message about %(product)s, order %(order)s.") % acting.named(flow),
             label=_("Send"),
             done=_("The message is sent."),
         ),

@@ -20,7 +20,7 @@ from supervision.views.acting import Act
 def accept_request(request: HttpRequest, number: str) -> HttpResponse:
     """Take the customer's request on."""
     flow = reading.query_delivery_process(request.call, flow=number)
-    form = forms.Form(request.POST if request.method == "POST" else None)
+    form = acting.filled(request, forms.Form)
     return acting.answer(
         request,
         flow,
@@ -30,7 +30,7 @@ def accept_request(request: HttpRequest, number: str) -> HttpResponse:
         act=Act(
             title=_("Accept Request"),
             text=_("You take the request for %(product)s, order %(order)s, on. The delivery is due from now on.")
-            % {"product": flow.order.product.label, "order": flow.order_number},
+            % acting.named(flow),
             label=_("OK"),
             done=_("The request is accepted. Deliver the service next."),
         ),
@@ -42,7 +42,7 @@ def accept_request(request: HttpRequest, number: str) -> HttpResponse:
 def reject_request(request: HttpRequest, number: str) -> HttpResponse:
     """Give the request back to the customer, with a reason."""
     flow = reading.query_delivery_process(request.call, flow=number)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = acting.filled(request, ReasonForm)
     return acting.answer(
         request,
         flow,
@@ -55,7 +55,7 @@ def reject_request(request: HttpRequest, number: str) -> HttpResponse:
                 "You give the request for %(product)s, order %(order)s, back. The customer sees your reason and can "
                 "change the request."
             )
-            % {"product": flow.order.product.label, "order": flow.order_number},
+            % acting.named(flow),
             label=_("OK"),
             done=_("The request is rejected. The customer was told."),
             danger=True,
@@ -70,10 +70,7 @@ def reject_request(request: HttpRequest, number: str) -> HttpResponse:
 def deliver(request: HttpRequest, number: str) -> HttpResponse:
     """Deliver, or ship: proof, enabling time, application information, license, comment."""
     flow = reading.query_delivery_process(request.call, flow=number)
-    posted = request.method == "POST"
-    form = DeliveryForm(
-        request.POST if posted else None, request.FILES if posted else None, flow=flow, call=request.call
-    )
+    form = acting.filled(request, DeliveryForm, flow=flow, call=request.call)
     return acting.answer(
         request,
         flow,

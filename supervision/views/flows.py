@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -59,6 +60,19 @@ def product_cell(flow: Flow, *, note: str = "") -> SafeString:
 def by_step(flows: QuerySet[Flow], step: str) -> QuerySet[Flow]:
     """The flows that a page shows at a step now."""
     return flows.filter(lists.at_step(step, clock.now()))
+
+
+def order_column(link: Callable[[Flow], str]) -> Column:
+    """The order No., leading to the flow."""
+    return Column(
+        "order",
+        gettext_lazy("Order No."),
+        value="order_number",
+        link=link,
+        sort="order_number",
+        mono=True,
+        hideable=False,
+    )
 
 
 PRODUCT = Column(
@@ -121,15 +135,7 @@ FLOWS = ListPage(
     name="supervision",
     caption=gettext_lazy("Service Supervision"),
     columns=(
-        Column(
-            "order",
-            gettext_lazy("Order No."),
-            value="order_number",
-            link=lambda flow: flow.get_absolute_url(),
-            sort="order_number",
-            mono=True,
-            hideable=False,
-        ),
+        order_column(Flow.get_absolute_url),
         PRODUCT,
         SPECIFICATION,
         METHOD,

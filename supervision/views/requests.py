@@ -26,10 +26,9 @@ def submit(request: HttpRequest, number: str) -> HttpResponse:
     """Submit the request, or change it after the seller rejected it."""
     flow = reading.query_delivery_process(request.call, flow=number)
     earlier = latest_request(flow)
-    product, posted = flow.order.product, request.method == "POST"
-    form = RequestForm(
-        request.POST if posted else None,
-        request.FILES if posted else None,
+    form = acting.filled(
+        request,
+        RequestForm,
         call=request.call,
         initial={"description": earlier.comment if earlier else ""},
         needs_attachment=requesting.needs_attachment(flow),
@@ -48,12 +47,12 @@ def submit(request: HttpRequest, number: str) -> HttpResponse:
                 "%(seller)s gets your request for %(product)s, order %(order)s, and accepts or rejects it. You can "
                 "change it only if the seller rejects it."
             )
-            % {"seller": flow.seller.label, "product": product.label, "order": flow.order_number},
+            % {"seller": flow.seller.label, **acting.named(flow)},
             label=_("Submit request"),
             done=_("Your request is submitted."),
             asks=True,
             template="supervision/request.html",
-            context={"request_template": product.request_template},
+            context={"request_template": flow.order.product.request_template},
         ),
         why_not=lambda: details.why_not(request.call, flow, "submitRequirement", MoveName.SUBMIT_REQUEST),
     )
@@ -79,7 +78,7 @@ def template(request: HttpRequest, number: str) -> HttpResponseBase:
 def accept(request: HttpRequest, number: str) -> HttpResponse:
     """Accept what was delivered."""
     flow = reading.query_delivery_process(request.call, flow=number)
-    form = forms.Form(request.POST if request.method == "POST" else None)
+    form = acting.filled(request, forms.Form)
     return acting.answer(
         request,
         flow,
@@ -104,7 +103,7 @@ def _acceptance_of(flow: Flow) -> MoveName:
 def reject(request: HttpRequest, number: str) -> HttpResponse:
     """Give the delivery back to the seller, with a reason."""
     flow = reading.query_delivery_process(request.call, flow=number)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = acting.filled(request, ReasonForm)
     return acting.answer(
         request,
         flow,
@@ -117,7 +116,7 @@ def reject(request: HttpRequest, number: str) -> HttpResponse:
                 "You reject the delivery of %(product)s, order %(order)s. The seller has to deliver again and sees "
                 "your reason."
             )
-            % {"product": flow.order.product.label, "order": flow.order_number},
+            % acting.named(flow),
             label=_("OK"),
             done=_("The delivery is rejected. The seller was told."),
             danger=True,
@@ -130,7 +129,7 @@ def reject(request: HttpRequest, number: str) -> HttpResponse:
 def remind(request: HttpRequest, number: str) -> HttpResponse:
     """Remind the seller that it is its turn."""
     flow = reading.query_delivery_process(request.call, flow=number)
-    form = forms.Form(request.POST if request.method == "POST" else None)
+    form = acting.filled(request, forms.Form)
     return acting.answer(
         request,
         flow,
@@ -140,7 +139,7 @@ def remind(request: HttpRequest, number: str) -> HttpResponse:
         act=Act(
             title=_("Remind seller"),
             text=_("%(seller)s gets a message and a mail about %(product)s, order %(order)s.")
-            % {"seller": flow.seller.label, "product": flow.order.product.label, "order": flow.order_number},
+            % {"seller": flow.seller.label, **acting.named(flow)},
             label=_("OK"),
             done=_("The seller is reminded."),
         ),

@@ -30,6 +30,7 @@ from supervision.views.flows import (
     SEARCH,
     SPECIFICATION,
     STATUS,
+    order_column,
     product_cell,
     tabs_of,
 )
@@ -73,15 +74,7 @@ SOLD_FLOWS = ListPage(
     name="seller-supervision",
     caption=gettext_lazy("Service Supervision"),
     columns=(
-        Column(
-            "order",
-            gettext_lazy("Order No."),
-            value="order_number",
-            link=lambda flow: flow.get_seller_url(),
-            sort="order_number",
-            mono=True,
-            hideable=False,
-        ),
+        order_column(Flow.get_seller_url),
         replace(PRODUCT, html=_product),
         replace(SPECIFICATION, shown=False),
         METHOD,
