@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -70,7 +70,7 @@ class DecisionForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.appeal = appeal
         held = order_money(appeal.flow.order_number, currency=appeal.currency).held
-        steps = deciding.steps_to_restart(appeal.flow)
+        steps = deciding.steps_to_restart(appeal.flow) if appeal.state == AppealState.OPEN else list(Step)
         restart, refund = self.fields["restart"], self.fields["refund"]
         restart.choices = [("", display.NOTHING), *((step.value, step.label) for step in steps)]  # type: ignore[attr-defined]
         restart.help_text = _("Only where the flow starts again: a step that was reached.")
@@ -86,6 +86,12 @@ class DecisionForm(forms.Form):
             "refund": Money(amount, self.appeal.currency) if amount is not None and decision.refunds_part else None,
             "restart": self.cleaned_data["restart"] if decision is Decision.RESTART else "",
         }
+
+
+def _previewed(appeal: Appeal, form: DecisionForm) -> rules.Effects:
+    if appeal.state != AppealState.OPEN:
+        raise Refused("appeal_not_open", state=appeal.state_enum.label)
+    return deciding.preview(appeal, **form.decided)
 
 
 class FlowCase:
@@ -116,6 +122,33 @@ def _message_button(flow_of: Callable[[Any], Flow]) -> OperationButton:
         says=gettext_lazy("The message stands in the flow for both sides, and both are told."),
         icon="mail",
     )
+
+
+class QueueFilter(admin.SimpleListFilter):
+    """What waits for a decision, unless all appeals, or those of one status, are asked for."""
+
+    title = gettext_lazy("queue")
+    parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("all", _("All appeals"))]
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        """Both, the first without a parameter."""
+        first, everything = super().choices(changelist)
+        yield {**first, "display": _("Waiting for a decision")}
+        yield everything
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Appeal]) -> QuerySet[Appeal]:
+        return queryset.filter(state__in=UNDECIDED) if shows_queue(request) else queryset
+
+
+BEYOND_THE_QUEUE = {QueueFilter.parameter_name, "state__exact", "decision__exact", "q"}
+
+
+def shows_queue(request: HttpRequest) -> bool:
+    """Whether a list of appeals holds undecided ones only, so that the index of the queue serves its order."""
+    return not any(request.GET.get(name) for name in BEYOND_THE_QUEUE)
 
 
 class OverdueFilter(admin.SimpleListFilter):
@@ -152,7 +185,9 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
         "state",
         "decision",
     )
-    list_filter = ("state", OverdueFilter, "filed_by", "decision", ("decision_due_at", admin.DateFieldListFilter))
+    list_filter = (
+        QueueFilter, "state", OverdueFilter, "filed_by", "decision", ("decision_due_at", admin.DateFieldListFilter)
+    )  # fmt: skip
     search_fields = ("=number", "=flow__order_number", "=flow__account__name", "=flow__seller__name")
     search_help_text = gettext_lazy("Appeal No., order No., account or seller name, exactly")
     list_select_related = ("flow__order", "flow__account", "flow__seller", "account", "user")
@@ -210,7 +245,8 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        return [Case(When(state__in=UNDECIDED, then=Value(0)), default=Value(1)), "decision_due_at", "pk"]
+        queue = [] if shows_queue(request) else [Case(When(state__in=UNDECIDED, then=Value(0)), default=Value(1))]
+        return [*queue, "decision_due_at", "pk"]
 
     @admin.display(description=gettext_lazy("Order No."), ordering="flow__order_number")
     def order(self, row: Appeal) -> SafeString:
@@ -278,7 +314,7 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
         if button != "decideAppeal":
             return super().operation_view(request, object_id, button)
         appeal = self.get_object(request, object_id)
-        if appeal is None or appeal.state != AppealState.OPEN:
+        if appeal is None or (request.method != "POST" and appeal.state != AppealState.OPEN):
             raise Http404
         if not self.has_view_permission(request, appeal):
             raise PermissionDenied
@@ -293,12 +329,11 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
         form = DecisionForm(request.POST if posted else None, appeal=appeal)
         effects: rules.Effects | None = None
         if posted and form.is_valid() and "again" not in request.POST:
-            shown, effects = perform(form, lambda: deciding.preview(appeal, **form.decided))
-            effects = effects if shown else None
-            if effects is not None and "sign" in request.POST and self._sign(request, appeal, form):
-                return HttpResponseRedirect(back)
-            if effects is not None and form.errors:
-                effects = None
+            if "sign" in request.POST:
+                if self._sign(request, appeal, form):
+                    return HttpResponseRedirect(back)
+            else:
+                _shown, effects = perform(form, lambda: _previewed(appeal, form))
         context = {
             **self.admin_site.each_context(request),
             "title": _("Decide"),
@@ -481,13 +516,29 @@ class HolidayAdmin(GuardedModelAdmin):
         OperationButton(
             "removeHoliday",
             gettext_lazy("Remove"),
-            run=lambda call, row, data: _remove(call, row),
+            run=lambda call, row, data: _remove(call, row.pk),
             says=gettext_lazy("The day counts as a working day in limits that are set from now on."),
             danger=True,
         ),
     )
 
+    def operation_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponse:
+        """The page of one button; what was removed by the same form before is removed."""
+        if request.method != "POST" or button != "removeHoliday" or not object_id.isdecimal():
+            return super().operation_view(request, object_id, button)
+        if self.get_object(request, object_id) is not None:
+            return super().operation_view(request, object_id, button)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        form = forms.Form(request.POST)
+        done, answer = perform(form, lambda: _remove(self.call_of(request), int(object_id)))
+        if done:
+            messages.success(request, _("Done: %(label)s") % {"label": _("Remove")})
+            return answer
+        messages.warning(request, " ".join(form.non_field_errors()))
+        return HttpResponseRedirect(reverse("admin:kernel_holiday_changelist"))
 
-def _remove(call: Any, row: Holiday) -> HttpResponse:
-    holidays.remove(call, holiday=row.day)
+
+def _remove(call: Call, holiday: int) -> HttpResponse:
+    holidays.remove(call, holiday=holiday)
     return HttpResponseRedirect(reverse("admin:kernel_holiday_changelist"))

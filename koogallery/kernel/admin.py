@@ -305,11 +305,11 @@ class GuardedModelAdmin(ModelAdmin):
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         button = next((button for button in buttons if button.name == name), None)
-        if button is None or (row is not None and not button.shown(row)):
-            raise Http404
+        posted = request.method == "POST"
+        if button is None or (not posted and row is not None and not button.shown(row)):
+            raise Http404  # a form that was sent is the operation's to answer: again the same, or with its refusal
         initial = dict(button.initial(row)) if button.initial else None
         form_class = button.form or forms.Form
-        posted = request.method == "POST"
         form = dressed(form_class(request.POST, request.FILES) if posted else form_class(initial=initial))
         if posted and form.is_valid():
             done, answer = perform(form, lambda: button.run(self.call_of(request), row, form.cleaned_data))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from koogallery.kernel.calls import Call, Role
-from koogallery.kernel.operations import operation
+from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing, Refused
 
 if TYPE_CHECKING:
@@ -20,15 +20,6 @@ def days_from(day: date) -> frozenset[date]:
     return frozenset(Holiday.objects.filter(day__gte=day).values_list("day", flat=True))
 
 
-def _holiday(call: Call, day: Any) -> Holiday:
-    from koogallery.kernel.models import Holiday  # this module loads before the app registry is ready
-
-    found = Holiday.objects.select_for_update().filter(day=day).first()
-    if found is None:
-        raise Missing(f"holiday {day}")
-    return found
-
-
 @operation("addHoliday", resource_type="Holiday", roles={Role.OPERATOR, Role.SYSTEM}, once=True)
 def add(call: Call, *, day: date, name: str) -> Holiday:
     """Put a day in the calendar; limits that were set before stay as they are. Raises `Refused("holiday_listed")`."""
@@ -40,7 +31,17 @@ def add(call: Call, *, day: date, name: str) -> Holiday:
     return holiday
 
 
-@operation("removeHoliday", resource_type="Holiday", roles={Role.OPERATOR, Role.SYSTEM}, targets={"holiday": _holiday})
-def remove(call: Call, *, holiday: Holiday) -> None:
-    """Take a day out of the calendar; limits that were set before stay as they are."""
-    holiday.delete()
+@operation("removeHoliday", resource_type="Holiday", roles={Role.OPERATOR, Role.SYSTEM}, once=True)
+def remove(call: Call, *, holiday: int) -> None:
+    """Take a day, named by its row, out of the calendar; limits that were set before stay as they are.
+
+    Raises `Missing`.
+    """
+    from koogallery.kernel.models import Holiday  # this module loads before the app registry is ready
+
+    found = Holiday.objects.select_for_update().filter(pk=holiday).first()
+    if found is None:
+        raise Missing(f"holiday {holiday}")
+    number, name = found.trace_ref()
+    describe(resource_id=number, resource_name=name)
+    found.delete()

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.db import connection
 from django.test import override_settings
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
+from audit.models import Trace
 from catalog.operations import sellers
 from koogallery import clock
 from koogallery.admin_site import dashboard
@@ -64,18 +67,41 @@ def test_the_queue_shows_what_waits_first_by_deadline_and_marks_what_is_overdue(
     with guard.opened("test"):
         Appeal.objects.filter(pk=late.pk).update(decision_due_at=clock.now() - timedelta(seconds=1))
     listed = reverse("admin:supervision_appeal_changelist")
-    content = officer.client.get(listed).content.decode()
+    queue = officer.client.get(listed).content.decode()
+    assert queue.index(late.number) < queue.index(later.number)
+    assert done.number not in queue
+    content = officer.client.get(f"{listed}?queue=all").content.decode()
     assert content.index(late.number) < content.index(later.number) < content.index(done.number)
     assert content.count("· Overdue") == 1
     for query, numbers in {
         "overdue=yes": {late.number},
-        "overdue=no": {later.number, done.number},
+        "overdue=no": {later.number},
+        "queue=all&overdue=no": {later.number, done.number},
+        f"q={done.number}": {done.number},
         "state__exact=open": {late.number, later.number},
         "state__exact=proposed": set(),
         "state__exact=decided": {done.number},
     }.items():
         content = officer.client.get(f"{listed}?{query}").content.decode()
         assert {number for number in (late.number, later.number, done.number) if number in content} == numbers
+
+
+def test_the_queue_is_read_in_the_order_of_its_index(
+    officer: Persona, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    now_deal().appeal()
+    with django_assert_max_num_queries(60) as asked:
+        officer.client.get(reverse("admin:supervision_appeal_changelist"))
+    (listed,) = [
+        each["sql"] for each in asked.captured_queries if re.search('ORDER BY .*"decision_due_at"', each["sql"])
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {listed}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "appeal_queue" in plan
+    assert "Incremental Sort" in plan or "Sort" not in plan
 
 
 def test_the_page_of_an_appeal_holds_the_whole_case(officer: Persona) -> None:
@@ -225,6 +251,58 @@ def test_a_second_manager_countersigns_and_the_first_may_not(officer: Persona) -
     )
     assert second.client.post(address(appeal, "countersignAppeal"), {}).status_code == 302
     assert deal.step == Step.CANCELED
+
+
+def twice(who: Persona, where: str, data: dict[str, Any]) -> list[Any]:
+    """The answers to a form that was sent twice, as a double click does, and once more with a key of its own."""
+    same = {**data, pages.KEY_FIELD: pages.new_key()}
+    return [who.client.post(where, same), who.client.post(where, same), who.client.post(where, data)]
+
+
+@pytest.mark.parametrize("decision", ["refund_part", "restart"])
+def test_a_double_click_on_sign_is_answered_once_and_a_late_one_refused(officer: Persona, decision: str) -> None:
+    deal = now_deal().to(Step.CONFIRM)
+    appeal = deal.appeal()
+    where = address(appeal, "decideAppeal")
+    chosen = {**DECISION, "decision": decision}
+    if decision == "restart":
+        chosen |= {"refund": "", "restart": "confirm"}
+        deal.flow.refresh_from_db()
+    previewed = officer.client.post(where, chosen).context["previewed"]
+    first, second, late = twice(officer, where, {**chosen, "sign": "1", "previewed": previewed})
+    assert (first.status_code, first["Location"]) == (302, address(appeal))
+    assert (second.status_code, second["Location"]) == (302, address(appeal))
+    assert "This appeal is" in text_of(late)
+    assert "This appeal is" in text_of(officer.client.post(where, chosen))
+    assert officer.client.get(where).status_code == 404
+    assert deal.flow.records.filter(kind="decide").count() == 1
+
+
+@pytest.mark.parametrize("button", ["countersignAppeal", "declineCountersignature"])
+def test_a_double_click_on_a_second_signature_is_answered_once(officer: Persona, button: str) -> None:
+    deal = now_deal(price="1200.00")
+    appeal = deal.appeal()
+    deal.decide("refund_all", by=officer)
+    second = make_operator(OperatorRole.APPEAL_OFFICER)
+    where = address(appeal, button)
+    answers = twice(second, where, {"note": "Too early."})
+    assert [answer.status_code for answer in answers] == [302, 302, 200]
+    assert "No decision waits for a second signature." in text_of(answers[2])
+    assert second.client.get(where).status_code == 404
+
+
+def test_a_double_click_on_remove_removes_a_holiday_once(officer: Persona) -> None:
+    row = holidays.add(system_call(), day=date(2026, 12, 25), name="Christmas")
+    where = reverse("admin:kernel_holiday_operation", args=[row.pk, "removeHoliday"])
+    answers = twice(officer, where, {})
+    listed = reverse("admin:kernel_holiday_changelist")
+    assert [(answer.status_code, answer["Location"]) for answer in answers] == [(302, listed)] * 3
+    told = text_of(officer.client.get(listed))
+    assert told.count("Done: Remove") == 2
+    assert told.count("It no longer exists.") == 1
+    traces = Trace.objects.filter(trace_name="removeHoliday", trace_rating="normal")
+    assert [trace.resource_id for trace in traces] == ["2026-12-25"]
+    assert officer.client.get(where).status_code == 404
 
 
 def test_operations_write_to_both_sides(officer: Persona) -> None:
