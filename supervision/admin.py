@@ -133,7 +133,7 @@ class QueueFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("all", _("All appeals"))]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         """Both, the first without a parameter."""
         first, everything = super().choices(changelist)
         yield {**first, "display": _("Waiting for a decision")}
