@@ -762,6 +762,12 @@ _LIST = [
         "已提醒过卖家，{next} 起可再次提醒。",
     ),
     Reason(
+        "messages_too_many",
+        "Too many messages in a short time. Try again in a minute.",
+        "短时间内消息过多，请一分钟后重试。",
+        status=429,
+    ),
+    Reason(
         "appeal_gate",
         "An appeal is possible after {customer_needed} rejections of the delivery (now {customer}), for the customer "
         "also after {seller_needed} rejections of the request (now {seller}), or after more than {hours} hours "

@@ -79,10 +79,13 @@ class History:
         ]
 
 
-def history_of(flow: Flow) -> History:
-    """Records with appeals, and messages, each with its files, in one query each; of license files those sent last."""
+def history_of(flow: Flow, *, messages: int | None = None) -> History:
+    """Records with appeals, and messages, each with its files, in one query each; of license files those sent last.
+
+    `messages` is how many of the newest are wanted; all without it.
+    """
     rows = list(flow.records.select_related("appeal").annotate(sent=_sent("record")).order_by("at", "pk"))
-    messages = list(flow.messages.annotate(sent=_sent("message")).order_by("at", "pk"))
+    newest = list(flow.messages.annotate(sent=_sent("message")).order_by("-at", "-pk")[:messages])
     records: list[ToldRecord] = []
     licenses: list[SentFile] = []
     for row in rows:
@@ -91,7 +94,7 @@ def history_of(flow: Flow) -> History:
         licenses = [each for each in files if each.purpose == FilePurpose.LICENSE] or licenses
     return History(
         records=records,
-        messages=[ToldMessage(message, _files(message)) for message in messages],
+        messages=[ToldMessage(message, _files(message)) for message in reversed(newest)],
         appeals=list({row.appeal_id: row.appeal for row in rows if row.appeal is not None}.values()),
         licenses=licenses,
     )

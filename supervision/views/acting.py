@@ -11,8 +11,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
+from django.utils.datastructures import MultiValueDict
 
-from koogallery.kernel import pages
+from koogallery.kernel import operations, pages
 from koogallery.kernel.reasons import Refused
 from supervision.models import Flow
 from supervision.states import Actor
@@ -46,6 +47,13 @@ def filled(request: HttpRequest, kind: type[AnyForm], **more: Any) -> AnyForm:
     return kind(request.POST if posted else None, request.FILES if posted else None, **more)
 
 
+def _known_refusal(request: HttpRequest, operation: str, why_not: Callable[[], Refused | None]) -> Refused | None:
+    """Why a form with files is refused before they are looked at; a form that was done before gives its answer."""
+    if not operation or operations.is_replay(request.call, operation):  # type: ignore[attr-defined]
+        return None
+    return why_not()
+
+
 def named(flow: Flow) -> dict[str, str]:
     """What the sentence of an act names."""
     return {"product": flow.order.product.label, "order": flow.order_number}
@@ -60,10 +68,18 @@ def answer(
     party: Actor,
     act: Act,
     why_not: Callable[[], Refused | None],
+    operation: str = "",
 ) -> HttpResponse:
-    """Do it for a valid form and lead back to the flow; else show the form, or why it cannot be done."""
+    """Do it for a valid form and lead back to the flow; else show the form, or why it cannot be done.
+
+    Where files are sent, `operation` is named: when it would be refused, none of them is stored.
+    """
     refused, asking = None, False
-    if request.method == "POST":
+    if request.method == "POST" and request.FILES and (known := _known_refusal(request, operation, why_not)):
+        operations.refuse(request.call, operation, known, target=flow)  # type: ignore[attr-defined]
+        form.files = MultiValueDict()
+        form.add_error(None, forms.ValidationError(known.sentence, code=known.code))
+    elif request.method == "POST":
         is_valid = form.is_valid()
         asking = act.asks and is_valid and SURE not in request.POST and form.is_complete  # type: ignore[attr-defined]
         if is_valid and not asking and pages.attempt(form, do) is not None:

@@ -6,7 +6,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from koogallery.kernel import operations
+from koogallery.kernel import operations, rates
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Refused
 from supervision.forms import AppealForm, MessageForm
@@ -16,6 +16,8 @@ from supervision.states import Actor
 from supervision.views import acting
 from supervision.views.acting import Act
 
+MESSAGES_A_MINUTE = 10
+"""Of one user in one flow."""
 READS = "queryDeliveryProcess"
 
 
@@ -45,6 +47,7 @@ def _initiate(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
         why_not=lambda: (
             appealing.why_not(flow, party=party, at=call.at) or operations.may(call, "initiateAppeal", flow)
         ),
+        operation="initiateAppeal",
     )
 
 
@@ -84,6 +87,10 @@ def _withdraw(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
 def _message(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
     call = request.call  # type: ignore[attr-defined]
     flow = reading.query_delivery_process(call, flow=number)
+    if request.method == "POST" and not rates.is_within(
+        what="supervision-message", who=f"{flow.number}:{call.user_id}", per_minute=MESSAGES_A_MINUTE
+    ):
+        raise Refused("messages_too_many")
     form = acting.filled(request, MessageForm, call=call)
     return acting.answer(
         request,
@@ -100,6 +107,7 @@ def _message(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
             done=_("The message is sent."),
         ),
         why_not=lambda: operations.may(call, "sendSupervisionMessage", flow),
+        operation="sendSupervisionMessage",
     )
 
 

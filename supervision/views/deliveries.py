@@ -86,4 +86,5 @@ def deliver(request: HttpRequest, number: str) -> HttpResponse:
             context={"wanted": latest_request(flow), "milestone": details.milestone_text(flow)},
         ),
         why_not=lambda: details.why_not(request.call, flow, "deliverService", MoveName.DELIVER),
+        operation="deliverService",
     )

@@ -143,7 +143,7 @@ def why_not(call: Call, flow: Flow, operation: str, move: MoveName) -> Refused |
 def for_buyer(request: HttpRequest, flow: Flow) -> dict[str, Any]:
     """The page of the buyer, with what the buyer can do now."""
     call = request.call  # type: ignore[attr-defined]
-    context = _shared(call, flow, Actor.BUYER)
+    context = _shared(call, flow, Actor.BUYER, whole="all" in request.GET)
     step, stands = flow.shown_step(call.at), context["is_frozen"]
     waits = not stands and not step.is_over
     context |= {
@@ -190,7 +190,7 @@ def accept_text(flow: Flow) -> str:
 def for_seller(request: HttpRequest, flow: Flow) -> dict[str, Any]:
     """The page of the seller, with what the seller can do now; contact data of the customer only by consent."""
     call = request.call  # type: ignore[attr-defined]
-    context = _shared(call, flow, Actor.SELLER)
+    context = _shared(call, flow, Actor.SELLER, whole="all" in request.GET)
     step, stands = flow.shown_step(call.at), context["is_frozen"]
     waits = not stands and not step.is_over
     order = flow.order
@@ -210,9 +210,15 @@ def for_seller(request: HttpRequest, flow: Flow) -> dict[str, Any]:
     return context
 
 
-def _shared(call: Call, flow: Flow, party: Actor) -> dict[str, Any]:
+NEWEST_RECORDS, NEWEST_MESSAGES = 100, 50
+"""How many a page shows unless all are asked for."""
+
+
+def _shared(call: Call, flow: Flow, party: Actor, *, whole: bool) -> dict[str, Any]:
     step = flow.shown_step(call.at)
-    history = history_of(flow)
+    history = history_of(flow, messages=None if whole else NEWEST_MESSAGES + 1)
+    records = history.records if whole else history.records[-NEWEST_RECORDS:]
+    told = history.messages if whole else history.messages[-NEWEST_MESSAGES:]
     resource = flow.line.resources.first()
     if resource is not None:
         resource.product = flow.order.product
@@ -242,8 +248,10 @@ def _shared(call: Call, flow: Flow, party: Actor) -> dict[str, Any]:
         "request_entry": _entry(wanted, flow, party) if wanted else None,
         "request_rejection": _rejection(history, flow, party) if step is Step.SUBMIT else None,
         "delivery_rejection": _rejection(history, flow, party) if step.is_delivery else None,
-        "records": [_entry(told, flow, party) for told in reversed(history.records)],
-        "messages_told": [_entry(told, flow, party) for told in history.messages],
+        "records": [_entry(each, flow, party) for each in reversed(records)],
+        "has_more_records": len(history.records) > len(records),
+        "messages_told": [_entry(each, flow, party) for each in told],
+        "has_more_messages": len(history.messages) > len(told),
         "appeals": [_appeal(each, history, flow, call, party) for each in reversed(history.appeals)],
         "licenses": [shown_license(each, flow, has_address=has_license) for each in history.licenses],
         "is_closed": is_closed,

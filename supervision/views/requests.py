@@ -55,6 +55,7 @@ def submit(request: HttpRequest, number: str) -> HttpResponse:
             context={"request_template": flow.order.product.request_template},
         ),
         why_not=lambda: details.why_not(request.call, flow, "submitRequirement", MoveName.SUBMIT_REQUEST),
+        operation="submitRequirement",
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django import forms
 from django.conf import settings as django_settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
@@ -178,6 +179,28 @@ def test_a_file_of_exactly_the_limit_arrives_whole(buyer: Persona, pages: Path) 
     status, said = post("/proof/", body, client=buyer.client)
     assert (status, said["errors"]) == (200, {})
     assert said["files"] == [["whole.pdf", files.MAX_SIZE, digest.hexdigest()]]
+
+
+def test_a_request_larger_than_any_form_is_not_read(pages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("koogallery.kernel.files.streaming.MAX_REQUEST_SIZE", MEGABYTE)
+    data = {"proof": SimpleUploadedFile("a.pdf", PDF + b"x" * MEGABYTE)}
+    request = RequestFactory().post("/proof/", data)
+    with pytest.raises(RequestDataTooBig):
+        _ = request.POST
+    assert not pages.exists()
+
+
+def test_a_request_that_does_not_say_its_size_is_read_no_further_than_any_form(
+    buyer: Persona, pages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("koogallery.kernel.files.streaming.MAX_REQUEST_SIZE", 2 * MEGABYTE)
+    monkeypatch.setattr(BoundedUploadHandler, "handle_raw_input", lambda *args, **kwargs: None)
+    many = [("proof", f"{number}.pdf", PDF, MEGABYTE) for number in range(9)]
+    body = Body(fields(reason="x"), many, watch=pages)
+    post("/proof/", body, client=buyer.client)
+    assert body.highest_on_disk <= 2 * MEGABYTE
+    assert len(list(body.parts)) > 4
+    assert list(pages.iterdir()) == []
 
 
 def test_files_of_visitors_who_are_not_signed_in_are_not_kept(db: None, pages: Path) -> None:

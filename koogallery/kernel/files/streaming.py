@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
 
 from koogallery.kernel.files.formats import MAX_SIZE
 
 MAX_FILES_PER_REQUEST = 30
+MAX_REQUEST_SIZE = 20 * MAX_SIZE + 5 * 1024 * 1024
+"""The largest request with files in bytes: ten proofs, ten license files, and the rest of the form."""
 
 
 class ReceivedFile(TemporaryUploadedFile):
@@ -41,7 +44,8 @@ class BoundedUploadHandler(FileUploadHandler):
     """Writes uploads of signed-in visitors to disk and drops those of others, whom no form asks for a file.
 
     A file that grows beyond 50.0 MB loses its bytes at once, the rest of it is read past; so does every file after
-    the thirtieth. The digest is computed on the way. A request's memory stays at one chunk.
+    the thirtieth. The digest is computed on the way. A request's memory stays at one chunk. A request that is larger
+    than any form is not read: at once when it says so, else as soon as it is.
     """
 
     file: ReceivedFile
@@ -49,7 +53,14 @@ class BoundedUploadHandler(FileUploadHandler):
     def __init__(self, request: Any = None) -> None:
         super().__init__(request)
         self.files = 0
+        self.received = 0
         self.digest = hashlib.sha256()
+
+    def handle_raw_input(
+        self, input_data: Any, META: dict[str, Any], content_length: int, boundary: Any, encoding: str | None = None
+    ) -> None:
+        if content_length > MAX_REQUEST_SIZE:
+            raise RequestDataTooBig(f"The request has {content_length} bytes, more than {MAX_REQUEST_SIZE}.")
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
@@ -64,6 +75,9 @@ class BoundedUploadHandler(FileUploadHandler):
         self.file.is_surplus = self.files > MAX_FILES_PER_REQUEST
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self.received += len(raw_data)
+        if self.received > MAX_REQUEST_SIZE:
+            raise StopUpload(connection_reset=True)
         if self.file.is_too_large or self.file.is_surplus:
             return
         if self.file.length + len(raw_data) > MAX_SIZE:
