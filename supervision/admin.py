@@ -535,7 +535,7 @@ class HolidayAdmin(GuardedModelAdmin):
         if done:
             messages.success(request, _("Done: %(label)s") % {"label": _("Remove")})
             return answer
-        messages.warning(request, " ".join(form.non_field_errors()))
+        messages.warning(request, " ".join(str(error) for error in form.non_field_errors()))
         return HttpResponseRedirect(reverse("admin:kernel_holiday_changelist"))
 
 

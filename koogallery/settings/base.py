@@ -201,7 +201,7 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 # Every file goes to disk as it arrives, beside the place where it will lie; see koogallery/kernel/files.
 FILE_UPLOAD_HANDLERS = ["koogallery.kernel.files.streaming.BoundedUploadHandler"]
-FILE_UPLOAD_TEMP_DIR = DATA / "incoming"
+INCOMING_FILES = DATA / "incoming"
 # The address of ClamAV's daemon, host:port; without one files are not scanned.
 CLAMAV = environment.text("CLAMAV")
 

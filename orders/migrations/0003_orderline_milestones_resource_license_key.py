@@ -6,20 +6,21 @@ import koogallery.kernel.fields
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orders', '0002_usednonce'),
+        ("orders", "0002_usednonce"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='orderline',
-            name='milestones',
-            field=models.PositiveSmallIntegerField(db_default=0, default=0, verbose_name='milestones'),
+            model_name="orderline",
+            name="milestones",
+            field=models.PositiveSmallIntegerField(db_default=0, default=0, verbose_name="milestones"),
         ),
         migrations.AddField(
-            model_name='resource',
-            name='license_key',
-            field=koogallery.kernel.fields.EncryptedTextField(blank=True, db_default='', default='', verbose_name='license key'),
+            model_name="resource",
+            name="license_key",
+            field=koogallery.kernel.fields.EncryptedTextField(
+                blank=True, db_default="", default="", verbose_name="license key"
+            ),
         ),
     ]

@@ -131,10 +131,10 @@ def test_the_sweep_works_in_portions(place: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_sweep_is_registered_and_removes_remains_of_broken_uploads(settings: Settings, tmp_path: Path) -> None:
-    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "incoming"
+    settings.INCOMING_FILES = tmp_path / "incoming"
     use(settings, environment.attachments(tmp_path / "attachments"))
-    settings.FILE_UPLOAD_TEMP_DIR.mkdir()
-    old, new = (settings.FILE_UPLOAD_TEMP_DIR / name for name in ("old.upload", "new.upload"))
+    settings.INCOMING_FILES.mkdir()
+    old, new = (settings.INCOMING_FILES / name for name in ("old.upload", "new.upload"))
     for path in (old, new):
         path.write_bytes(b"x")
     past = (clock.real_now() - timedelta(days=3)).timestamp()

@@ -69,7 +69,7 @@ urlpatterns = [path("proof/", proof, name="proof"), path("anyone/", anyone, name
 @pytest.fixture(autouse=True)
 def pages(settings: Settings, tmp_path: Path) -> Path:
     settings.ROOT_URLCONF = __name__
-    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "incoming"
+    settings.INCOMING_FILES = tmp_path / "incoming"
     return tmp_path / "incoming"
 
 

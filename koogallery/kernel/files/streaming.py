@@ -35,7 +35,7 @@ class ReceivedFile(TemporaryUploadedFile):
 
 def incoming() -> Path:
     """The folder in which uploads lie until they are stored; made when it is missing."""
-    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
+    folder = Path(settings.INCOMING_FILES)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

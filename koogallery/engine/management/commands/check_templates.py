@@ -18,7 +18,7 @@ INLINE = [
     (re.compile(r"<[a-zA-Z][^>]*\son[a-z]+="), "an event handler attribute"),
     (re.compile(r"javascript:", re.IGNORECASE), "a javascript: address"),
 ]
-FOR_OTHER_READERS = re.compile(r"(^|/)(mail|pdf)[/._]")
+FOR_OTHER_READERS = re.compile(r"(^|/)(mail|pdf|evidence)[/._]")
 """Templates that no browser reads under the content policy."""
 
 
