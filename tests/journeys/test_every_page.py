@@ -72,6 +72,13 @@ NO_PAGES = {
     "products/<slug:slug>/unsave/": REDIRECT,
     "saved/": REDIRECT,
     "console/apps/<str:number>/password/": REDIRECT,
+    "console/apps/<str:number>/license/": REDIRECT,
+    "console/supervision/<str:number>/evidence/": FILE,
+    "console/supervision/<str:number>/files/<str:file>/": FILE,
+    "console/supervision/<str:number>/licenses/<str:file>/": FILE,
+    "console/supervision/<str:number>/template/": FILE,
+    "seller/supervision/<str:number>/evidence/": FILE,
+    "seller/supervision/<str:number>/files/<str:file>/": FILE,
     "seller/interface/<str:number>/replay/": REDIRECT,
 }
 
