@@ -246,7 +246,7 @@ def _act(act: Callable[[int], None], worker: int, ready: Barrier, done: Barrier)
         act(worker)
         connection.close()
         done.wait(900)
-    except Exception:
+    except Exception:  # whatever it was, nobody is to wait for this worker; it is raised again
         ready.abort()
         done.abort()
         raise

@@ -81,9 +81,13 @@ ATTEMPTS = (
 )
 
 
+NO_APPEAL = "AP2603101000ZZZZZZ"
+"""A number of the right form that no appeal has, for flows that nobody appealed about."""
+
+
 def _number(deal: Deal) -> str:
     appeal = deal.flow.appeals.last()
-    return appeal.number if appeal else "AP2603101000XXXXXX"
+    return appeal.number if appeal else NO_APPEAL
 
 
 def _reached(template: Template) -> list[Step]:
