@@ -11,7 +11,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from billing.forms import AccountAmountForm, AccountCreditForm, AddFundsForm, BankTransferForm, CreditForm
+from billing.forms import (
+    AccountAmountForm,
+    AccountCreditForm,
+    AddFundsForm,
+    BankTransferForm,
+    CreditForm,
+    CreditPaymentForm,
+)
 from billing.models import (
     Card,
     Charge,
@@ -33,6 +40,8 @@ from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, OperationB
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
+from koogallery.tickets import actions
+from koogallery.tickets.states import TicketKind
 
 if TYPE_CHECKING:
     from koogallery.identity.models import Account
@@ -105,6 +114,26 @@ ACCOUNT_BUTTONS = (
 if (accounts := admin.site._registry.get(apps.get_model("identity", "Account"))) is not None:
     accounts.operation_buttons = (*accounts.operation_buttons, *ACCOUNT_BUTTONS)  # type: ignore[attr-defined]
     accounts.inlines = (*accounts.inlines, CreditLineInline)  # type: ignore[misc]
+
+
+def _grant_credit_payment(call: Call, row: Any, data: Mapping[str, Any]) -> Any:
+    return crediting.grant_credit_payment(
+        call, ticket=row.number, limit=Money(data["limit"], row.account.currency), text=data["text"]
+    )
+
+
+actions.offer(
+    TicketKind.CREDIT_PAYMENT,
+    OperationButton(
+        "grantCreditPayment",
+        _("Grant credit payment"),
+        run=_grant_credit_payment,
+        form=CreditPaymentForm,
+        says=_("The account becomes postpaid with this limit of platform credit, and the ticket is resolved."),
+        icon="credit_score",
+        done=_("Credit payment is granted, and the customer is told."),
+    ),
+)
 
 
 class EntryOfPostingInline(GuardedInline):

@@ -112,6 +112,13 @@ class CreditForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=255)
 
 
+class CreditPaymentForm(forms.Form):
+    """A limit for who asked for credit payment, and what is answered."""
+
+    limit = amount_field(_("Limit, in the account's currency"))
+    text = forms.CharField(label=_("Answer to the customer"), max_length=4000, widget=forms.Textarea)
+
+
 class AccountAmountForm(forms.Form):
     """Which account gets how much."""
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import (
     Category,
     ChangePath,
-    DemandRequest,
     PlanPrice,
     PricePlan,
     Product,
@@ -23,8 +22,8 @@ from catalog.models import (
     StandingDiscount,
     StockMovement,
 )
-from catalog.operations import categories, demands, discounts, products, sellers
-from catalog.states import DemandState, ProductState, SellerState
+from catalog.operations import categories, discounts, products, sellers
+from catalog.states import ProductState, SellerState
 from koogallery.identity import queries as identity
 from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, OperationButton, shown_moment
 from koogallery.kernel.reasons import Refused
@@ -70,10 +69,6 @@ class DiscountForm(forms.Form):
         label=_("Share that is paid"), min_value=Decimal("0.0001"), max_value=Decimal("0.9999"), decimal_places=4
     )
     note = forms.CharField(label=_("Note"), max_length=200, required=False)
-
-
-class AnswerForm(forms.Form):
-    text = forms.CharField(label=_("Answer"), widget=forms.Textarea)
 
 
 @admin.register(Seller)
@@ -249,20 +244,3 @@ class StockMovementAdmin(GuardedModelAdmin):
     )  # fmt: skip
     search_fields = ("order_number", "product__code")
     list_select_related = ("product",)
-
-
-@admin.register(DemandRequest)
-class DemandRequestAdmin(GuardedModelAdmin):
-    list_display = ("subject", "email", "state", shown_moment("made_at", _("made")))
-    list_filter = ("state",)
-    search_fields = ("subject", "description", "email")
-    operation_buttons = (
-        OperationButton(
-            "answerDemand",
-            _("Answer"),
-            run=lambda call, row, data: demands.answer(call, demand=row.pk, **data),
-            form=AnswerForm,
-            says=_("The answer is kept here; write to the visitor's address yourself."),
-            shown=lambda row: row.state == DemandState.OPEN,
-        ),
-    )

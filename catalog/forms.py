@@ -136,5 +136,10 @@ class DemandForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6}),
         help_text=_("What it should do, for how many people, by when."),
     )
+    company = forms.CharField(label=_("Company"), required=False, max_length=120)
+    contact = forms.CharField(label=_("Contact person"), required=False, max_length=120)
+    phone = forms.CharField(
+        label=_("Phone number"), required=False, max_length=40, widget=forms.TextInput(attrs={"type": "tel"})
+    )
     email = forms.EmailField(label=_("Your e-mail address"))
     searched_for = forms.CharField(required=False, max_length=120, widget=forms.HiddenInput)

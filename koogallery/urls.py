@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("koogallery.styleguide.urls")),
     path("", include("audit.urls")),
     path("", include("koogallery.notifications.urls")),
+    path("", include("koogallery.tickets.urls")),
     path("", include("billing.urls")),
     path("", include("orders.urls")),
     path("", include("supervision.urls")),

@@ -16,8 +16,9 @@ class OrdersConfig(AppConfig):
         from billing.events import CardPaymentSettled, CardPaymentSettling
         from catalog.queries import storefront
         from koogallery.kernel import events, navigation, sweeps
+        from koogallery.tickets.queries.linked import know
         from orders.operations import cancelling, card_paying, debugging, interface_calls, nonces, popularity
-        from orders.queries import orders, resources
+        from orders.queries import linked, orders, resources
 
         events.subscribe(CardPaymentSettling, card_paying.on_card_settling)
         events.subscribe(CardPaymentSettled, card_paying.on_card_settled)
@@ -37,4 +38,5 @@ class OrdersConfig(AppConfig):
         sweeps.register(sweeps.Periodic(name="popularity", work=popularity.publish, every=timedelta(hours=1)))
         sweeps.register(sweeps.Periodic(name="used-nonces", work=nonces.forget, daily_at=time(4, 35)))
         storefront.use_ownership(resources.owns)
+        know(linked.ORDER)
         navigation.provide_count("unpaid_orders", orders.unpaid_orders_given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from django.db import models
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from billing.states import CreditKind, StatementState
@@ -123,6 +124,15 @@ class CreditStatement(GuardedModel):
     def outstanding(self) -> Money:
         """What is still to be repaid."""
         return Money(self.amount - self.repaid, self.currency)
+
+    @property
+    def repaid_money(self) -> Money:
+        """What was repaid of it, or refunded."""
+        return Money(self.repaid, self.currency)
+
+    def get_absolute_url(self) -> str:
+        """The statement's page."""
+        return reverse("billing:credit_statement", args=[self.number])
 
     def state_at(self, moment: datetime) -> StatementState:
         """Open, overdue or repaid at a moment."""

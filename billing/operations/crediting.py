@@ -10,15 +10,20 @@ from billing.models import CreditChange, CreditLine, Payment
 from billing.operations import ledger, paying
 from billing.operations.topping_up import account_locked, check_payable, finish, new_payment
 from billing.states import CreditKind, PaymentPurpose, PaymentState, PayMethod, PostingKind
+from koogallery.identity.operations.accounts import make_postpaid
 from koogallery.identity.states import AccountKind
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
+from koogallery.tickets.operations import handling
+from koogallery.tickets.queries.tickets import visible_ticket_locked
+from koogallery.tickets.states import Act, TicketKind, after
 
 if TYPE_CHECKING:
     from koogallery.identity.models import Account
+    from koogallery.tickets.models import Ticket
 
 LEDGER_REFS = {CreditKind.PLATFORM: ledger.platform_credit, CreditKind.MILESTONE: ledger.milestone_credit}
 
@@ -78,6 +83,32 @@ def grant_credit(call: Call, *, account: Account, kind: CreditKind, limit: Money
         at=call.at,
     )
     return line
+
+
+@operation(
+    "grantCreditPayment",
+    resource_type="Ticket",
+    action="marketplace:credit:grantCreditPayment",
+    roles={Role.OPERATOR},
+    targets={"ticket": visible_ticket_locked},
+    once=True,
+)
+def grant_credit_payment(call: Call, *, ticket: Ticket, limit: Money, text: str) -> Ticket:
+    """Do what a ticket for credit payment asks: a direct account becomes postpaid, gets the limit, and the ticket ends.
+
+    Raises `Refused`: `ticket_not_for_credit`, `ticket_state` when a colleague was faster, `reseller_pays`,
+    `amount_not_positive`, `amount_not_whole`, `credit_in_use`, and what `text` is refused for.
+    """
+    if ticket.kind != TicketKind.CREDIT_PAYMENT or ticket.account is None:
+        raise Refused("ticket_not_for_credit")
+    after(Act.RESOLVE, ticket.state_enum)
+    if limit.amount <= 0:
+        raise Refused("amount_not_positive", field="limit")
+    account = make_postpaid(call, account=account_locked(call, ticket.account.number))
+    grant_credit(call, account=account, kind=CreditKind.PLATFORM, limit=limit, reason=ticket.number)
+    handling.resolve(call, ticket=ticket, text=text)
+    describe(limit=limit)
+    return ticket
 
 
 def repay(call: Call, *, amount: Money, method: str) -> Payment:

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from django.db.models import F, Min, Sum
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 
 from billing.models import CreditLine, CreditStatement, LedgerAccount, Payment
 from billing.rules.terms import due_within
@@ -115,7 +114,7 @@ def issue(call: Call, *, line: CreditLine, month: date) -> CreditStatement | Non
         account_id=line.account_id,
         kind="credit_statement",
         params={"month": f"{month:%Y-%m}", "amount": statement.money, "due": statement.due_at},
-        link=reverse("billing:overview"),
+        link=statement.get_absolute_url(),
         key=f"credit-statement:{statement.number}",
         at=call.at,
     )
@@ -160,7 +159,7 @@ def remind(call: Call, *, statement: CreditStatement) -> CreditStatement:
         account_id=statement.account_id,
         kind="credit_statement_overdue" if late else "credit_statement_due",
         params={"month": f"{statement.month:%Y-%m}", "amount": statement.outstanding, "due": statement.due_at},
-        link=reverse("billing:overview"),
+        link=statement.get_absolute_url(),
         key=f"credit-reminder:{statement.number}:{statement.remind_at:%Y%m%d}",
         at=call.at,
     )

@@ -15,14 +15,17 @@ from billing import queries
 from billing.forms import RepayForm, TopUpForm
 from billing.models import Payment
 from billing.operations import crediting, reading, topping_up
-from billing.states import PaymentPurpose, PaymentState, PayMethod
+from billing.states import CreditKind, PaymentPurpose, PaymentState, PayMethod
 from billing.views.framing import billing_parent, framed
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import display
 from koogallery.kernel.charts import Point
 from koogallery.kernel.lists import Column, DateRangeFilter, Empty, ListPage, Search
+from koogallery.kernel.money import Money
 from koogallery.kernel.operations import may
 from koogallery.kernel.pages import attempt, page, render
+from koogallery.tickets.queries.tickets import latest_unfinished
+from koogallery.tickets.states import TicketKind
 
 MONTHS_SHOWN = 6
 RECENT = 6
@@ -36,10 +39,11 @@ def overview(request: HttpRequest) -> HttpResponse:
     account = call.account
     spent = queries.spend_by_month(account.pk, currency=account.currency, months=MONTHS_SHOWN, at=call.at)
     statements = queries.open_statements(account.pk)
+    credits = queries.credits(account.pk)
     context = {
         "page": framed(_("Billing Overview")),
         "balance": queries.balance(account.pk),
-        "credits": queries.credits(account.pk),
+        "credits": credits,
         "statements": [(statement, statement.state_at(call.at)) for statement in statements],
         "cards": queries.cards(account.pk),
         "spent_now": spent[-1].amount,
@@ -49,6 +53,10 @@ def overview(request: HttpRequest) -> HttpResponse:
         ],
         "recent": queries.charges_of(account.pk)[:RECENT],
         "is_customer": account.kind == AccountKind.RESELLER_CUSTOMER,
+        "is_postpaid": account.kind == AccountKind.POSTPAID,
+        "has_credit": any(credit.kind is CreditKind.PLATFORM for credit in credits),
+        "asked_for_credit": latest_unfinished(account.pk, TicketKind.CREDIT_PAYMENT),
+        "may_ask": may(call, "createTicket"),
         "due_to_platform": queries.reseller_debt(account.pk, account.currency) if account.is_reseller else None,
         "may_top_up": may(call, "topUp"),
         "may_repay": may(call, "repayCredit"),
@@ -115,6 +123,16 @@ def say_outcome(request: HttpRequest, payment: Payment, *, done: str) -> None:
         )
 
 
+def _to_repay(account_id: int, statement: str, owed: Money) -> Money:
+    """What repays a statement, those before it included, since the oldest is lowered first; else all that is owed."""
+    total = Money.zero(owed.currency)
+    for each in queries.open_statements(account_id):
+        total += each.outstanding
+        if each.number == statement:
+            return total
+    return owed
+
+
 @page(audience="buyer", operations=["repayCredit", "startRepayment", "queryBilling"])
 def repay(request: HttpRequest) -> HttpResponse:
     """Repay platform credit."""
@@ -130,7 +148,7 @@ def repay(request: HttpRequest) -> HttpResponse:
         cards=queries.cards(account.pk),
         balance=balance,
         currency=account.currency,
-        initial={"amount": credit.owed.rounded().amount},
+        initial={"amount": _to_repay(account.pk, request.GET.get("statement", ""), credit.owed).rounded().amount},
     )
     if request.method == "POST" and form.is_valid():
         payment = attempt(form, lambda: crediting.repay(call, amount=form.money, method=form.cleaned_data["method"]))

@@ -1,46 +1,45 @@
-"""The demand board: "not found what you need?" reaches operations managers."""
+"""The demand form, "not found what you need?": a service ticket of kind *demand*, also from a visitor."""
 
 from __future__ import annotations
 
-from django.db.models import Q
+from typing import TYPE_CHECKING
 
-from catalog.models import DemandRequest
-from catalog.states import DEMAND_MOVES, DemandState
+from django.utils.translation import get_language
+
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import operation
-from koogallery.kernel.reasons import Missing, Refused
+from koogallery.kernel.reasons import Refused
+from koogallery.tickets.operations import opening
+from koogallery.tickets.states import TicketKind
+
+if TYPE_CHECKING:
+    from koogallery.tickets.models import Ticket
 
 
 @operation("submitDemand", resource_type="Demand", roles={Role.BUYER, Role.ANONYMOUS}, once=True, default_allowed=True)
-def submit(call: Call, *, subject: str, description: str, email: str, searched_for: str = "") -> DemandRequest:
-    """Tell operations managers what was not found; answered by e-mail. Raises `Refused("invalid_input")`."""
+def submit(
+    call: Call,
+    *,
+    subject: str,
+    description: str,
+    email: str,
+    company: str = "",
+    contact: str = "",
+    phone: str = "",
+    searched_for: str = "",
+) -> Ticket:
+    """Tell operations what was not found; they answer by e-mail, and on the ticket's page who signed in.
+
+    Raises `Refused("invalid_input")`.
+    """
     for field, text in (("subject", subject), ("description", description), ("email", email)):
         if not text.strip():
             raise Refused("invalid_input", field=field)
-    return DemandRequest.objects.create(
-        account=call.account,
-        user=call.user,
-        subject=subject.strip()[:120],
-        description=description.strip()[:4000],
-        email=email.strip(),
-        searched_for=searched_for.strip()[:120],
-        made_at=call.at,
+    told = {"company": company, "contact": contact, "phone": phone, "email": email, "searched_for": searched_for}
+    return opening.file(
+        call,
+        kind=TicketKind.DEMAND,
+        subject=subject,
+        description=description,
+        contact={**{name: text.strip()[:254] for name, text in told.items()}, "language": get_language() or "en"},
     )
-
-
-def _locked(call: Call, key: int | str) -> DemandRequest:
-    demand = DemandRequest.objects.select_for_update().filter(Q(pk=key)).first()
-    if demand is None:
-        raise Missing(f"No demand {key}.")
-    return demand
-
-
-@operation("answerDemand", resource_type="Demand", roles={Role.OPERATOR}, targets={"demand": _locked})
-def answer(call: Call, *, demand: DemandRequest, text: str) -> DemandRequest:
-    """Note the answer. Raises `Refused("reason_missing")` or `Refused("state_move")`."""
-    if not text.strip():
-        raise Refused("reason_missing", field="text")
-    DEMAND_MOVES.check(DemandState(demand.state), DemandState.ANSWERED)
-    demand.state, demand.answer, demand.answered_at = DemandState.ANSWERED, text.strip(), call.at
-    demand.save(update_fields=["state", "answer", "answered_at"])
-    return demand

@@ -7,6 +7,7 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -347,8 +348,10 @@ def _marked(text: str, query: str) -> SafeString:
 @page(audience="public", operations=["submitDemand"])
 def demand(request: HttpRequest) -> HttpResponse:
     """The demand form: "not found what you need?"."""
-    user = request.call.user
+    user, account = request.call.user, request.call.account
     initial = {
+        "company": account.name if account is not None else "",
+        "phone": user.mobile if user is not None else "",
         "email": user.email if user is not None else "",
         "searched_for": request.GET.get("q", "")[:120],
         "subject": request.GET.get("q", "")[:120],
@@ -356,6 +359,9 @@ def demand(request: HttpRequest) -> HttpResponse:
     form = DemandForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         made = attempt(form, lambda: demands.submit(request.call, **form.cleaned_data))
+        if made is not None and made.account_id is not None:
+            messages.success(request, _("Ticket %(number)s is opened.") % {"number": made.number})
+            return redirect(made)
         if made is not None:
             return redirect(f"{reverse('catalog:demand')}?sent=yes")
     context = {

@@ -128,6 +128,11 @@ def operators_in(role: OperatorRole) -> list[User]:
     return list(User.objects.filter(is_staff=True, is_active=True, groups__name=role.value).order_by("username"))
 
 
+def operators() -> QuerySet[User]:
+    """The active operations managers, by name."""
+    return User.objects.filter(account=None, is_staff=True, is_active=True).order_by("username")
+
+
 # Projects and tags
 
 

@@ -814,6 +814,20 @@ _LIST = [
         "{day} 已在日历中：{name}。",
         status=400,
     ),
+    # Service tickets
+    Reason(
+        "ticket_state",
+        "This is not possible with a ticket that is “{state}”.",
+        "工单状态为“{state}”时无法进行此操作。",
+    ),
+    Reason(
+        "linked_unknown",
+        "Your account has nothing of this kind with the number {number}.",
+        "您的账号下没有编号为 {number} 的此类对象。",
+        status=400,
+    ),
+    Reason("ticket_not_for_credit", "This ticket does not ask for credit payment.", "该工单并非申请信用支付。"),
+    Reason("officer_unknown", "This operations manager cannot answer tickets.", "该运营经理无法处理工单。", status=400),
     # Rehearsal and operations
     Reason(
         "clock_backwards",
@@ -826,6 +840,148 @@ _LIST = [
         "只有演练环境的时钟可以拨快。",
         Help.OPERATIONS,
     ),
+    # Private offers
+    Reason(
+        "offer_price_needed",
+        "Give a discount or a fixed price, not both.",
+        "请填写折扣或一口价，二者选一。",
+        status=400,
+    ),
+    Reason(
+        "offer_share_value",
+        "A discount is the share that is paid, more than 0 and at most 1, with up to four decimals: 0.90 is 10 % off.",
+        "折扣是实付比例，须大于 0 且不超过 1，最多四位小数：0.90 即九折。",
+        status=400,
+    ),
+    Reason(
+        "offer_above_list",
+        "The fixed price is higher than the list price of {list}.",
+        "一口价高于目录价 {list}。",
+        status=400,
+    ),
+    Reason("offer_in_the_past", "The validity cannot begin in the past.", "有效期不能早于今天开始。", status=400),
+    Reason("offer_dates", "The validity ends before it begins.", "有效期的结束日期早于开始日期。", status=400),
+    Reason(
+        "offer_mode",
+        "Private offers are made for yearly/monthly and one-time prices.",
+        "专属报价只适用于包年/包月和一次性计费。",
+        status=400,
+    ),
+    Reason("offer_uses", "An offer may be used from 1 to {most} times.", "报价可使用 1 至 {most} 次。", status=400),
+    Reason("offer_product", "Choose one of your products on sale.", "请选择您的在售商品。", status=400),
+    Reason(
+        "offer_account",
+        "There is no customer of this account ID or name. Ask the customer for it.",
+        "没有此账号 ID 或名称的客户，请向客户确认。",
+        status=400,
+    ),
+    Reason("offer_sent", "The offer was sent; only drafts can be changed.", "该报价已发送，只有草稿可以修改。"),
+    Reason("offer_over", "The validity of the offer has passed. Change it first.", "报价的有效期已过，请先修改。"),
+    Reason("offer_ended", "The offer is {state}; it cannot be withdrawn.", "该报价状态为“{state}”，不能撤回。"),
+    Reason(
+        "offer_not_yet",
+        "The offer takes effect on {since}.",
+        "该报价自 {since} 起生效。",
+        Help.SELLER,
+    ),
+    Reason(
+        "offer_expired",
+        "The offer expired on {until}. Ask the seller for a new one.",
+        "该报价已于 {until} 过期，请联系卖家重新报价。",
+        Help.SELLER,
+    ),
+    Reason("offer_withdrawn", "The seller has withdrawn the offer.", "卖家已撤回该报价。", Help.SELLER),
+    Reason(
+        "offer_reserved",
+        "An order that is not paid yet holds the offer. Pay or cancel that order.",
+        "有未支付的订单占用了该报价，请支付或取消该订单。",
+    ),
+    Reason("offer_used", "The offer has been used.", "该报价已使用。", Help.SELLER),
+    # Milestones
+    Reason(
+        "milestone_method",
+        "Milestones are possible for SaaS, licenses and professional services.",
+        "里程碑付款仅适用于 SaaS、License 和专业服务。",
+        status=400,
+    ),
+    Reason(
+        "milestone_not_supervised",
+        "Milestones are possible for products with supervised delivery only.",
+        "里程碑付款仅适用于受监管交付的商品。",
+        status=400,
+    ),
+    Reason(
+        "milestone_one_time",
+        "Milestones are possible for one-time prices only.",
+        "里程碑付款仅适用于一次性计费。",
+        status=400,
+    ),
+    Reason(
+        "milestone_one_order",
+        "An offer with milestones is for one order.",
+        "里程碑报价只能用于一个订单。",
+        status=400,
+    ),
+    Reason(
+        "milestone_count",
+        "An offer has from {fewest} to {most} milestones.",
+        "里程碑数量须为 {fewest} 至 {most} 个。",
+        status=400,
+    ),
+    Reason("milestone_name", "Name the milestone.", "请填写里程碑名称。", status=400),
+    Reason("milestone_delivery", "Describe what is delivered.", "请描述交付内容。", status=400),
+    Reason(
+        "milestone_share",
+        "A share is more than 0 and less than 100 percent, with up to two decimals.",
+        "比例须大于 0 且小于 100，最多两位小数。",
+        status=400,
+    ),
+    Reason(
+        "milestone_shares_sum",
+        "The shares sum to {sum} %; they must sum to 100 %.",
+        "各比例之和为 {sum}%，须等于 100%。",
+        status=400,
+    ),
+    Reason(
+        "milestone_too_small",
+        "This share comes to nothing in the currency.",
+        "按该比例计算的金额为零。",
+        status=400,
+    ),
+    Reason(
+        "milestone_not_postpaid",
+        "Payment in milestones is open to postpaid customers only. Ask for it by a service ticket.",
+        "里程碑付款仅对后付费客户开放，请提交工单申请。",
+        Help.OPERATIONS,
+    ),
+    Reason(
+        "milestone_credit_missing",
+        "Your account has no milestone credit. Ask for it by a service ticket.",
+        "您的账号没有里程碑信用额度，请提交工单申请。",
+        Help.OPERATIONS,
+    ),
+    Reason(
+        "milestone_credit_short",
+        "Your milestone credit does not cover this: {needed} needed, {free} free. Repay open bills first.",
+        "里程碑信用额度不足：需要 {needed}，可用 {free}。请先还清未付账单。",
+    ),
+    Reason(
+        "milestone_bill_overdue",
+        "A milestone bill of this order is overdue. Repay it, then accept.",
+        "该订单有逾期的里程碑账单，请先还款再验收。",
+    ),
+    Reason(
+        "milestones_unconfirmed",
+        "Confirm the milestones once more before you pay.",
+        "付款前请再次确认里程碑信息。",
+        status=400,
+    ),
+    Reason(
+        "milestone_pays_monthly",
+        "An order with milestones is paid by monthly settlement, bill by bill.",
+        "里程碑订单按月结逐张账单支付。",
+    ),
+    Reason("bill_not_open", "The bill is {state}; there is nothing to repay.", "该账单状态为“{state}”，无需还款。"),
 ]
 
 REASONS: dict[str, Reason] = {}

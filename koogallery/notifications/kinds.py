@@ -18,6 +18,7 @@ class Kind:
     """A kind of message. `mail` and `sms` say what is sent unless the reader chose otherwise.
 
     `required` kinds go out whatever was chosen; `action` is the label of the link; `label` stands in the preferences.
+    With `qr_of_link` the mail also shows the link as a QR code.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Kind:
     mail: bool = True
     sms: bool = False
     required: bool = False
+    qr_of_link: bool = False
 
 
 class UnknownKind(LookupError):
@@ -486,5 +488,148 @@ add(
         _("A card refused a refund, which went to the balance"),
         _("Your refund of %(amount)s went to your balance"),
         _("The card refused the refund of %(amount)s for %(order)s. It was added to the balance of your account."),
+    ),
+)
+
+# Private offers and milestone bills
+add(
+    Kind(
+        "private_offer",
+        Topic.OFFERS,
+        _("A seller made you an exclusive offer"),
+        _("Exclusive offer: %(product)s for %(amount)s"),
+        _(
+            "%(seller)s offers you %(product)s for %(amount)s: “%(name)s”. The offer is valid from %(from)s to %(to)s. "
+            "Open the link, or scan the code, to place the order."
+        ),
+        action=_("Place order"),
+        sms=True,
+        required=True,
+        qr_of_link=True,
+    ),
+    Kind(
+        "private_offer_in_effect",
+        Topic.OFFERS,
+        _("An exclusive offer takes effect"),
+        _("The offer “%(name)s” is in effect"),
+        _("The offer of %(seller)s for %(product)s, %(amount)s, can be used until %(to)s."),
+        action=_("View offer"),
+        mail=False,
+    ),
+    Kind(
+        "private_offer_withdrawn",
+        Topic.OFFERS,
+        _("An exclusive offer was withdrawn"),
+        _("The offer “%(name)s” was withdrawn"),
+        _("%(seller)s has withdrawn the offer for %(product)s. An order that you placed with it stays as it is."),
+        action=_("View offer"),
+        mail=False,
+    ),
+    Kind(
+        "private_offer_expired",
+        Topic.OFFERS,
+        _("An exclusive offer expired"),
+        _("The offer “%(name)s” has expired"),
+        _("The offer of %(seller)s for %(product)s was valid until %(to)s. Ask the seller for a new one."),
+        action=_("View offer"),
+        mail=False,
+    ),
+    Kind(
+        "private_offer_expired_seller",
+        Topic.OFFERS,
+        _("An offer of yours expired (sellers)"),
+        _("Your offer “%(name)s” has expired"),
+        _("The offer for %(product)s to %(customer)s was valid until %(to)s."),
+        action=_("View offer"),
+        mail=False,
+    ),
+    Kind(
+        "milestone_bill",
+        Topic.MONEY,
+        _("A milestone bill was generated"),
+        _("Bill %(bill)s: %(amount)s due"),
+        _(
+            "The bill for milestone %(milestone)s of %(milestones)s (%(name)s) of order %(order)s, %(product)s, is "
+            "%(amount)s. Repay it by %(due)s."
+        ),
+        action=_("View bill"),
+    ),
+    Kind(
+        "milestone_bill_due",
+        Topic.MONEY,
+        _("A milestone bill is due soon"),
+        _("Bill %(bill)s is due"),
+        _(
+            "The bill for milestone %(milestone)s of %(milestones)s of order %(order)s, %(product)s, over %(amount)s "
+            "is due at %(due)s."
+        ),
+        severity=Severity.WARNING,
+        action=_("View bill"),
+    ),
+    Kind(
+        "milestone_bill_overdue",
+        Topic.MONEY,
+        _("A milestone bill is overdue"),
+        _("Bill %(bill)s is overdue"),
+        _(
+            "The bill for milestone %(milestone)s of %(milestones)s of order %(order)s, %(product)s, over %(amount)s "
+            "was due at %(due)s. Until it is repaid no further milestone can be accepted."
+        ),
+        severity=Severity.WARNING,
+        action=_("Repay"),
+        required=True,
+    ),
+    Kind(
+        "milestone_bill_repaid",
+        Topic.MONEY,
+        _("A milestone bill was repaid"),
+        _("Bill %(bill)s is repaid"),
+        _("%(amount)s were repaid for milestone %(milestone)s of %(milestones)s of order %(order)s, %(product)s."),
+        action=_("View bill"),
+        mail=False,
+    ),
+    Kind(
+        "milestone_repaid_seller",
+        Topic.MONEY,
+        _("A customer paid a milestone (sellers)"),
+        _("Milestone %(milestone)s of %(product)s is paid"),
+        _("The customer repaid %(amount)s for milestone %(milestone)s of %(milestones)s of order %(order)s."),
+        action=_("View order"),
+        mail=False,
+    ),
+)
+
+# Service tickets
+add(
+    Kind(
+        "ticket_assigned",
+        Topic.ACCOUNT,
+        _("A service ticket was taken on"),
+        _("Ticket %(ticket)s is in progress"),
+        _("An operations manager has taken on your service ticket %(ticket)s, %(subject)s."),
+    ),
+    Kind(
+        "ticket_answered",
+        Topic.ACCOUNT,
+        _("A service ticket was answered"),
+        _("Ticket %(ticket)s was answered"),
+        _("Operations answered your service ticket %(ticket)s, %(subject)s, and wait for your reply."),
+        severity=Severity.WARNING,
+        action=_("Reply"),
+    ),
+    Kind(
+        "ticket_resolved",
+        Topic.ACCOUNT,
+        _("A service ticket was resolved"),
+        _("Ticket %(ticket)s is resolved"),
+        _("Your service ticket %(ticket)s, %(subject)s, is resolved. Close it, or reply and it is open again."),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
+        "demand_answered",
+        Topic.ACCOUNT,
+        _("A demand was answered"),
+        _("About your demand: %(subject)s"),
+        _("You told us what you did not find on KooGallery: %(subject)s. Our answer: %(text)s"),
     ),
 )

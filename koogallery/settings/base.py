@@ -21,6 +21,7 @@ ROOMS = [
     "koogallery.identity",
     "audit",
     "koogallery.notifications",
+    "koogallery.tickets",
     "billing",
     "catalog",
     "orders",
@@ -132,6 +133,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 
 # In which currency visitors who are not signed in see prices.
 SITE_CURRENCY = environment.text("SITE_CURRENCY", "USD")
+OFFER_MOST_USES = environment.number("OFFER_MOST_USES", 10)
 
 # --- Time and language ------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from koogallery.identity import sellers as identity_sellers
 from koogallery.kernel import guard, pagecache
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.reasons import Missing, Refused
+from koogallery.tickets.operations import handling
 from tests.factories import catalog as make
 from tests.factories.identity import AccountFactory
 
@@ -234,12 +235,12 @@ def test_setting_the_same_popularity_again_leaves_no_trace():
 # Demands
 
 
-def test_a_demand_is_answered_once(buyer, operator):
+def test_a_demand_is_resolved_once(buyer, operator):
     demand = demands.submit(buyer.call(), subject="Crane", description="Two docks", email="a@b.example")
-    demands.answer(operator.call(), demand=demand.pk, text="Look at Dockwise.")
+    handling.resolve(operator.call(), ticket=demand.number, text="Look at Dockwise.")
     with pytest.raises(Refused) as caught:
-        demands.answer(operator.call(), demand=demand.pk, text="Again")
-    assert caught.value.code == "state_move"
+        handling.resolve(operator.call(), ticket=demand.number, text="Again")
+    assert caught.value.code == "ticket_state"
 
 
 def test_the_admin_shows_the_catalogue_and_hides_keys(operator):
@@ -251,7 +252,6 @@ def test_the_admin_shows_the_catalogue_and_hides_keys(operator):
         "/admin/catalog/category/",
         "/admin/catalog/priceplan/",
         "/admin/catalog/standingdiscount/",
-        "/admin/catalog/demandrequest/",
     ):
         response = operator.client.get(address)
         assert response.status_code == 200, address

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from catalog.models import DemandRequest, Favorite
+from catalog.models import Favorite
 from koogallery.kernel import guard, pagecache
+from koogallery.tickets.models import Ticket
 from tests.factories import catalog as make
 from tests.personas import FormClient
 
@@ -229,7 +230,8 @@ def test_demands_reach_operations(visitor):
     assert "What do you need?" in show(visitor, "/demand/?q=crane")
     posted = {"subject": "Crane control", "description": "For two docks", "email": "a@b.example"}
     assert visitor.post("/demand/", posted).status_code == 302
-    assert DemandRequest.objects.get().subject == "Crane control"
+    ticket = Ticket.objects.get()
+    assert (ticket.subject, ticket.kind, ticket.account) == ("Crane control", "demand", None)
     assert visitor.post("/demand/", {"subject": ""}).status_code == 200
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from billing.models import Charge
+from billing.models import Charge, CreditStatement
+from billing.operations import statements
 from catalog.models import Seller
 from koogallery import clock
 from koogallery.identity.operations import agreements
@@ -22,7 +24,7 @@ from koogallery.kernel import files, ids
 from koogallery.notifications.models import Message
 from koogallery.notifications.operations import notify
 from orders.models import InterfaceCall, Resource
-from tests.factories import audit, billing, catalog, identity, orders
+from tests.factories import audit, billing, catalog, identity, orders, tickets
 from tests.factories.supervision import Deal, supervised
 from tests.security.world import World
 
@@ -140,6 +142,34 @@ def _bill(world: World) -> dict[str, str]:
 @sample("console/billing/statements/<int:year>-<int:month>/", public=True)
 def _month(world: World) -> dict[str, int]:
     return {"year": 2026, "month": 3}
+
+
+@sample("console/billing/credit/<str:number>/")
+def _credit_statement(world: World) -> dict[str, str]:
+    billing.grant(world.buyer.account, 500)
+    with clock.at(clock.now() - timedelta(days=62)):
+        billing.paid(world.buyer.account, 40, method="credit")
+    statements.generate(clock.now().replace(day=15))
+    return {"number": CreditStatement.objects.get(account=world.buyer.account).number}
+
+
+# tickets
+
+
+@sample(
+    "console/tickets/<str:number>/", "console/tickets/<str:number>/reply/", "console/tickets/<str:number>/close/"
+)
+def _ticket(world: World) -> dict[str, str]:
+    return {"number": tickets.opened(buyer=world.buyer, at=clock.now()).ticket.number}
+
+
+@sample("console/tickets/<str:number>/files/<str:file>/")
+def _ticket_file(world: World) -> dict[str, str]:
+    kept = files.receive(
+        [SimpleUploadedFile("letter.pdf", b"%PDF-1.7 %%EOF")], owner=world.buyer.account.pk, key="ticket"
+    )
+    ticket = tickets.opened(buyer=world.buyer, at=clock.now(), uploads=kept).ticket
+    return {"number": ticket.number, "file": ticket.messages.get().files.get().file.number}
 
 
 # catalog

@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from audit.models import Trace
 from billing import queries
-from catalog.models import DemandRequest
 from koogallery.identity.models import Account, User
 from koogallery.kernel import operations, pages
 from koogallery.kernel.pages import KEY_FIELD, new_key
+from koogallery.tickets.models import Ticket
 from orders.states import OrderState
 from tests.factories import billing, catalog, identity, orders
 from tests.factories.billing import usd
@@ -100,7 +100,7 @@ def test_visitors_bring_keys_too(client: Client, db: None) -> None:
     assert not Account.objects.exists()
     demand = client.post("/demand/", {"subject": "Crane", "description": "One", "email": "a@b.example"})
     assert demand.context["form"].errors
-    assert not DemandRequest.objects.exists()
+    assert not Ticket.objects.exists()
 
 
 def test_operations_managers_bring_keys_too(operator: Persona, buyer: Persona) -> None:

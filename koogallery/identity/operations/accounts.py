@@ -19,7 +19,7 @@ from koogallery.identity.states import AccountKind, AttemptKind, FrozenBy
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.events import publish
 from koogallery.kernel.money import EXPONENTS
-from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.operations import describe, operation, untraced
 from koogallery.kernel.reasons import Missing, Refused
 
 ACCOUNT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{2,63}")
@@ -212,6 +212,35 @@ def unfreeze(call: Call, *, account: Account) -> Account:
     account.save(update_fields=["frozen_at", "frozen_reason", "frozen_by"])
     publish(events.AccountUnfrozen(account_id=account.pk, account=account.name, at=call.at))
     describe(account_id=account.pk)
+    return account
+
+
+def _account_locked(call: Call, number: str) -> Account:
+    found = Account.objects.select_for_update(no_key=True, of=("self",)).filter(number=number).first()
+    if found is None:
+        raise Missing(f"account {number}")
+    return found
+
+
+@operation(
+    "makePostpaid",
+    resource_type="Account",
+    roles={Role.OPERATOR, Role.SYSTEM},
+    targets={"account": _account_locked},
+)
+def make_postpaid(call: Call, *, account: Account) -> Account:
+    """Let a direct prepaid account pay by credit and settle monthly; a postpaid one stays as it is.
+
+    Raises `Refused("reseller_pays")` for the customer of a reseller.
+    """
+    if account.kind == AccountKind.RESELLER_CUSTOMER:
+        raise Refused("reseller_pays")
+    if account.kind == AccountKind.POSTPAID:
+        untraced()
+        return account
+    describe(before=account.kind)
+    account.kind = AccountKind.POSTPAID
+    account.save(update_fields=["kind"])
     return account
 
 

@@ -42,12 +42,14 @@ OPERATOR_RIGHTS: dict[OperatorRole, tuple[str, ...]] = {
         "marketplace:category*:*",
         "marketplace:application*:*",
         "marketplace:agreementText*:*",
+        "marketplace:ticket*:*",
     ),
     OperatorRole.APPEAL_OFFICER: (
         "marketplace:appeal*:*",
         "marketplace:supervision*:*",
         "marketplace:subscription*:*",
         "marketplace:holiday*:*",
+        "marketplace:ticket*:*",
     ),
     OperatorRole.FINANCE: (
         "marketplace:account:addFunds",
@@ -61,6 +63,7 @@ OPERATOR_RIGHTS: dict[OperatorRole, tuple[str, ...]] = {
         "marketplace:invoice*:*",
         "marketplace:settlement*:*",
         "marketplace:reseller*:*",
+        "marketplace:ticket*:*",
     ),
     OperatorRole.SUPPORT: (),
     OperatorRole.AUDITOR: (),
@@ -75,13 +78,13 @@ OPERATOR_READS: dict[OperatorRole, tuple[str, ...]] = {
 
 OPERATOR_APPS: dict[OperatorRole, frozenset[str] | None] = {
     OperatorRole.ADMINISTRATOR: None,
-    OperatorRole.CATALOGUE_REVIEWER: frozenset({"catalog", "identity"}),
+    OperatorRole.CATALOGUE_REVIEWER: frozenset({"catalog", "identity", "tickets"}),
     OperatorRole.APPEAL_OFFICER: frozenset(
-        {"supervision", "orders", "catalog", "identity", "unsubscriptions", "notifications"}
+        {"supervision", "orders", "catalog", "identity", "unsubscriptions", "notifications", "tickets"}
     ),
-    OperatorRole.FINANCE: frozenset({"billing", "orders", "identity", "unsubscriptions"}),
+    OperatorRole.FINANCE: frozenset({"billing", "orders", "identity", "unsubscriptions", "tickets"}),
     OperatorRole.SUPPORT: frozenset(
-        {"identity", "catalog", "orders", "billing", "notifications", "supervision", "unsubscriptions"}
+        {"identity", "catalog", "orders", "billing", "notifications", "supervision", "tickets", "unsubscriptions"}
     ),
     OperatorRole.AUDITOR: frozenset({"audit"}),
 }

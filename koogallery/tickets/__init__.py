@@ -1,0 +1,1 @@
+"""Service tickets: what customers ask of operations, and the demands of visitors."""

@@ -1,0 +1,1 @@
+"""Reads of tickets, and what a ticket may be linked to."""
