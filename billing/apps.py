@@ -13,7 +13,7 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from datetime import time
 
-        from billing.operations import cards, checking, closing, crediting, reading, settling_cards, statements  # noqa: F401
+        from billing.operations import cards, checking, closing, crediting, milestones, reading, settling_cards, statements  # noqa: F401
         from koogallery.kernel import sweeps
 
         sweeps.register(
@@ -24,6 +24,14 @@ class BillingConfig(AppConfig):
         )
         sweeps.register(
             sweeps.JobSweep(name="credit-reminders", due=statements.next_reminder, work=statements.remind_due)
+        )
+        sweeps.register(
+            sweeps.RowSweep(
+                name="milestone-bills",
+                table="billing_milestone",
+                due_column="bill_due_at",
+                act=milestones.bill_due,
+            )
         )
         sweeps.register(sweeps.Periodic(name="credit-statements", work=statements.generate, daily_at=time(0, 0)))
         sweeps.register(sweeps.Periodic(name="ledger-check", work=checking.nightly, daily_at=time(2, 30)))

@@ -14,7 +14,8 @@ from django.db.models.functions import Coalesce, TruncMonth
 from django.utils.translation import gettext as _
 
 from billing.models import Card, Charge, CreditLine, CreditStatement, Entry, LedgerAccount, LedgerCheck, Payment, Refund
-from billing.states import ChargeKind, CreditKind, LedgerKind, PaymentPurpose, PaymentState, PayMethod, PostingKind
+from billing.models.payment import HELD_OWNER
+from billing.states import PAID_FOR_ORDERS, ChargeKind, CreditKind, LedgerKind, PaymentState, PayMethod, PostingKind
 from koogallery import clock
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import prepared
@@ -229,7 +230,7 @@ def seller_money(seller_id: int, *, currency: str = "USD") -> SellerMoney:
         cursor.execute(
             "SELECT (SELECT coalesce(sum(l.balance), 0) FROM billing_ledgeraccount l WHERE l.kind = 'held' "
             "AND l.currency = %(currency)s AND l.balance > 0 AND l.owner IN "
-            "(SELECT p.line_number FROM billing_payment p "
+            f"(SELECT {HELD_OWNER} FROM billing_payment p "
             "WHERE p.seller_id = %(seller)s AND p.state = 'succeeded')), "
             "coalesce(sum(balance) FILTER (WHERE kind = 'earned'), 0), "
             "coalesce(sum(balance) FILTER (WHERE kind = 'settled'), 0) "
@@ -252,12 +253,34 @@ def charges_of(account_id: int) -> QuerySet[Charge]:
 
 def top_ups_of(account_id: int) -> QuerySet[Payment]:
     """What came onto the balance and what was repaid, newest first."""
-    return Payment.objects.filter(account_id=account_id).exclude(purpose=PaymentPurpose.ORDER).select_related("card")
+    return Payment.objects.filter(account_id=account_id).exclude(purpose__in=PAID_FOR_ORDERS).select_related("card")
 
 
 def open_statements(account_id: int) -> list[CreditStatement]:
     """The credit statements that are not repaid, oldest first."""
     return list(CreditStatement.objects.filter(account_id=account_id, repaid_at=None).order_by("month"))
+
+
+def statements_of(account_id: int) -> QuerySet[CreditStatement]:
+    """Every credit statement of an account."""
+    return CreditStatement.objects.filter(account_id=account_id)
+
+
+def charges_behind(statement: CreditStatement) -> QuerySet[Charge]:
+    """What was charged to and refunded to the credit since the statement before, until the end of its month."""
+    earlier = statements_of(statement.account_id).filter(month__lt=statement.month).order_by("-month").first()
+    charges = charges_of(statement.account_id).filter(
+        method=PayMethod.CREDIT, at__lt=clock.day_start(_month_start(statement.month, -1))
+    )
+    if earlier is not None:
+        charges = charges.filter(at__gte=clock.day_start(_month_start(earlier.month, -1)))
+    return charges.select_related("customer")
+
+
+def charged_for(statement: CreditStatement) -> Money:
+    """The sum of these charges less refunds."""
+    total = charges_behind(statement).aggregate(total=Sum("amount"))["total"]
+    return Money(total or Decimal(0), statement.currency)
 
 
 def reseller_debt(account_id: int, currency: str) -> Money:

@@ -28,7 +28,6 @@ class LedgerKind(models.TextChoices):
 
 
 NEGATIVE_KINDS = (
-    LedgerKind.RECEIVABLE,
     LedgerKind.RESELLER_DUE,
     LedgerKind.EARNED,
     LedgerKind.CARD_CLEARING,
@@ -48,6 +47,8 @@ class PostingKind(models.TextChoices):
     TOP_UP = "top_up", _("Top-up")
     FUNDS = "funds", _("Funds added by operations")
     BANK_TRANSFER = "bank_transfer", _("Bank transfer")
+    BILL = "bill", _("Milestone bill")
+    BILL_ENDED = "bill_ended", _("Milestone bill repaid or withdrawn")
     CREDIT = "credit", _("Credit limit")
     REPAYMENT = "repayment", _("Repayment")
     PAYMENT = "payment", _("Payment")
@@ -72,6 +73,7 @@ class PaymentPurpose(models.TextChoices):
     """What a payment is for."""
 
     ORDER = "order", _("Order")
+    BILL = "bill", _("Milestone bill")
     TOP_UP = "top_up", _("Top-up")
     REPAYMENT = "repayment", _("Repayment")
 
@@ -166,3 +168,31 @@ class StatementState(models.TextChoices):
     def tone(self) -> str:
         """The badge's tone."""
         return {"open": "info", "overdue": "danger", "repaid": "success"}[self.value]
+
+
+class BillState(models.TextChoices):
+    """The life of a milestone bill."""
+
+    OPEN = "open", pgettext_lazy("state", "Open")
+    OVERDUE = "overdue", _("Overdue")
+    REPAID = "repaid", _("Repaid")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    @property
+    def tone(self) -> str:
+        """The badge's tone."""
+        return {"open": "info", "overdue": "danger", "repaid": "success", "withdrawn": "neutral"}[self.value]
+
+
+BILL_MOVES = Moves(
+    {
+        BillState.OPEN: {BillState.OVERDUE, BillState.REPAID, BillState.WITHDRAWN},
+        BillState.OVERDUE: {BillState.REPAID, BillState.WITHDRAWN},
+        BillState.REPAID: set(),
+        BillState.WITHDRAWN: set(),
+    }
+)
+UNPAID_BILLS = (BillState.OPEN, BillState.OVERDUE)
+"""States in which a bill still uses milestone credit."""
+PAID_FOR_ORDERS = (PaymentPurpose.ORDER, PaymentPurpose.BILL)
+"""Purposes of payments whose money is held for an order line."""

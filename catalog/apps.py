@@ -17,16 +17,29 @@ class CatalogConfig(AppConfig):
             demands,
             indexing,
             loading_software,
+            offer_reading,
+            offer_uses,
+            offers,
             popularity,
             reading,
             stock,
             suspending,
         )
+        from catalog.queries import offers as offer_queries
         from catalog.queries import products, storefront
         from koogallery.identity import sellers
         from koogallery.kernel import navigation, pagecache, sweeps
 
         sellers.use_lookup(products.seller_id_of_account)
+        sweeps.register(
+            sweeps.RowSweep(
+                name="private-offers",
+                table="catalog_privateoffer",
+                due_column="next_state_at",
+                act=offers.advance_due,
+            )
+        )
+        navigation.provide_count("offers_in_effect", offer_queries.offers_in_effect_given)
         navigation.provide("categories", lambda request: storefront.menu())
         navigation.provide_count("is_seller", products.approved_sellers_given)
         sweeps.register(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from koogallery.kernel.states import Moves
 
@@ -155,15 +154,70 @@ PRODUCT_MOVES = Moves(
 )
 
 
-class DemandState(TextChoices):
-    """Where a demand of the demand board stands."""
+OFFERED_MODES = frozenset({BillingMode.PERIOD, BillingMode.ONE_TIME})
+"""Billing modes for which a seller may make a private offer."""
+MILESTONE_METHODS = frozenset({DeliveryMethod.SAAS, DeliveryMethod.LICENSE, DeliveryMethod.PROFESSIONAL_SERVICE})
+"""Delivery methods whose price may be paid in milestones."""
 
-    OPEN = "open", pgettext_lazy("state", "Open")
-    ANSWERED = "answered", _("Answered")
+
+class OfferState(TextChoices):
+    """Where a private offer stands."""
+
+    DRAFT = "draft", _("Draft")
+    SCHEDULED = "scheduled", _("Scheduled")
+    IN_EFFECT = "in_effect", _("In effect")
+    RESERVED = "reserved", _("Reserved")
+    USED = "used", _("Used")
+    EXPIRED = "expired", _("Expired")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
 
     @property
     def tone(self) -> str:
-        return "success" if self is DemandState.ANSWERED else "info"
+        """The badge's tone."""
+        return _OFFER_TONES[self]
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the buyer knows of it."""
+        return self is not OfferState.DRAFT
 
 
-DEMAND_MOVES = Moves({DemandState.OPEN: {DemandState.ANSWERED}, DemandState.ANSWERED: set()})
+_OFFER_TONES = {
+    OfferState.DRAFT: "neutral",
+    OfferState.SCHEDULED: "info",
+    OfferState.IN_EFFECT: "success",
+    OfferState.RESERVED: "warning",
+    OfferState.USED: "success",
+    OfferState.EXPIRED: "neutral",
+    OfferState.WITHDRAWN: "danger",
+}
+
+OFFER_MOVES = Moves(
+    {
+        OfferState.DRAFT: {OfferState.SCHEDULED, OfferState.IN_EFFECT, OfferState.WITHDRAWN},
+        OfferState.SCHEDULED: {OfferState.IN_EFFECT, OfferState.WITHDRAWN},
+        OfferState.IN_EFFECT: {OfferState.RESERVED, OfferState.EXPIRED, OfferState.WITHDRAWN},
+        OfferState.RESERVED: {OfferState.IN_EFFECT, OfferState.USED, OfferState.EXPIRED, OfferState.WITHDRAWN},
+        OfferState.USED: {OfferState.IN_EFFECT, OfferState.EXPIRED},
+        OfferState.EXPIRED: set(),
+        OfferState.WITHDRAWN: set(),
+    }
+)
+"""A used offer is free again when its order is Canceled before delivery."""
+
+
+class UseState(TextChoices):
+    """What became of an order that takes an offer."""
+
+    RESERVED = "reserved", _("Order placed, unpaid")
+    USED = "used", _("Used")
+    FREED = "freed", _("Order canceled")
+
+
+USE_MOVES = Moves(
+    {
+        UseState.RESERVED: {UseState.USED, UseState.FREED},
+        UseState.USED: {UseState.FREED},
+        UseState.FREED: set(),
+    }
+)

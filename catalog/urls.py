@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog.views import favorites, product, sellers, storefront
+from catalog.views import favorites, offers, product, seller_offers, sellers, storefront
 
 app_name = "catalog"
 
@@ -19,7 +19,9 @@ urlpatterns = [
     path("help/", storefront.help_pages, name="help"),
     path("help/<slug:topic>/", storefront.help_pages, name="help_topic"),
     path("console/favorites/", favorites.favorite_list, name="favorites"),
+    path("console/offers/<str:number>/", offers.offer, name="offer"),
     path("saved/", favorites.saved, name="saved"),
+    path("seller/offers/<str:number>/", seller_offers.offer, name="seller_offer"),
     path("seller/products/", sellers.product_list, name="seller_products"),
     path("seller/products/<slug:code>/", sellers.product_detail, name="seller_product"),
 ]

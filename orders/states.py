@@ -66,6 +66,7 @@ class PaidBy(models.TextChoices):
     CARD = "card", _("Card")
     CREDIT = "credit", _("Platform credit")
     RESELLER = "reseller", _("Charged to the reseller")
+    MONTHLY = "monthly", _("Monthly settlement")
 
 
 class OrderStep(models.TextChoices):

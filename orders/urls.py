@@ -3,7 +3,7 @@
 from django.urls import path
 
 from orders.urls_delivery import urlpatterns as delivered
-from orders.views import checkout, orders, overview, seller_orders
+from orders.views import checkout, offers, orders, overview, seller_orders
 
 app_name = "orders"
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("console/orders/<str:number>/pay/", checkout.pay, name="pay"),
     path("console/orders/<str:number>/result/", checkout.result, name="result"),
     path("console/orders/<str:number>/cancel/", orders.cancel, name="cancel"),
+    path("offers/<str:token>/", offers.link, name="offer_link"),
     path("seller/", overview.seller, name="seller_overview"),
     path("seller/orders/", seller_orders.order_list, name="seller_list"),
     path("seller/orders/<str:number>/", seller_orders.order_detail, name="seller_detail"),

@@ -5,6 +5,7 @@ from billing.models.charge import Charge
 from billing.models.credit import CreditChange, CreditLine, CreditStatement
 from billing.models.ledger import Entry, LedgerAccount, Posting
 from billing.models.ledger_check import LedgerCheck
+from billing.models.milestone import Milestone, MilestoneBill
 from billing.models.payment import Payment
 from billing.models.refund import Refund, RefundPart
 from billing.models.sandbox import SandboxCharge, SandboxRefund
@@ -18,6 +19,8 @@ __all__ = [
     "Entry",
     "LedgerAccount",
     "LedgerCheck",
+    "Milestone",
+    "MilestoneBill",
     "Payment",
     "Posting",
     "Refund",

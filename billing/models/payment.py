@@ -92,3 +92,16 @@ class Payment(GuardedModel):
     def refundable(self) -> Money:
         """Paid and not yet refunded."""
         return Money(self.amount - self.refunded, self.currency)
+
+    @property
+    def held_for(self) -> str:
+        """Whose *held* the money is: the order line's, or one milestone's of it."""
+        return held_owner(self.line_number, self.part)
+
+
+def held_owner(line_number: str, part: str) -> str:
+    """The owner of the ledger's *held* for an order line or a part of it (`HELD_OWNER` says the same in SQL)."""
+    return f"{line_number}/{part}" if part else line_number
+
+
+HELD_OWNER = "(line_number || CASE WHEN part = '' THEN '' ELSE '/' || part END)"

@@ -55,7 +55,7 @@ CHECKS = (
         "order_money",
         gettext_noop("For every order line, held + earned + settled + refunded = paid"),
         "WITH paid AS (SELECT line_number AS line, currency, sum(amount) AS paid FROM billing_payment "
-        "WHERE state = 'succeeded' AND purpose = 'order' GROUP BY 1, 2), "
+        "WHERE state = 'succeeded' AND purpose IN ('order', 'bill') GROUP BY 1, 2), "
         "refunded AS (SELECT line_number AS line, currency, sum(amount) AS refunded FROM billing_refund "
         "GROUP BY 1, 2), "
         "booked AS (SELECT p.about AS line, e.currency, sum(e.amount) AS there FROM billing_entry e "
@@ -88,7 +88,8 @@ CHECKS = (
         "bill_lines",
         gettext_noop("Every payment of an order and every refund has its line of Bills"),
         "SELECT p.number, coalesce(c.amount, 0)::text, p.amount::text FROM billing_payment p "
-        "LEFT JOIN billing_charge c ON c.number = p.number WHERE p.state = 'succeeded' AND p.purpose = 'order' "
+        "LEFT JOIN billing_charge c ON c.number = p.number WHERE p.state = 'succeeded' "
+        "AND p.purpose IN ('order', 'bill') "
         "AND c.amount IS DISTINCT FROM p.amount UNION ALL "
         "SELECT r.number, coalesce(c.amount, 0)::text, (-r.amount)::text FROM billing_refund r "
         "LEFT JOIN billing_charge c ON c.number = r.number WHERE c.amount IS DISTINCT FROM -r.amount",

@@ -61,7 +61,7 @@ def credit_granted(account_id: int) -> LedgerRef:
 
 
 def receivable(account_id: int) -> LedgerRef:
-    """What a customer owes on bills (negative)."""
+    """What a customer was billed and has not repaid: the used part of its milestone credit."""
     return LedgerRef(LedgerKind.RECEIVABLE, str(account_id))
 
 
@@ -70,9 +70,9 @@ def reseller_due(account_id: int) -> LedgerRef:
     return LedgerRef(LedgerKind.RESELLER_DUE, str(account_id))
 
 
-def held(line_number: str) -> LedgerRef:
-    """Paid for an order line and not yet accepted."""
-    return LedgerRef(LedgerKind.HELD, line_number)
+def held(owner: str) -> LedgerRef:
+    """Paid for an order line, or for one milestone of it, and not yet accepted; `owner` is `Payment.held_for`."""
+    return LedgerRef(LedgerKind.HELD, owner)
 
 
 def earned(seller_id: int | None) -> LedgerRef:

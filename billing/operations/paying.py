@@ -20,8 +20,9 @@ from django.db import transaction
 from audit.recording import system_traces
 from billing import gateways
 from billing.models import Card, Charge, Payment
-from billing.operations import ledger, statements
+from billing.operations import ledger, milestones, statements
 from billing.states import (
+    PAID_FOR_ORDERS,
     PAYMENT_MOVES,
     ChargeKind,
     GatewayOutcome,
@@ -320,10 +321,10 @@ def finish_card(call: Call, payment: Payment) -> Payment:
 def book(payment: Payment, *, source: ledger.LedgerRef) -> None:
     """Move the money of a succeeded payment to where its purpose says; for an order, also write its line of Bills.
 
-    A repayment beyond what is owed by then goes to the balance.
+    A repayment beyond what is owed by then goes to the balance; a milestone's bill is Repaid.
     """
     money, at = payment.money, payment.finished_at or payment.created_at
-    kind, targets = PostingKind.PAYMENT, [(ledger.held(payment.line_number), money)]
+    kind, targets = PostingKind.PAYMENT, [(ledger.held(payment.held_for), money)]
     if payment.purpose == PaymentPurpose.TOP_UP:
         kind, targets = PostingKind.TOP_UP, [(ledger.cash(payment.payer_id), money)]
     elif payment.purpose == PaymentPurpose.REPAYMENT:
@@ -337,8 +338,10 @@ def book(payment: Payment, *, source: ledger.LedgerRef) -> None:
         about=payment.line_number or payment.number,
         entries=[(source, -money), *targets],
     )
-    if payment.purpose != PaymentPurpose.ORDER:
+    if payment.purpose not in PAID_FOR_ORDERS:
         return
+    if payment.purpose == PaymentPurpose.BILL:
+        milestones.settle(payment)
     Charge.objects.bulk_create(
         [
             Charge(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.models import Charge
+from billing.models import Charge, MilestoneBill
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing
@@ -28,3 +28,30 @@ def query_bill(call: Call, *, bill: str) -> Charge:
         raise Missing(f"No bill {bill}.")
     describe(resource=charge)
     return charge
+
+
+def own_milestone_bill(call: Call, number: str) -> MilestoneBill:
+    """A milestone bill of the call's account. Raises `Missing`."""
+    bills = MilestoneBill.objects.select_related("milestone").filter(account=call.account_id, number=str(number)[:24])
+    if (found := bills.first()) is None:
+        raise Missing(f"No milestone bill {number}.")
+    return found
+
+
+@operation("queryMilestoneBillList", resource_type="MilestoneBill", roles={Role.BUYER}, read=True)
+def query_milestone_bills(call: Call) -> None:
+    """List the milestone bills of the account."""
+    describe(resource_id=call.account.number, resource_name=call.account.name)
+
+
+@operation(
+    "queryMilestoneBillDetail",
+    resource_type="MilestoneBill",
+    roles={Role.BUYER},
+    targets={"bill": own_milestone_bill},
+    read=True,
+)
+def query_milestone_bill(call: Call, *, bill: MilestoneBill) -> MilestoneBill:
+    """One milestone bill, on its page or as a file."""
+    describe(state=bill.shown_state(call.at))
+    return bill

@@ -76,7 +76,7 @@ def refund(
     for payment, share in shares:
         Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + share.amount)
     parts = [part for payment, share in shares for part in _parts(given, payment, share)]
-    _book(given, parts)
+    _book(given, parts, payments)
     RefundPart.objects.bulk_create(parts)
     _write_charge(given, payments[0])
     if any(payment.method == PayMethod.CARD for payment, _ in shares):
@@ -159,17 +159,18 @@ def _target(part: RefundPart) -> ledger.LedgerRef:
     }.get(RefundDestination(part.destination), ledger.cash(payer_id))
 
 
-def _book(given: Refund, parts: Sequence[RefundPart]) -> None:
-    account = (
-        LedgerAccount.objects.select_for_update(no_key=True)
-        .filter(kind=LedgerKind.HELD, owner=given.line_number, currency=given.currency)
-        .first()
+def _book(given: Refund, parts: Sequence[RefundPart], payments: Sequence[Payment]) -> None:
+    """Take the refund from what is still held for the line, its last milestone first, the rest from *earned*."""
+    owners = {payment.held_for: payment.pk for payment in payments}
+    accounts = LedgerAccount.objects.select_for_update(no_key=True).filter(
+        kind=LedgerKind.HELD, owner__in=sorted(owners), currency=given.currency
     )
-    still_held = account.money if account is not None else Money.zero(given.currency)
-    from_held = min(still_held, given.money)
-    entries = [(ledger.held(given.line_number), -from_held)]
-    if from_earned := given.money - from_held:
-        entries.append((ledger.earned(parts[0].payment.seller_id), -from_earned))
+    entries, left = [], given.money
+    for account in sorted(accounts.order_by("pk"), key=lambda account: -owners[account.owner]):
+        from_held = min(account.money, left)
+        entries.append((ledger.held(account.owner), -from_held))
+        left -= from_held
+    entries.append((ledger.earned(payments[0].seller_id), -left))
     targets: dict[ledger.LedgerRef, Money] = {}
     for part in parts:
         targets[_target(part)] = targets.get(_target(part), Money.zero(given.currency)) + part.money

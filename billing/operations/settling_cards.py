@@ -12,7 +12,7 @@ from django.urls import reverse
 from billing import gateways
 from billing.events import CardPaymentSettled, CardPaymentSettling
 from billing.models import Payment, RefundPart
-from billing.operations import ledger, paying
+from billing.operations import ledger, milestones, paying
 from billing.states import (
     REFUND_MOVES,
     GatewayOutcome,
@@ -54,6 +54,8 @@ def payment_in_turn(call: Call, number: str) -> Payment:
         return payment
     if payment.purpose == PaymentPurpose.ORDER:
         events.publish(CardPaymentSettling(order_number=payment.order_number))
+    elif payment.purpose == PaymentPurpose.BILL:
+        milestones.lock_for(payment)
     return paying.payment_locked(call, number)
 
 

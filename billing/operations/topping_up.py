@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from billing.models import Payment
 from billing.operations import ledger, paying
-from billing.states import PaymentPurpose, PaymentState, PayMethod
+from billing.states import PAID_FOR_ORDERS, PaymentPurpose, PaymentState, PayMethod
 from koogallery.identity import queries as identity
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import ids
@@ -63,7 +63,7 @@ def start_top_up(call: Call, *, amount: Money, card: str) -> Payment:
 
 def _top_up_locked(call: Call, number: str) -> Payment:
     payment = paying.payment_locked(call, number)
-    if payment.account_id != call.account_id or payment.purpose == PaymentPurpose.ORDER:
+    if payment.account_id != call.account_id or payment.purpose in PAID_FOR_ORDERS:
         raise Missing(f"No payment {number}.")
     return payment
 

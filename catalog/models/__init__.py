@@ -1,9 +1,9 @@
 """Rows of the catalogue, one noun per file."""
 
 from catalog.models.category import Category
-from catalog.models.demand import DemandRequest
 from catalog.models.discount import ResellerDiscount, StandingDiscount
 from catalog.models.favorite import Favorite
+from catalog.models.offer import OfferMilestone, OfferUse, PrivateOffer
 from catalog.models.plan import PlanPrice, PricePlan
 from catalog.models.product import Product, ProductImage
 from catalog.models.search import ProductFacet, ProductSearch, SearchProfile, Vocabulary
@@ -16,10 +16,12 @@ __all__ = [
     "AttributeOption",
     "Category",
     "ChangePath",
-    "DemandRequest",
     "Favorite",
+    "OfferMilestone",
+    "OfferUse",
     "PlanPrice",
     "PricePlan",
+    "PrivateOffer",
     "Product",
     "ProductFacet",
     "ProductImage",

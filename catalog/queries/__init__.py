@@ -11,6 +11,7 @@ from catalog.queries.configuration import (
     term_text,
 )
 from catalog.queries.discounts import discounts_for
+from catalog.queries.offers import differences, offer_by_token, offers_of, offers_of_seller, usable_offer, uses_of
 from catalog.queries.products import (
     PurchaseConditions,
     codes_on_sale,
@@ -34,8 +35,12 @@ __all__ = [
     "codes_on_sale",
     "configure",
     "currency_of",
+    "differences",
     "discounts_for",
     "interface_products",
+    "offer_by_token",
+    "offers_of",
+    "offers_of_seller",
     "price",
     "product_by_code",
     "product_on_sale",
@@ -45,4 +50,6 @@ __all__ = [
     "seller_of_account",
     "sheet_of",
     "term_text",
+    "usable_offer",
+    "uses_of",
 ]

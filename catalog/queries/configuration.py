@@ -17,7 +17,7 @@ from billing.rules.explanation import Explanation, decode, encode
 from billing.rules.plans import NotPriced, PricePlan
 from billing.rules.pricing import price_purchase, price_trial
 from billing.rules.terms import TermLength, TermUnit
-from catalog.models import Product
+from catalog.models import PrivateOffer, Product
 from catalog.queries.discounts import discounts_for
 from catalog.queries.sheets import AttributeSheet, PlanSheet, Sheet, SkuSheet, SpecificationSheet, sheet_of
 from catalog.states import BillingMode
@@ -38,6 +38,16 @@ class Choice:
     label_zh: str
     text: str
     text_zh: str
+
+    @property
+    def label_shown(self) -> str:
+        """The attribute's name in the language in force."""
+        return (_chinese() and self.label_zh) or self.label
+
+    @property
+    def text_shown(self) -> str:
+        """The chosen value in the language in force."""
+        return (_chinese() and self.text_zh) or self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +117,8 @@ class Configuration:
     @property
     def spec_text(self) -> str:
         """Specification and what was chosen in one line, in the language in force: "Pro · Europe · 40 users"."""
-        chinese = _chinese()
         parts = [self._told("specification_name")]
-        for choice in self.attributes:
-            parts.append((chinese and choice.text_zh) or choice.text)
+        parts += [choice.text_shown for choice in self.attributes]
         return " · ".join(part for part in parts if part)
 
     @property
@@ -159,7 +167,8 @@ class PricedConfiguration:
     """What a configuration costs an account, and why.
 
     `list_amount` is the price before discount, rounded; `list_price` the same unrounded, which with `share` stays with
-    the resource (pricing.md). `discount_source` is empty without a discount.
+    the resource (pricing.md). `discount_source` is empty without a discount. `milestones` is in how many parts it is
+    paid by a private offer, else 0.
     """
 
     configuration: Configuration
@@ -169,6 +178,7 @@ class PricedConfiguration:
     share: Decimal
     discount: Discount | None
     explanation: Explanation
+    milestones: int = 0
 
     @property
     def discount_source(self) -> str:
@@ -248,10 +258,13 @@ def configure(
     )
 
 
-def price(configuration: Configuration, *, account: Any, at: datetime) -> PricedConfiguration:
+def price(
+    configuration: Configuration, *, account: Any, at: datetime, offer: PrivateOffer | None = None
+) -> PricedConfiguration:
     """What the configuration costs `account` (None: a visitor) at the moment `at`, by the lowest of its discounts.
 
-    Raises `Refused("configuration_not_sold")` when the plan has no price for it.
+    `offer` is a private offer for this very configuration; one with milestones stands alone. Raises
+    `Refused("configuration_not_sold")` when the plan has no price for it.
     """
     if configuration.trial_days:
         trial = price_trial(currency=configuration.currency, days=configuration.trial_days)
@@ -264,7 +277,12 @@ def price(configuration: Configuration, *, account: Any, at: datetime) -> Priced
             discount=None,
             explanation=trial.explanation,
         )
-    discounts = discounts_for(product_id=configuration.product_id, account=account, at=at) if account else []
+    if offer is not None and offer.milestones:
+        discounts = [offer.discount]
+    else:
+        discounts = discounts_for(product_id=configuration.product_id, account=account, at=at) if account else []
+        discounts += [offer.discount] if offer is not None else []
+    milestones = offer.milestones if offer is not None else 0
     try:
         priced = price_purchase(
             plan=configuration.plan,
@@ -281,8 +299,9 @@ def price(configuration: Configuration, *, account: Any, at: datetime) -> Priced
         list_amount=priced.list_price.rounded(),
         list_price=priced.list_price,
         share=priced.share,
-        discount=priced.discount,
+        discount=discounts[0] if milestones else priced.discount,
         explanation=priced.explanation,
+        milestones=milestones,
     )
 
 

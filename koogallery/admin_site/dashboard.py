@@ -18,6 +18,7 @@ from koogallery.admin_site import sidebar
 from koogallery.kernel import display, rehearsal
 from koogallery.kernel.admin import sees
 from koogallery.kernel.models import OutboxMessage, SweepFailure
+from koogallery.tickets.queries import tickets
 from supervision.queries import appeals
 
 
@@ -43,7 +44,7 @@ class Card:
 
 def cards(request: HttpRequest) -> list[Card]:
     """The cards for this operations manager, in the order of urgency."""
-    made = [make(request) for make in (_parked, _appeals, _orders, _ledger, _catalogue, _accounts, _clock)]
+    made = [make(request) for make in (_parked, _appeals, _tickets, _orders, _ledger, _catalogue, _accounts, _clock)]
     return [card for card in made if card is not None]
 
 
@@ -104,6 +105,19 @@ def _appeals(request: HttpRequest) -> Card | None:
         Line(_("Next deadline"), display.moment_text(found.next_due_at) if found.next_due_at else display.NOTHING),
     ]
     return Card(_("Appeals by deadline"), lines, _link("supervision_appeal_changelist"), _("Appeals"))
+
+
+def _tickets(request: HttpRequest) -> Card | None:
+    if not sees(request.user, "tickets"):
+        return None
+    found = tickets.waiting()
+    link = _link("tickets_ticket_changelist")
+    lines = [
+        Line(_("Waiting for operations"), _count(found.all), link),
+        Line(_("Taken on by nobody"), _count(found.unassigned), _link("tickets_ticket_changelist", "officer=nobody")),
+        Line(_("Oldest"), display.moment_text(found.oldest_at) if found.oldest_at else display.NOTHING),
+    ]
+    return Card(_("Service tickets"), lines, link, _("Service tickets"))
 
 
 def _orders(request: HttpRequest) -> Card | None:

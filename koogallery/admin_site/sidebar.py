@@ -12,12 +12,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from koogallery.kernel import operations, pages
+from koogallery.tickets.queries import tickets
 from supervision.queries import appeals
 
 ORDER = (
     "catalog",
     "orders",
     "supervision",
+    "tickets",
     "unsubscriptions",
     "billing",
     "identity",
@@ -36,6 +38,7 @@ ICONS = {
     "appeal": "gavel",
     "flow": "conversion_path",
     "holiday": "event",
+    "ticket": "confirmation_number",
     "account": "domain",
     "user": "person",
     "agreementtext": "contract",
@@ -55,7 +58,10 @@ ICONS = {
 }
 
 
-BADGES: Mapping[str, Callable[[], int]] = {"supervision.appeal": lambda: appeals.undecided().count()}
+BADGES: Mapping[str, Callable[[], int]] = {
+    "supervision.appeal": lambda: appeals.undecided().count(),
+    "tickets.ticket": lambda: tickets.queued().count(),
+}
 """How much work waits behind an entry."""
 
 

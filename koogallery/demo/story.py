@@ -14,6 +14,7 @@ from billing import queries as billing
 from catalog import queries as catalog
 from catalog.operations import favorites
 from koogallery import clock
+from koogallery.demo import tickets
 from koogallery.demo.deliveries import SHOWN, SHOWN_FROM, SHOWN_TO, Deliveries
 from koogallery.identity import queries as identity
 from koogallery.identity.operations import projects, tags
@@ -103,6 +104,7 @@ class Story:
             for act, before in acts:
                 yield self.end - before, partial(deliveries.show, code, act)
         yield self.start, self._set_up_northwind
+        yield from tickets.steps(end=self.end)
         yield self.end - timedelta(hours=3), partial(self._leave_unpaid, "northwind-trading", "relata-crm")
         yield self.end - timedelta(hours=1), partial(self._leave_unpaid, "studio-maple", "inkroute")
 

@@ -8,8 +8,9 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy
 
 from audit.recording import system_traces
-from billing.operations import refunding
-from catalog.operations import stock
+from billing.operations import milestones, refunding
+from billing.rules.discounts import DiscountSource
+from catalog.operations import offer_uses, stock
 from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import describe, operation
@@ -95,10 +96,19 @@ def cancel(call: Call, order: Order, *, reason: CancelReason, at: datetime, note
     ORDER_MOVES.check(order.state_enum, OrderState.CANCELED)
     if order.product.stock is not None:
         stock.give_back(call, order_number=order.number)
+    _give_offer_back(call, order)
     move(order, OrderState.CANCELED, canceled_at=at, cancel_reason=reason, cancel_note=note)
     OrderLine.objects.filter(order=order, once_key__isnull=False).update(once_key=None)
     describe(reason=reason.value, state=order.state)
     events.publish(OrderCanceled(order=order, reason=reason, at=at))
+
+
+def _give_offer_back(call: Call, order: Order) -> None:
+    """Free the private offer that an order took; its milestones are billed no more."""
+    if order.line.discount_source == DiscountSource.OFFER:
+        offer_uses.free(call, order_number=order.number)
+    if order.line.milestones:
+        milestones.lapse(call, line_number=order.line.number)
 
 
 @operation("expireOrder", resource_type="Order", roles={Role.SYSTEM})
@@ -137,6 +147,12 @@ def expire_unpaid(order_ids: list[int], upto: datetime) -> None:
     for order in sorted(orders, key=lambda each: each.product_id):
         if order.product.stock is not None:
             stock.give_back(call, order_number=order.number)
+    with_offer = OrderLine.objects.filter(order__in=orders, discount_source=DiscountSource.OFFER).select_related(
+        "order"
+    )
+    for line in with_offer.order_by("discount_reference", "pk"):
+        line.order.line = line
+        _give_offer_back(call, line.order)
     system_traces(
         "expireOrder",
         rows=[

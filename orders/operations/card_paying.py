@@ -16,6 +16,7 @@ from billing.operations import refunding
 from billing.states import PaymentState
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
 from orders.models import Order
 from orders.operations.moving import actor_of, tell
@@ -53,6 +54,8 @@ def start_card_payment(call: Call, *, order: Order, card: str) -> Payment:
     Raises `Refused` like `pay_order`, and `card_unknown`.
     """
     check_payable(order, call)
+    if order.line.milestones:
+        raise Refused("milestone_pays_monthly", field="method")
     payment = billing.start_card(call, subject=subject_of(order), amount=order.total, card=card)
     tell(order, OrderStep.PAYMENT_STARTED, at=call.at, actor=actor_of(call), note=str(payment.card))
     describe(payment=payment.number, amount=order.total)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.operations import earning
+from billing.operations import earning, milestones
 from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import operation
@@ -29,6 +29,8 @@ def complete(call: Call, *, order: Order) -> Order:
     for line in order.lines.all():
         if line.amount:
             earning.earn(call, line_number=line.number, key=f"earn:{line.number}")
+        if line.milestones:
+            milestones.finish({line.number: call.at})
     notify(
         account_id=order.account_id,
         kind="order_completed",

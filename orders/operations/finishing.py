@@ -12,7 +12,7 @@ from django.db import connection
 from django.urls import reverse
 
 from audit.recording import system_traces
-from billing.operations import earning
+from billing.operations import earning, milestones
 from billing.rules.terms import Term, TermLength, TermUnit
 from catalog.states import BillingMode
 from koogallery import clock
@@ -33,7 +33,7 @@ WITH due AS (
     WHERE o.id = ANY (%(orders)s::bigint[]) AND o.id = d.id AND o.state = 'processing'
     RETURNING o.id, o.number, o.type, o.account_id, o.user_id, o.product_name, o.project_code
 )
-SELECT m.*, l.id, l.number, l.amount, l.billing_mode, l.term_unit, l.term_count,
+SELECT m.*, l.id, l.number, l.amount, l.milestones, l.billing_mode, l.term_unit, l.term_count,
     CASE WHEN m.type = 'TRIAL' THEN (l.configuration ->> 'trial_days')::integer END, r.id, r.number
 FROM moved m CROSS JOIN LATERAL (SELECT * FROM orders_orderline x WHERE x.order_id = m.id OFFSET 0) l
 CROSS JOIN LATERAL (
@@ -81,6 +81,7 @@ class _Ended(NamedTuple):
     line_id: int
     line_number: str
     amount: Decimal
+    milestones: int
     billing_mode: str
     term_unit: str
     term_count: int | None
@@ -121,6 +122,8 @@ def finish_deliveries(endings: Sequence[Ending]) -> None:
         keys={row.line_number: f"earn:{row.line_number}" for row in ended if row.amount},
         at={row.line_number: due[row.order_id].at for row in ended},
     )
+    if in_parts := {row.line_number: due[row.order_id].at for row in ended if row.milestones}:
+        milestones.finish(in_parts)
     _publish(ended, due)
 
 

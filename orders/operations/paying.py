@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
+from billing.operations import milestones
 from billing.operations import paying as billing
 from billing.queries import payments_of
+from billing.rules.discounts import DiscountSource
 from billing.states import PaymentState, PayMethod
+from catalog.operations import offer_uses
 from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
@@ -44,11 +47,39 @@ def pay_order(call: Call, *, order: Order, method: str) -> Order:
     Canceled, `Refused("payment_in_progress")` while a card payment is being checked, and what billing refuses.
     """
     check_payable(order, call)
+    if order.line.milestones:
+        raise Refused("milestone_pays_monthly", field="method")
     if method not in AT_ONCE:
         raise Refused("payment_method_unknown", field="method")
     payment = billing.pay(call, subject=subject_of(order), amount=order.total, method=method)
     describe(payment=payment.number, amount=order.total, method=method)
     go_on(call, order, paid_by=AT_ONCE[PayMethod(method)])
+    return order
+
+
+@operation(
+    "confirmMilestoneOrder",
+    resource_type="Order",
+    action="marketplace:order:create",
+    roles={Role.BUYER},
+    targets={"order": own_order_locked},
+    once=True,
+    default_allowed=True,
+)
+def confirm_milestones(call: Call, *, order: Order, confirmed: bool) -> Order:
+    """Confirm an order with milestones by monthly settlement: the first bill is generated, the delivery starts.
+
+    `confirmed` says that its milestones were confirmed once more. Raises `Refused`: `milestones_unconfirmed`, what
+    `check_payable` raises, `account_frozen`, `payment_method_unknown` for an order without milestones.
+    """
+    check_payable(order, call)
+    if not order.line.milestones:
+        raise Refused("payment_method_unknown", field="method")
+    if not confirmed:
+        raise Refused("milestones_unconfirmed")
+    billing.check_payer(call, account_id=order.account_id, method=PayMethod.CREDIT)
+    describe(amount=order.total, milestones=order.line.milestones)
+    go_on(call, order, paid_by=PaidBy.MONTHLY)
     return order
 
 
@@ -90,6 +121,10 @@ def go_on(call: Call, order: Order, *, paid_by: PaidBy) -> None:
     """
     if paid_by is PaidBy.RESELLER:
         billing.pay(call, subject=subject_of(order), amount=order.total, method=PayMethod.RESELLER)
+    if paid_by is PaidBy.MONTHLY:
+        milestones.start(call, line_number=order.line.number)
+    if order.line.discount_source == DiscountSource.OFFER:
+        offer_uses.use(call, order_number=order.number)
     move(order, OrderState.PROCESSING, paid_at=call.at, paid_by=paid_by, payment_due_at=None)
     notify_many(_notices(order, paid_by=paid_by, at=call.at))
     events.publish(OrderPaid(order=order, at=call.at))
@@ -107,7 +142,7 @@ def _notices(order: Order, *, paid_by: PaidBy, at: datetime) -> list[Notice]:
         "account": order.account.name,
         "amount": order.total,
     }
-    is_paid_here = paid_by not in (PaidBy.NOTHING, PaidBy.RESELLER)
+    is_paid_here = paid_by not in (PaidBy.NOTHING, PaidBy.RESELLER, PaidBy.MONTHLY)
     return [
         Notice(
             account_id=order.account_id,

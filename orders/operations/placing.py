@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q, Sum
 from django.utils import translation
 
+from billing.operations import milestones
 from billing.queries import has_payment_method
+from billing.rules.discounts import DiscountSource
 from catalog import queries as catalog
-from catalog.operations import stock
+from catalog.operations import offer_uses, stock
+from catalog.queries.offers import offer_locked
 from catalog.states import BillingMode, ContactData
 from koogallery.identity import queries as identity
 from koogallery.identity.operations import agreements
@@ -28,7 +31,7 @@ from orders.rules.quote import Quote, SignedQuote, open_quote
 from orders.states import OrderState, OrderType, PaidBy
 
 if TYPE_CHECKING:
-    from catalog.models import Product
+    from catalog.models import PrivateOffer, Product
     from koogallery.identity.models import Account
 
 
@@ -87,6 +90,7 @@ def place_order(
     if needs_payment_method(account, quoted, configuration) and not has_payment_method(account):
         raise Refused("no_payment_method")
     _check_limits(account.pk, product, conditions, configuration, at=call.at)
+    offer = _offer(call, account, product, quoted, in_force)
 
     order = _write(call, account, product, quoted, configuration, in_force, project=project, tags=labels)
     if conditions.contact_data != ContactData.NONE:
@@ -100,6 +104,16 @@ def place_order(
     if product.stock is not None:
         _free_stock(call, product, configuration.items)
         stock.take(call, product_code=product.code, count=configuration.items, order_number=order.number)
+    if offer is not None:
+        offer_uses.reserve(call, offer=offer.number, order_number=order.number)
+    if quoted.milestones:
+        milestones.plan(
+            call,
+            subject=paying.subject_of(order),
+            total=order.total,
+            parts=_parts(offer),
+            due_days=in_force["milestone.due_days"],
+        )
     agreements.sign(call, texts=texts, order_number=order.number)
     describe(resource=order, number=order.number, amount=order.total, state=order.state, project=project)
     events.publish(OrderPlaced(order=order, at=call.at))
@@ -118,8 +132,8 @@ def goes_straight_on(order: Order, configuration: catalog.Configuration) -> Paid
 
 
 def needs_payment_method(account: Account, quoted: Quote, configuration: catalog.Configuration) -> bool:
-    """Whether a payment method must exist before **Pay Now**: not for resellers' customers, nor if nothing is due."""
-    if account.reseller_id is not None:
+    """Whether a payment method must exist before **Pay Now**: not for resellers' customers, milestones, or 0.00."""
+    if account.reseller_id is not None or quoted.milestones:
         return False
     return bool(quoted.amount) or configuration.billing_mode == BillingMode.ON_DEMAND
 
@@ -132,6 +146,34 @@ def _still_true(quoted: Quote, *, account: Account, product: Product, at: dateti
     if fresh.amount != quoted.amount:
         raise Refused("quote_changed", old=str(quoted.amount), new=str(fresh.amount))
     return fresh
+
+
+def _offer(
+    call: Call, account: Account, product: Product, quoted: Quote, in_force: policies.PolicySet
+) -> PrivateOffer | None:
+    """The offer that the quote takes, locked and usable. Raises `Refused`, also when its milestones are not for them.
+
+    An offer of another account or product is none of theirs: `quote_invalid`.
+    """
+    if quoted.discount_source != DiscountSource.OFFER:
+        return None
+    offer = offer_locked(call, quoted.discount_reference)
+    if (offer.account_id, offer.product_id) != (account.pk, product.pk):
+        raise Refused("quote_invalid")
+    offer_uses.check_usable(offer, call)
+    if offer.milestones:
+        milestones.check_credit(
+            account,
+            total=quoted.amount,
+            shares=[part.share_percent for part in offer.parts.all()],
+            rule=in_force["milestone.credit_check"],
+        )
+    return offer
+
+
+def _parts(offer: PrivateOffer | None) -> list[milestones.Part]:
+    rows = offer.parts.all() if offer is not None else ()
+    return [milestones.Part(name=row.name, delivery=row.delivery, share=row.share_percent) for row in rows]
 
 
 def _free_stock(call: Call, product: Product, wanted: int) -> None:
@@ -245,6 +287,7 @@ def _write(
         currency=quoted.amount.currency,
         explanation=dict(quoted.explanation),
         fee_percent=configuration.fee_percent,
+        milestones=quoted.milestones,
         once_key=f"trial:{account.pk}:{product.code}" if quoted.type == OrderType.TRIAL else None,
     )
     line.save(force_insert=True)

@@ -28,7 +28,7 @@ class Quote:
     """One configuration of one product, priced for one account.
 
     `form` holds the configurator's fields, so that the same can be configured again; `configuration` and `explanation`
-    are stored with the order. Amounts are rounded.
+    are stored with the order. Amounts are rounded. `milestones` is in how many parts a private offer lets it be paid.
     """
 
     quote_id: str
@@ -44,6 +44,7 @@ class Quote:
     discount_reference: str
     explanation: Mapping[str, Any]
     quoted_at: datetime
+    milestones: int = 0
 
     @property
     def expires_at(self) -> datetime:
@@ -104,6 +105,7 @@ def sign(quote: Quote) -> SignedQuote:
         "reference": quote.discount_reference,
         "explanation": dict(quote.explanation),
         "at": quote.quoted_at.isoformat(),
+        "milestones": quote.milestones,
     }
     return SignedQuote(quote.quote_id, Sealed(signing.dumps(values, salt=SALT, compress=True)))
 
@@ -130,4 +132,5 @@ def open_quote(signed: SignedQuote, *, account_id: int | None) -> Quote:
         discount_reference=values["reference"],
         explanation=values["explanation"],
         quoted_at=datetime.fromisoformat(values["at"]),
+        milestones=values["milestones"],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from billing.operations import milestones
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
@@ -25,9 +26,12 @@ from supervision.states import Actor, MoveName
 def accept(call: Call, *, flow: Flow) -> Flow:
     """Accept the delivery, or with milestones its part; the final acceptance starts the timer of completion (R7).
 
-    Raises `Refused("flow_step")`, `Refused("flow_frozen")`, `Refused("flow_completed")`, and
-    `Refused("acceptance_term_over")` when the delivered term would be over before it could be used.
+    With milestones the bill of the next part is generated with it. Raises `Refused("flow_step")`,
+    `Refused("flow_frozen")`, `Refused("flow_completed")`, `Refused("milestone_bill_overdue")` by policy,
+    `Refused("milestone_credit_short")`, and `Refused("acceptance_term_over")` when the delivered term would be over
+    before it could be used.
     """
+    _check_bills(call, flow)
     if not flow.is_last_part:
         told = moving.make(
             call,
@@ -46,6 +50,7 @@ def accept(call: Call, *, flow: Flow) -> Flow:
             flow, Actor.SELLER, "milestone_accepted", key=str(told.pk), at=call.at,
             params={"milestone": flow.milestone - 1, "milestones": flow.milestones},
         )  # fmt: skip
+        milestones.accept(call, line_number=flow.number, position=flow.milestone - 1)
         return flow
     moving.check_move(call, flow, MoveName.ACCEPT)
     due_at = call.at + timedelta(hours=flow.policies["order.completion_delay_hours"])
@@ -58,9 +63,21 @@ def accept(call: Call, *, flow: Flow) -> Flow:
         MoveName.ACCEPT,
         columns={"accepted_at": call.at, "completion_due_at": due_at},
     )
+    if flow.milestones:
+        milestones.accept(call, line_number=flow.number, position=flow.milestone)
     describe(completes=due_at)
     telling.tell(flow, Actor.SELLER, "service_accepted", key=str(told.pk), at=call.at, params={"until": due_at})
     return flow
+
+
+def _check_bills(call: Call, flow: Flow) -> None:
+    """Raise `Refused("milestone_bill_overdue")` while the policy stamped on the order lets an overdue bill block."""
+    if not flow.milestones or not flow.policies["milestone.block_on_overdue"]:
+        return
+    name = MoveName.ACCEPT if flow.is_last_part else MoveName.ACCEPT_PART
+    moving.check_move(call, flow, name)
+    if milestones.is_overdue(line_number=flow.number, at=call.at):
+        raise Refused("milestone_bill_overdue")
 
 
 @operation(

@@ -144,19 +144,30 @@ def supervised(
     term: str = "1-year",
     **fields: Any,
 ) -> Deal:
-    """A supervised product, bought and paid at `at`; `policy` replaces the stamp of the order."""
+    """A supervised product, bought and paid at `at`, or ordered in `milestones` equal parts.
+
+    `policy` replaces the stamp of the order.
+    """
+    if milestones:
+        from tests.factories import offers  # it builds on this module
+
+        return offers.in_milestones(method, shares=offers.equal_shares(milestones), at=at, buyer=buyer, policy=policy)
     product = product or supervised_product(method, **fields)
     who = buyer or make_buyer()
     billing.fund(who.account, 5000)
     data = {} if product.delivery_method == "hardware" else {"term": term}
     order = orders.place(who, product, at=at, **data)
-    with guard.opened("test"):
-        order.lines.update(milestones=milestones)
-        if policy is not None:
-            Order.objects.filter(pk=order.pk).update(policy=policy)
+    if policy is not None:
+        stamp(order, policy)
     if not order.state_enum.is_paid:
         orders.pay(who, order, at=at)
     return Deal(flow=Flow.objects.get(order=order), buyer=who, seller=seller_of(product), at=at)
+
+
+def stamp(order: Order, policy: dict[str, Any]) -> None:
+    """Replace the policies stamped on an order."""
+    with guard.opened("test"):
+        Order.objects.filter(pk=order.pk).update(policy=policy)
 
 
 def seller_of(product: Product) -> Persona:

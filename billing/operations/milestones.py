@@ -1,0 +1,388 @@
+"""Milestones of an order line: planned with the order, billed one after the other, earned part by part.
+
+`plan` writes them with the order, `start` has the first billed when the order is confirmed, `accept` the next with
+each acceptance, `finish` ends them with the completion, `lapse` with a cancellation. Who calls holds the order or its
+flow locked. The bill run (`bill_due`) writes each bill once, whoever asked for it.
+
+The money of a milestone: billed, its amount moves from the customer's *milestone credit* to *receivable*; repaid, it is
+*held* for the milestone and the credit is free again; accepted and repaid, it is the seller's *earned*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Sum
+from django.urls import reverse
+
+from audit.recording import system_traces
+from billing.models import LedgerAccount, Milestone, MilestoneBill
+from billing.models.payment import held_owner
+from billing.operations import ledger
+from billing.rules.bills import bill_due as due_time
+from billing.rules.bills import next_reminder, overdue_from
+from billing.rules.shares import split_by_shares
+from billing.states import BILL_MOVES, BillState, LedgerKind, PostingKind
+from koogallery import clock
+from koogallery.identity.states import AccountKind
+from koogallery.kernel import ids
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.money import Money
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
+from koogallery.notifications.operations import Notice, notify_many
+
+if TYPE_CHECKING:
+    from billing.models import Payment
+    from billing.operations.paying import PaymentSubject
+    from koogallery.identity.models import Account
+
+EVERYONE = set(Role) - {Role.ANONYMOUS}
+_NUMBER = "NUMBER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One milestone as agreed: its name, what is delivered, its share in percent."""
+
+    name: str
+    delivery: str
+    share: Decimal
+
+
+def unbilled(account_id: int) -> Decimal:
+    """What open milestone orders of an account will still be billed."""
+    rows = Milestone.objects.filter(account_id=account_id, bill__isnull=True, lapsed_at__isnull=True)
+    return rows.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
+def check_credit(account: Account, *, total: Money, shares: Sequence[Decimal], rule: str) -> None:
+    """Whether a locked account may order `total` in milestones, by policy `milestone.credit_check`.
+
+    Raises `Refused`: `milestone_not_postpaid`, `milestone_credit_missing` without one, `milestone_credit_short` when
+    the free credit less what other open milestone orders will still be billed does not cover it.
+    """
+    if account.kind != AccountKind.POSTPAID:
+        raise Refused("milestone_not_postpaid")
+    row = LedgerAccount.objects.filter(
+        kind=LedgerKind.MILESTONE_CREDIT, owner=str(account.pk), currency=total.currency
+    ).first()
+    if row is None:
+        raise Refused("milestone_credit_missing")
+    needed = total if rule == "order_total" else split_by_shares(whole=total, shares=shares)[0].amount
+    free = row.money
+    if rule == "order_total":
+        free = max(free - Money(unbilled(account.pk), total.currency), Money.zero(total.currency))
+    if free < needed:
+        raise Refused("milestone_credit_short", needed=needed, free=free)
+
+
+def plan(call: Call, *, subject: PaymentSubject, total: Money, parts: Sequence[Part], due_days: int) -> None:
+    """Write the milestones of an order line that is being placed; nothing is billed yet. The shares follow R11."""
+    shares = split_by_shares(whole=total, shares=[part.share for part in parts])
+    Milestone.objects.bulk_create(
+        Milestone(
+            order_number=subject.order_number,
+            line_number=subject.line_number,
+            account_id=subject.account_id,
+            seller_id=subject.seller_id,
+            fee_percent=subject.fee_percent,
+            position=position,
+            count=len(parts),
+            name=part.name,
+            delivery=part.delivery,
+            share_percent=part.share,
+            amount=share.amount.amount,
+            currency=total.currency,
+            explanation=share.explanation.to_json(),
+            due_days=due_days,
+            description=subject.description[:255],
+            project_code=subject.project_code,
+            tags=dict(subject.tags),
+        )
+        for position, (part, share) in enumerate(zip(parts, shares, strict=True), 1)
+    )
+
+
+def start(call: Call, *, line_number: str) -> None:
+    """Have the first milestone billed: the order is confirmed. Raises `Refused("milestone_credit_short")`."""
+    _bill(call, _locked(line_number)[0])
+
+
+def accept(call: Call, *, line_number: str, position: int) -> None:
+    """The customer accepted a milestone: the next one is billed, what was repaid for this one is earned.
+
+    The last one is earned with the completion of the order. Raises `Refused("milestone_credit_short")`.
+    """
+    milestones = _locked(line_number)
+    accepted = milestones[position - 1]
+    accepted.accepted_at = call.at
+    if position == len(milestones):
+        accepted.save(update_fields=["accepted_at"])
+        return
+    accepted.earn_from = call.at
+    accepted.save(update_fields=["accepted_at", "earn_from"])
+    _earn([accepted])
+    _bill(call, milestones[position])
+
+
+def is_overdue(*, line_number: str, at: datetime) -> bool:
+    """Whether a bill of the line is past its due time and not repaid."""
+    return MilestoneBill.objects.filter(
+        milestone__line_number=line_number, ended_at__isnull=True, due_at__lt=at
+    ).exists()
+
+
+def finish(moments: Mapping[str, datetime]) -> None:
+    """Orders are Completed: all that was billed is the seller's once repaid, what was not will not be.
+
+    For a chunk of line numbers, each at its own moment, whether they have milestones or not; idempotent.
+    """
+    milestones = list(
+        Milestone.objects.select_for_update(no_key=True, of=("self",))
+        .filter(line_number__in=list(moments), earn_from__isnull=True, lapsed_at__isnull=True)
+        .select_related("bill")
+        .order_by("line_number", "position")
+    )
+    for milestone in milestones:
+        at = moments[milestone.line_number]
+        if hasattr(milestone, "bill"):
+            milestone.earn_from = at
+        else:
+            milestone.lapsed_at, milestone.bill_due_at = at, None
+    if milestones:
+        Milestone.objects.bulk_update(milestones, ["earn_from", "lapsed_at", "bill_due_at"])
+        _earn([milestone for milestone in milestones if milestone.earn_from])
+
+
+def lapse(call: Call, *, line_number: str) -> Money | None:
+    """The order was Canceled: nothing more is billed, unpaid bills are withdrawn; what their credit was that is free.
+
+    None for a line without milestones.
+    """
+    milestones = _locked(line_number)
+    if not milestones:
+        return None
+    freed = Money.zero(milestones[0].currency)
+    for milestone in milestones:
+        bill = _bill_locked(milestone)
+        if bill is None and milestone.lapsed_at is None:
+            milestone.lapsed_at, milestone.bill_due_at = call.at, None
+            milestone.save(update_fields=["lapsed_at", "bill_due_at"])
+        elif bill is not None and bill.is_unpaid:
+            _end(bill, BillState.WITHDRAWN, at=call.at)
+            freed += bill.money
+    return freed
+
+
+def settle(payment: Payment) -> None:
+    """A payment for a milestone's bill is booked: the bill is Repaid, its credit free, and if accepted it is earned."""
+    milestone = Milestone.objects.select_for_update(no_key=True, of=("self",)).get(
+        line_number=payment.line_number, position=int(payment.part.removeprefix("m"))
+    )
+    bill = _bill_locked(milestone)
+    assert bill is not None
+    at = payment.finished_at or payment.created_at
+    if bill.is_unpaid:
+        _end(bill, BillState.REPAID, at=at, payment_number=payment.number)
+    if milestone.earn_from is not None:
+        _earn([milestone])
+
+
+def lock_for(payment: Payment) -> None:
+    """Lock the milestone that a payment is for, as all do before its bill and its payments."""
+    position = int(payment.part.removeprefix("m"))
+    list(
+        Milestone.objects.select_for_update(no_key=True)
+        .filter(line_number=payment.line_number, position=position)
+        .values_list("pk")
+    )
+
+
+@operation("generateMilestoneBill", resource_type="MilestoneBill", roles={Role.SYSTEM})
+def generate(call: Call, *, milestone: Milestone) -> None:
+    """Write the bill of a milestone; the bill run does so set-wise, under this name."""
+    milestone.bill_due_at = call.at
+    milestone.save(update_fields=["bill_due_at"])
+    bill_due([milestone.pk], call.at)
+
+
+def bill_due(milestone_ids: list[int], upto: datetime) -> None:
+    """Write the bills of claimed milestones whose time has come, each dated at its time; a bill exists once.
+
+    Called by the sweep and, for one milestone, by what makes it due, in their transactions.
+    """
+    due = [
+        milestone
+        for milestone in Milestone.objects.filter(pk__in=milestone_ids, bill_due_at__isnull=False).order_by("pk")
+        if milestone.lapsed_at is None
+    ]
+    bills = [_new_bill(milestone, written_at=max(upto, milestone.bill_due_at or upto)) for milestone in due]
+    MilestoneBill.objects.bulk_create(bills, ignore_conflicts=True)
+    written = set(
+        MilestoneBill.objects.filter(number__in=[bill.number for bill in bills]).values_list("number", flat=True)
+    )
+    Milestone.objects.filter(pk__in=milestone_ids).update(bill_due_at=None)
+    made = [(milestone, bill) for milestone, bill in zip(due, bills, strict=True) if bill.number in written]
+    ledger.post_many([_posting_of(milestone, bill) for milestone, bill in made])
+    _tell(made)
+    system_traces(
+        "generateMilestoneBill",
+        rows=[
+            (
+                bill.account_id,
+                bill.number,
+                bill.order_number,
+                bill.written_at,
+                {"order": bill.order_number, "milestone": milestone.position},
+                {"amount": str(bill.money), "due": bill.due_at.isoformat()},
+            )
+            for milestone, bill in made
+        ],
+    )
+
+
+def _new_bill(milestone: Milestone, *, written_at: datetime) -> MilestoneBill:
+    generated_at = milestone.bill_due_at or written_at
+    due_at = due_time(generated_at=generated_at, written_at=written_at, days=milestone.due_days)
+    return MilestoneBill(
+        number=ids.numbered("MB", at=generated_at),
+        milestone=milestone,
+        account_id=milestone.account_id,
+        order_number=milestone.order_number,
+        amount=milestone.amount,
+        currency=milestone.currency,
+        generated_at=generated_at,
+        written_at=written_at,
+        due_at=due_at,
+        overdue_due_at=overdue_from(due_at),
+        remind_at=next_reminder(last_day=clock.platform_date(due_at), after=written_at),
+    )
+
+
+def _posting_of(milestone: Milestone, bill: MilestoneBill) -> ledger.NewPosting:
+    return ledger.NewPosting(
+        key=f"bill:{milestone.line_number}/{milestone.position}",
+        kind=PostingKind.BILL,
+        at=bill.generated_at,
+        about=milestone.line_number,
+        entries=[
+            (ledger.milestone_credit(bill.account_id), -bill.money),
+            (ledger.receivable(bill.account_id), bill.money),
+        ],
+    )
+
+
+def _tell(made: Sequence[tuple[Milestone, MilestoneBill]]) -> None:
+    page = reverse("billing:milestone_bill", args=[_NUMBER])
+    notify_many(
+        [
+            Notice(
+                account_id=bill.account_id,
+                kind="milestone_bill",
+                params=told_of(milestone, bill),
+                link=page.replace(_NUMBER, bill.number),
+                key=f"milestone-bill:{bill.number}",
+                at=bill.written_at,
+            )
+            for milestone, bill in made
+        ]
+    )
+
+
+def told_of(milestone: Milestone, bill: MilestoneBill) -> dict[str, Any]:
+    """What messages about a bill name."""
+    return {
+        "bill": bill.number,
+        "order": bill.order_number,
+        "product": milestone.description,
+        "milestone": milestone.position,
+        "milestones": milestone.count,
+        "name": milestone.name,
+        "amount": bill.money,
+        "due": bill.due_at,
+    }
+
+
+def _locked(line_number: str) -> list[Milestone]:
+    return list(
+        Milestone.objects.select_for_update(no_key=True, of=("self",))
+        .filter(line_number=line_number)
+        .order_by("position")
+    )
+
+
+def _bill_locked(milestone: Milestone) -> MilestoneBill | None:
+    return MilestoneBill.objects.select_for_update(no_key=True, of=("self",)).filter(milestone=milestone).first()
+
+
+def _bill(call: Call, milestone: Milestone) -> None:
+    """Make a milestone due for its bill now and write it. Raises `Refused` when the credit does not cover it."""
+    milestone.bill_due_at = call.at
+    milestone.save(update_fields=["bill_due_at"])
+    row = LedgerAccount.objects.filter(
+        kind=LedgerKind.MILESTONE_CREDIT, owner=str(milestone.account_id), currency=milestone.currency
+    ).first()
+    free = row.money if row is not None else Money.zero(milestone.currency)
+    if free < milestone.money:
+        raise Refused("milestone_credit_short", needed=milestone.money, free=free)
+    with ledger.refusing(ledger_balance_not_negative="milestone_credit_short"):
+        bill_due([milestone.pk], call.at)
+    describe(billed=milestone.money)
+
+
+def _end(bill: MilestoneBill, state: BillState, *, at: datetime, payment_number: str = "") -> None:
+    BILL_MOVES.check(bill.state_enum, state)
+    bill.state, bill.ended_at, bill.payment_number = state, at, payment_number
+    bill.overdue_due_at = bill.remind_at = None
+    bill.save(update_fields=["state", "ended_at", "payment_number", "overdue_due_at", "remind_at"])
+    ledger.post(
+        key=f"bill-ended:{bill.number}",
+        kind=PostingKind.BILL_ENDED,
+        at=at,
+        about=bill.milestone.line_number,
+        entries=[
+            (ledger.receivable(bill.account_id), -bill.money),
+            (ledger.milestone_credit(bill.account_id), bill.money),
+        ],
+    )
+
+
+def _earn(milestones: Sequence[Milestone]) -> None:
+    """Move what is held for milestones that may be earned to their sellers; nothing is held before the repayment."""
+    owners = {held_owner(milestone.line_number, milestone.part): milestone for milestone in milestones}
+    held = LedgerAccount.objects.select_for_update(no_key=True).filter(
+        kind=LedgerKind.HELD, owner__in=sorted(owners), balance__gt=0
+    )
+    ledger.post_many(
+        [
+            ledger.NewPosting(
+                key=f"earn:{account.owner}",
+                kind=PostingKind.EARNING,
+                at=_earned_at(owners[account.owner]),
+                about=owners[account.owner].line_number,
+                entries=[
+                    (ledger.LedgerRef(LedgerKind.HELD, account.owner), -account.money),
+                    (ledger.earned(owners[account.owner].seller_id), account.money),
+                ],
+            )
+            for account in held.order_by("owner")
+        ]
+    )
+
+
+def _earned_at(milestone: Milestone) -> datetime:
+    """The later of the moment from which it may be earned and its repayment."""
+    bill = MilestoneBill.objects.filter(milestone=milestone).first()
+    assert milestone.earn_from is not None
+    return max(milestone.earn_from, bill.ended_at) if bill and bill.ended_at else milestone.earn_from
+
+
+__all__ = [
+    "Part", "accept", "bill_due", "check_credit", "finish", "generate", "is_overdue", "lapse", "lock_for", "plan",
+    "settle", "start", "told_of", "unbilled",
+]  # fmt: skip

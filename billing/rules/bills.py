@@ -1,0 +1,36 @@
+"""Bills: from when a due date counts, when it ends, when it is reminded of (billing.md, R12)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+from billing.rules.terms import due_within
+from koogallery import clock
+
+LATE_AFTER = timedelta(days=1)
+REMINDER_DAYS = (-7, -1, 1, 7)
+REMINDER_TIME = time(9)
+
+
+def counts_from(*, generated_at: datetime, written_at: datetime) -> datetime:
+    """From when a due date counts: the generation, or the writing when that came more than a day later."""
+    return written_at if written_at - generated_at > LATE_AFTER else generated_at
+
+
+def bill_due(*, generated_at: datetime, written_at: datetime, days: int) -> datetime:
+    """When a bill is due: 23:59:59 of the day `days` after it was generated, or written if that was late (R12)."""
+    return due_within(generated_at=counts_from(generated_at=generated_at, written_at=written_at), days=days)
+
+
+def next_reminder(*, last_day: date, after: datetime) -> datetime | None:
+    """The first reminder after a moment: at 09:00, 7 and 1 days before and after the last day; None after them."""
+    moments = (
+        datetime.combine(last_day + timedelta(days=days), REMINDER_TIME, tzinfo=clock.platform_zone())
+        for days in REMINDER_DAYS
+    )
+    return next((moment for moment in moments if moment > after), None)
+
+
+def overdue_from(due_at: datetime) -> datetime:
+    """The 00:00:00 after a due time of 23:59:59, when what was not repaid becomes overdue (R8)."""
+    return clock.day_start(clock.platform_date(due_at) + timedelta(days=1))

@@ -1,0 +1,100 @@
+"""Orders take private offers: reserved when placed, used when paid, freed when canceled (catalog.md)."""
+
+from __future__ import annotations
+
+from catalog.models import OfferUse, PrivateOffer
+from catalog.queries.offers import offer_locked
+from catalog.states import OFFER_MOVES, USE_MOVES, OfferState, UseState
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.operations import describe, operation, untraced
+from koogallery.kernel.reasons import Refused
+
+EVERYONE = set(Role) - {Role.ANONYMOUS}
+
+
+def check_usable(offer: PrivateOffer, call: Call) -> None:
+    """Raise `Refused` with why a locked offer cannot be used at the moment of the call."""
+    state = offer.shown_state(call.at)
+    if state is OfferState.IN_EFFECT:
+        return
+    codes = {
+        OfferState.SCHEDULED: "offer_not_yet",
+        OfferState.EXPIRED: "offer_expired",
+        OfferState.WITHDRAWN: "offer_withdrawn",
+        OfferState.RESERVED: "offer_reserved",
+        OfferState.USED: "offer_used",
+    }
+    raise Refused(codes.get(state, "offer_withdrawn"), since=offer.valid_from, until=offer.valid_to)
+
+
+@operation(
+    "reservePrivateOffer",
+    resource_type="PrivateOffer",
+    roles=EVERYONE,
+    targets={"offer": offer_locked},
+    default_allowed=True,
+)
+def reserve(call: Call, *, offer: PrivateOffer, order_number: str) -> PrivateOffer:
+    """Let an order that is being placed take the offer; the last of its uses makes it Reserved.
+
+    Raises `Refused`: `offer_not_yet`, `offer_expired`, `offer_withdrawn`, `offer_reserved`, `offer_used`.
+    """
+    check_usable(offer, call)
+    OfferUse.objects.create(offer=offer, order_number=order_number, taken_at=call.at)
+    offer.taken += 1
+    if offer.state_enum is OfferState.SCHEDULED:
+        offer.state = OfferState.IN_EFFECT
+        offer.next_state_at = offer.over_from
+    _settle(offer, call)
+    describe(order=order_number, state=offer.state)
+    return offer
+
+
+@operation("usePrivateOffer", resource_type="PrivateOffer", roles=EVERYONE, default_allowed=True)
+def use(call: Call, *, order_number: str) -> None:
+    """The order that reserved an offer is paid: the offer is Used."""
+    _end(call, order_number, UseState.USED)
+
+
+@operation("freePrivateOffer", resource_type="PrivateOffer", roles=EVERYONE, default_allowed=True)
+def free(call: Call, *, order_number: str) -> None:
+    """The order that took an offer was Canceled: the offer can be used again, or is Expired; once."""
+    _end(call, order_number, UseState.FREED)
+
+
+def _end(call: Call, order_number: str, state: UseState) -> None:
+    number = OfferUse.objects.filter(order_number=order_number).values_list("offer__number", flat=True).first()
+    if number is None:
+        untraced()
+        return
+    offer = offer_locked(call, number)
+    taken = OfferUse.objects.select_for_update(of=("self",)).get(order_number=order_number)
+    if not USE_MOVES.allowed(taken.state_enum, state):
+        untraced()
+        return
+    taken.state, taken.ended_at = state, call.at
+    taken.save(update_fields=["state", "ended_at"])
+    if state is UseState.FREED:
+        offer.taken -= 1
+    _settle(offer, call)
+    describe(resource=offer, order=order_number, state=offer.state)
+
+
+def _settle(offer: PrivateOffer, call: Call) -> None:
+    """Bring the offer to the state that its orders and its time give it; a withdrawn one stays withdrawn."""
+    state = offer.state_enum
+    if state is not OfferState.WITHDRAWN:
+        state = _state_of(offer, call)
+    if state is not offer.state_enum:
+        OFFER_MOVES.check(offer.state_enum, state)
+        offer.state = state
+        offer.next_state_at = offer.over_from if state is OfferState.IN_EFFECT else None
+        offer.ended_at = offer.over_from if state is OfferState.EXPIRED else None
+    offer.save(update_fields=["taken", "state", "next_state_at", "ended_at"])
+
+
+def _state_of(offer: PrivateOffer, call: Call) -> OfferState:
+    if offer.taken < offer.uses:
+        return OfferState.EXPIRED if offer.is_over(call.at) else OfferState.IN_EFFECT
+    unpaid = offer.orders.filter(state=UseState.RESERVED).exists()
+    return OfferState.RESERVED if unpaid else OfferState.USED
