@@ -32,16 +32,16 @@ def _row_actions(statement: CreditStatement, request: HttpRequest) -> list[Actio
     details = Action(_("Details"), statement.get_absolute_url())
     if statement.repaid_at is not None:
         return [details]
-    refused = may(request.call, "repayCredit")  # type: ignore[attr-defined]
+    refused = may(request.call, "repayCredit")
     return [Action(_("Repay"), repay_address(statement), refused=refused), details]
 
 
 def _open(request: HttpRequest) -> Q:
-    return Q(repaid_at=None, due_at__gte=request.call.at)  # type: ignore[attr-defined]
+    return Q(repaid_at=None, due_at__gte=request.call.at)
 
 
 def _overdue(request: HttpRequest) -> Q:
-    return Q(repaid_at=None, due_at__lt=request.call.at)  # type: ignore[attr-defined]
+    return Q(repaid_at=None, due_at__lt=request.call.at)
 
 
 STATEMENTS = ListPage(
@@ -82,7 +82,7 @@ STATEMENTS = ListPage(
 @page(audience="buyer", operations=["queryBilling"])
 def statements(request: HttpRequest) -> HttpResponseBase:
     """Every statement of the account's platform credit."""
-    call = request.call  # type: ignore[attr-defined]
+    call = request.call
     reading.query_billing(call)
     context = {"page": framed(_("Credit statements"), billing_parent()), "may_repay": may(call, "repayCredit")}
     return STATEMENTS.respond(
@@ -115,7 +115,7 @@ LINES = ListPage(
 @page(audience="buyer", operations=["queryBilling"])
 def statement(request: HttpRequest, number: str) -> HttpResponseBase:
     """One statement: what it holds, how it came about, until when it is to be repaid."""
-    call = request.call  # type: ignore[attr-defined]
+    call = request.call
     reading.query_billing(call)
     found = queries.statements_of(call.account.pk).filter(number=number).first()
     if found is None:

@@ -16,6 +16,7 @@ from koogallery.demo.people import make_people, new_password
 from koogallery.demo.story import Story
 from koogallery.identity.models import User
 from koogallery.kernel.calls import system_call
+from koogallery.tickets.models import Ticket
 from orders.example_seller import DEMO_KEY, ExampleSeller
 from orders.models import InterfaceCall, Order, Resource
 from supervision.models import Flow, FlowFile
@@ -46,6 +47,10 @@ def test_some_days_of_the_demo_leave_orders_resources_traces_and_a_clean_ledger(
     assert Flow.objects.filter(step="completed").exists()
     assert FlowFile.objects.filter(purpose="proof").exists()
     assert Order.objects.filter(state="pending_payment").count() >= 1
+    assert set(Ticket.objects.values_list("kind", "state")) == {
+        ("credit_payment", "open"),
+        ("seller_unreachable", "waiting"),
+    }
     assert checking.check_ledger(system_call()).findings == []
 
     people.write(tmp_path / "accounts.txt")

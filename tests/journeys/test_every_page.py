@@ -80,6 +80,8 @@ NO_PAGES = {
     "seller/supervision/<str:number>/evidence/": FILE,
     "seller/supervision/<str:number>/files/<str:file>/": FILE,
     "seller/interface/<str:number>/replay/": REDIRECT,
+    "console/tickets/<str:number>/close/": REDIRECT,
+    "console/tickets/<str:number>/files/<str:file>/": FILE,
 }
 
 

@@ -15,6 +15,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from billing import queries
 from billing.models import Charge, CreditStatement
 from billing.operations import statements
 from catalog.models import Seller
@@ -146,7 +147,8 @@ def _month(world: World) -> dict[str, int]:
 
 @sample("console/billing/credit/<str:number>/")
 def _credit_statement(world: World) -> dict[str, str]:
-    billing.grant(world.buyer.account, 500)
+    if queries.credit(world.buyer.account.pk) is None:
+        billing.grant(world.buyer.account, 500)
     with clock.at(clock.now() - timedelta(days=62)):
         billing.paid(world.buyer.account, 40, method="credit")
     statements.generate(clock.now().replace(day=15))
@@ -156,9 +158,7 @@ def _credit_statement(world: World) -> dict[str, str]:
 # tickets
 
 
-@sample(
-    "console/tickets/<str:number>/", "console/tickets/<str:number>/reply/", "console/tickets/<str:number>/close/"
-)
+@sample("console/tickets/<str:number>/", "console/tickets/<str:number>/reply/", "console/tickets/<str:number>/close/")
 def _ticket(world: World) -> dict[str, str]:
     return {"number": tickets.opened(buyer=world.buyer, at=clock.now()).ticket.number}
 

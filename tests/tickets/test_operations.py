@@ -171,7 +171,7 @@ def test_the_queue_holds_what_waits_for_operations_the_oldest_first() -> None:
     cases[2].assign()
     assert list(queued()) == [cases[2].ticket, cases[3].ticket]
     cases[0].reply()
-    assert list(queued())[0] == cases[0].ticket
+    assert queued().first() == cases[0].ticket
 
 
 # Telling

@@ -92,10 +92,10 @@ TICKETS = ListPage(
 @page(audience="buyer", operations=["queryTicketList"])
 def ticket_list(request: HttpRequest) -> HttpResponseBase:
     """The account's service tickets."""
-    rows = reading.query_list(request.call, filters=request.GET.dict())  # type: ignore[attr-defined]
+    rows = reading.query_list(request.call, filters=request.GET.dict())
     context = {
         "page": {"title": _("Service Tickets"), "console": "buyer", "breadcrumbs": []},
-        "may_create": operations.may(request.call, "createTicket"),  # type: ignore[attr-defined]
+        "may_create": operations.may(request.call, "createTicket"),
     }
     return TICKETS.respond(request, rows, "tickets/ticket_list.html", context)
 
@@ -103,7 +103,7 @@ def ticket_list(request: HttpRequest) -> HttpResponseBase:
 @page(audience="buyer", operations=["createTicket"])
 def new(request: HttpRequest) -> HttpResponse:
     """Open a ticket; `?kind=` and a linked object's number (`?order=CS…`) are filled in."""
-    call = request.call  # type: ignore[attr-defined]
+    call = request.call
     refused = operations.may(call, "createTicket")
     form = _filled(request, TicketForm, initial=_initial(request))
     if _may_go_on(request, form, "createTicket", refused):
@@ -145,7 +145,7 @@ def _initial(request: HttpRequest) -> dict[str, str]:
 @page(audience="buyer", operations=["queryTicketDetail"])
 def detail(request: HttpRequest, number: str) -> HttpResponse:
     """One ticket with its conversation."""
-    call = request.call  # type: ignore[attr-defined]
+    call = request.call
     ticket = reading.query_detail(call, ticket=number)
     return _details(request, ticket, ReplyForm(call=call))
 
@@ -153,7 +153,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
 @page(audience="buyer", operations=["queryTicketDetail", "replyTicket"])
 def reply(request: HttpRequest, number: str) -> HttpResponse:
     """Write to operations; a form that is refused keeps what was written."""
-    call = request.call  # type: ignore[attr-defined]
+    call = request.call
     ticket = reading.query_detail(call, ticket=number)
     form = _filled(request, ReplyForm)
     if _may_go_on(request, form, "replyTicket", operations.may(call, "replyTicket", ticket), ticket=ticket):
@@ -170,7 +170,7 @@ def reply(request: HttpRequest, number: str) -> HttpResponse:
 @page(audience="buyer", operations=["queryTicketDetail", "closeTicket"])
 def close(request: HttpRequest, number: str) -> HttpResponse:
     """Close the ticket."""
-    call = request.call  # type: ignore[attr-defined]
+    call = request.call
     ticket = reading.query_detail(call, ticket=number)
     if request.method != "POST":
         return redirect(f"{ticket.get_absolute_url()}?confirm=close")
@@ -182,7 +182,7 @@ def close(request: HttpRequest, number: str) -> HttpResponse:
 @page(audience="buyer", operations=["downloadTicketFile"])
 def download(request: HttpRequest, number: str, file: str) -> HttpResponseBase:
     """A file of a ticket."""
-    found = reading.download_file(request.call, ticket=number, file=file)  # type: ignore[attr-defined]
+    found = reading.download_file(request.call, ticket=number, file=file)
     return files.response(found.file)
 
 
@@ -227,7 +227,7 @@ def _entry(ticket: Ticket, told: tickets.Told) -> Entry:
 
 
 def _details(request: HttpRequest, ticket: Ticket, form: ReplyForm) -> HttpResponse:
-    call = request.call  # type: ignore[attr-defined]
+    call = request.call
     is_whole = "all" in request.GET
     told = tickets.conversation(ticket, newest=None if is_whole else NEWEST + 1)
     shown = told if is_whole else told[-NEWEST:]
@@ -252,7 +252,7 @@ def _filled(request: HttpRequest, kind: type[AnyForm], **more: Any) -> AnyForm:
     return kind(
         request.POST if is_posted else None,
         request.FILES if is_posted else None,
-        call=request.call,  # type: ignore[attr-defined]
+        call=request.call,
         **more,
     )
 
@@ -269,7 +269,7 @@ def _may_go_on(
 
     Raises `Refused("messages_too_many")`.
     """
-    call = request.call  # type: ignore[attr-defined]
+    call = request.call
     if request.method != "POST":
         return False
     if not rates.is_within(what="tickets", who=str(call.user_id), per_minute=SENT_A_MINUTE):
