@@ -13,7 +13,7 @@ FROM python:3.13-slim-trixie
 COPY --from=postgres:18-trixie /usr/lib/postgresql/18/bin/pg_dump /usr/lib/postgresql/18/bin/pg_restore /usr/local/bin/
 COPY --from=postgres:18-trixie /usr/lib/*/libpq.so.5* /usr/local/lib/
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends libpq5 liblz4-1 libzstd1 fonts-noto-cjk \
+ && apt-get install --yes --no-install-recommends libpq5 liblz4-1 libzstd1 \
  && rm -rf /var/lib/apt/lists/* \
  && ldconfig \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin koogallery \

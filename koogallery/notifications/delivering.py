@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from email.mime.image import MIMEImage
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,12 @@ from koogallery.notifications.states import Channel
 
 Attachment = tuple[str, str, bytes]
 """Name, content type, content."""
+
+
+class _MailWithPicture(EmailMultiAlternatives):
+    """A mail whose only attachment is a picture that its HTML shows."""
+
+    mixed_subtype = "related"
 
 
 @outbox.handler("mail", once=True)
@@ -68,7 +75,7 @@ def _language(message: Message) -> str:
 def _send_mail(
     to: str, letter: rendering.Letter, *, key: str, language: str, attachments: Sequence[Attachment] = ()
 ) -> None:
-    mail = EmailMultiAlternatives(
+    mail = (_MailWithPicture if letter.code and not attachments else EmailMultiAlternatives)(
         subject=letter.subject,
         body=letter.text,
         to=[to],
@@ -81,6 +88,10 @@ def _send_mail(
     mail.attach_alternative(letter.html, "text/html")
     for name, content_type, content in attachments:
         mail.attach(name, content, content_type)
+    kept = list(attachments)
+    if letter.code:
+        mail.attach(_inline(letter.code))
+        kept.append((f"{rendering.LINK_CODE}.png", "image/png", letter.code))
     mail.send()
     _keep(
         Channel.MAIL,
@@ -89,12 +100,19 @@ def _send_mail(
         text=letter.text,
         html=letter.html,
         attachments=[
-            {"name": name, "type": kind, "content": base64.b64encode(content).decode()}
-            for name, kind, content in attachments
+            {"name": name, "type": kind, "content": base64.b64encode(content).decode()} for name, kind, content in kept
         ],
         key=key,
         language=language,
     )
+
+
+def _inline(code: bytes) -> MIMEImage:
+    """The picture of a code as the HTML part refers to it."""
+    picture = MIMEImage(code, "png")
+    picture.add_header("Content-ID", f"<{rendering.LINK_CODE}>")
+    picture.add_header("Content-Disposition", "inline", filename=f"{rendering.LINK_CODE}.png")
+    return picture
 
 
 def _keep(channel: Channel, *, to: str, text: str, key: str, language: str, **rest: Any) -> None:

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 
 from koogallery import clock
-from koogallery.kernel import display
+from koogallery.kernel import display, qr
 from koogallery.kernel.money import Money
 from koogallery.notifications.kinds import KINDS, Kind, kind_named
 
@@ -28,7 +28,9 @@ def stored(params: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept: dict[str, Any] = {}
     for name, value in params.items():
-        if isinstance(value, Money):
+        if type(value) is str:
+            kept[name] = value
+        elif isinstance(value, Money):
             kept[name] = {"money": value.to_json()}
         elif isinstance(value, datetime):
             kept[name] = {"moment": value.isoformat()}
@@ -90,14 +92,19 @@ def as_read_by(language: str, zone: str = "") -> Iterator[None]:
         yield
 
 
+LINK_CODE = "link-code"
+"""The content id by which a mail's HTML names the QR code of its link."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message in words: a mail's subject and both bodies, an SMS's text."""
+    """A message in words: a mail's subject and both bodies, an SMS's text; `code` is the PNG the HTML shows, if any."""
 
     subject: str
     text: str
     html: str
     sms: str
+    code: bytes = b""
 
 
 def letter(kind: Kind | str, params: Mapping[str, Any], *, link: str, name: str = "") -> Letter:
@@ -105,12 +112,14 @@ def letter(kind: Kind | str, params: Mapping[str, Any], *, link: str, name: str 
     known = kind if isinstance(kind, Kind) else kind_named(kind)
     title = " ".join(subject(known.name, params).split())
     address = urljoin(settings.SITE_ADDRESS, link) if link else ""
+    code = qr.png(address) if known.qr_of_link and address else b""
     context = {
         "kind": known,
         "title": title,
         "body": body(known.name, params),
         "name": name,
         "link": address,
+        "code": LINK_CODE if code else "",
         "action": gettext(known.action),
         "language": translation.get_language(),
         "site": settings.SITE_ADDRESS,
@@ -121,4 +130,5 @@ def letter(kind: Kind | str, params: Mapping[str, Any], *, link: str, name: str 
         text=render_to_string("notifications/mail.txt", context).strip() + "\n",
         html=render_to_string("notifications/mail.html", context),
         sms=f"[KooGallery] {title}"[:300],
+        code=code,
     )

@@ -23,9 +23,9 @@ from koogallery.identity.forms import (
 )
 from koogallery.identity.models import AccessKey
 from koogallery.identity.operations import accounts, iam, passwords, preferences, signing_in, two_step
-from koogallery.identity.rules.codes import picture
 from koogallery.identity.states import Theme
 from koogallery.identity.views.framing import framed, iam_tabs
+from koogallery.kernel import qr
 from koogallery.kernel.pages import attempt, page, render
 from koogallery.kernel.preferences import safe_next
 from koogallery.kernel.reasons import Refused
@@ -153,7 +153,7 @@ def enable_two_step(request: HttpRequest) -> HttpResponse:
             **_frame(request, _("Set up two-step verification"), *parents),
             "form": form,
             "key": two_step.key_text(device),
-            "picture": picture(device.config_url),
+            "picture": qr.svg_address(device.config_url),
         },
     )
 
