@@ -147,7 +147,6 @@ class TicketAdmin(GuardedModelAdmin):
         "assigned_to",
         shown_moment("opened_at", gettext_lazy("Opened")),
         "age",
-        shown_moment("changed_at", gettext_lazy("Last change")),
     )
     list_filter = (QueueFilter, "kind", "state", OfficerFilter)
     search_fields = ("=number", "=linked_number", "=account__name", "subject")
