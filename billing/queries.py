@@ -9,11 +9,23 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Exists, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce, TruncMonth
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Cast, Coalesce, Concat, TruncMonth
 from django.utils.translation import gettext as _
 
-from billing.models import Card, Charge, CreditLine, CreditStatement, Entry, LedgerAccount, LedgerCheck, Payment, Refund
+from billing.models import (
+    Card,
+    Charge,
+    CreditLine,
+    CreditStatement,
+    Entry,
+    LedgerAccount,
+    LedgerCheck,
+    Milestone,
+    MilestoneBill,
+    Payment,
+    Refund,
+)
 from billing.models.payment import HELD_OWNER
 from billing.states import PAID_FOR_ORDERS, ChargeKind, CreditKind, LedgerKind, PaymentState, PayMethod, PostingKind
 from koogallery import clock
@@ -70,6 +82,24 @@ class Credit:
     def owed(self) -> Money:
         """Used and not repaid."""
         return self.limit - self.available
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneMoney:
+    """One milestone of an order with its bill and its money: held + earned + settled + refunded = paid."""
+
+    milestone: Milestone
+    bill: MilestoneBill | None
+    paid: Money
+    held: Money
+    earned: Money
+    settled: Money
+    refunded: Money
+
+    @property
+    def is_lapsed(self) -> bool:
+        """Whether it will not be billed, because the order ended before."""
+        return self.bill is None and self.milestone.lapsed_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +235,45 @@ def order_money(order_number: str, *, currency: str = "USD") -> OrderMoney:
     """The money of one order; zeros in `currency` when nothing was paid."""
     nothing = Money.zero(currency)
     return orders_money([order_number]).get(order_number) or OrderMoney(*[nothing] * 5)
+
+
+def milestones_of(order_number: str) -> list[MilestoneMoney]:
+    """The milestones of an order in their order with bills and money, in one query; none for other orders."""
+    part = Concat(Value("m"), Cast(OuterRef("position"), CharField()))
+    owner = Concat(OuterRef("line_number"), Value("/"), part)
+    paid = Payment.objects.filter(
+        line_number=OuterRef("line_number"), part=part, state=PaymentState.SUCCEEDED
+    ).order_by()
+    held = LedgerAccount.objects.filter(kind=LedgerKind.HELD, owner=owner, currency=OuterRef("currency"))
+    settled = Entry.objects.filter(account__kind=LedgerKind.SETTLED, posting__about=owner).order_by()
+    rows: Any = (
+        Milestone.objects.filter(order_number=order_number)
+        .select_related("bill")
+        .annotate(
+            paid_sum=Subquery(paid.values("line_number").annotate(sum=Sum("amount")).values("sum")),
+            refunded_sum=Subquery(paid.values("line_number").annotate(sum=Sum("refunded")).values("sum")),
+            held_sum=Subquery(held.values("balance")[:1]),
+            settled_sum=Subquery(settled.values("posting__about").annotate(sum=Sum("amount")).values("sum")),
+        )
+        .order_by("line_number", "position")
+    )
+    return [_milestone_money(row) for row in rows]
+
+
+def _milestone_money(row: Any) -> MilestoneMoney:
+    paid, held, settled, refunded = (
+        Money(amount or Decimal(0), row.currency)
+        for amount in (row.paid_sum, row.held_sum, row.settled_sum, row.refunded_sum)
+    )
+    return MilestoneMoney(
+        milestone=row,
+        bill=getattr(row, "bill", None),
+        paid=paid,
+        held=held,
+        earned=paid - held - settled - refunded,
+        settled=settled,
+        refunded=refunded,
+    )
 
 
 def payments_of(order_number: str) -> Sequence[Payment]:
