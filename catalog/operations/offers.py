@@ -12,15 +12,15 @@ from django.conf import settings
 from django.utils import translation
 
 from audit.recording import system_traces
-from billing.rules.pricing import price_purchase
 from catalog.models import OfferMilestone, PrivateOffer, Product
 from catalog.queries import products
-from catalog.queries.configuration import Configuration, configure
+from catalog.queries.configuration import Configuration, configure, price
 from catalog.queries.offers import made_offer_locked, offer_locked
 from catalog.rules import offers as rules
 from catalog.rules.offers import MilestoneTerms
 from catalog.states import OFFER_MOVES, OfferState
 from koogallery import clock
+from koogallery.identity import authorising
 from koogallery.identity import queries as identity
 from koogallery.kernel import ids
 from koogallery.kernel.calls import Call, Role
@@ -69,7 +69,7 @@ def drafted(call: Call, terms: OfferTerms) -> tuple[PrivateOffer, list[OfferMile
         raise Refused("text_required", field="name")
     if not 1 <= terms.uses <= settings.OFFER_MOST_USES:
         raise Refused("offer_uses", field="uses", most=settings.OFFER_MOST_USES)
-    configuration = configure(product, terms.form, account=account)
+    configuration = configure(product, {**terms.form, "trial": ""}, account=account)
     rules.check_mode(
         billing_mode=configuration.billing_mode,
         milestones=bool(terms.milestones),
@@ -77,16 +77,11 @@ def drafted(call: Call, terms: OfferTerms) -> tuple[PrivateOffer, list[OfferMile
         delivery_method=configuration.delivery_method,
         uses=terms.uses,
     )
-    listed = price_purchase(
-        plan=configuration.plan,
-        quantity=configuration.quantity,
-        items=configuration.items,
-        length=configuration.length,
-    ).list_price
+    listed = price(configuration, account=None, at=call.at).list_price
     fixed = Money(terms.fixed_price, configuration.currency) if terms.fixed_price is not None else None
     rules.check_discount(share=terms.share, fixed_price=fixed, list_price=listed)
     rules.check_validity(first=terms.valid_from, last=terms.valid_to, today=clock.platform_date(call.at))
-    total = fixed or Money(listed.amount * (terms.share or Decimal(1)), listed.currency).rounded()
+    total = rules.total_of(share=terms.share, fixed_price=fixed, list_price=listed)
     if not total:
         raise Refused("amount_not_positive", field="share")
     amounts = rules.milestone_amounts(terms.milestones, total=total) if terms.milestones else ()
@@ -127,6 +122,7 @@ def drafted(call: Call, terms: OfferTerms) -> tuple[PrivateOffer, list[OfferMile
 @operation("createPrivateOffer", resource_type="PrivateOffer", roles={Role.SELLER}, once=True)
 def create(call: Call, *, terms: OfferTerms) -> PrivateOffer:
     """Write down an offer as a draft that only the seller sees. Raises `Refused` as `drafted` does."""
+    authorising.require(call, "createPrivateOffer", product_code=terms.product)
     offer, parts = drafted(call, terms)
     offer.number, offer.token = ids.numbered("PO", at=call.at), ids.token()
     offer.created_at, offer.created_by = call.at, call.user
@@ -145,6 +141,7 @@ def create(call: Call, *, terms: OfferTerms) -> PrivateOffer:
 )
 def update(call: Call, *, offer: PrivateOffer, terms: OfferTerms) -> PrivateOffer:
     """Write a draft anew. Raises `Refused("offer_sent")` once it was sent, and what `drafted` raises."""
+    authorising.require(call, "updatePrivateOffer", product_code=terms.product)
     _check_draft(offer)
     written, parts = drafted(call, terms)
     written.pk, written.number, written.token = offer.pk, offer.number, offer.token

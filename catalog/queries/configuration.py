@@ -205,9 +205,9 @@ def term_text(*, unit: str, count: int) -> str:
 
 
 def configure(
-    product: Product, data: Mapping[str, Any], *, account: Any = None, sheet: Sheet | None = None
+    product: Product, data: Mapping[str, Any], *, account: Any = None, sheet: Sheet | None = None, currency: str = ""
 ) -> Configuration:
-    """Check what a buyer chose and take the plan in force, in the account's currency (visitors: the site's).
+    """Check what a buyer chose and take the plan in force, in `currency` or the account's (visitors: the site's).
 
     `data` holds `specification`, `attr_<code>` of each attribute (the quantity also as `quantity`), `plan` (a billing
     mode), `term` ("1-year", "6-month"), `items`, `trial` ("1"). What is missing takes its first value. Raises `Refused`
@@ -215,7 +215,7 @@ def configure(
     `term_not_sold`, `mode_not_sold`, `not_sold_in_currency`, `trial_not_offered`.
     """
     sheet = sheet or sheet_of(product)
-    currency = currency_of(account)
+    currency = currency or currency_of(account)
     specification = _specification(sheet, data)
     choices = tuple(_choice(attribute, data) for attribute in specification.attributes)
     sku = _sku(specification, choices)

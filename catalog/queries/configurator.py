@@ -143,15 +143,24 @@ DISCOUNT_NAMES = {
 
 
 def configurator(
-    product: Product, data: Mapping[str, Any], *, account: Any, at: datetime, sheet: Sheet | None = None
+    product: Product,
+    data: Mapping[str, Any],
+    *,
+    account: Any,
+    at: datetime,
+    sheet: Sheet | None = None,
+    currency: str = "",
 ) -> Configurator:
-    """The state of the Pricing tab for these form values; a faulty value keeps its place and gets its sentence."""
+    """The state of the Pricing tab for these form values; a faulty value keeps its place and gets its sentence.
+
+    Prices are in `currency`, or the account's.
+    """
     sheet = sheet or sheet_of(product)
-    currency = currency_of(account)
+    currency = currency or currency_of(account)
     priced: PricedConfiguration | None = None
     refused: Refused | None = None
     try:
-        priced = price(configure(product, data, account=account, sheet=sheet), account=account, at=at)
+        priced = price(configure(product, data, account=account, sheet=sheet, currency=currency), account=account, at=at)
     except Refused as found:
         refused = found
     specification = _specification(sheet, data)

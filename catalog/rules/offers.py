@@ -38,6 +38,34 @@ class Difference:
     needed: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What an offer comes to while it is being written; None where something is missing or faulty.
+
+    `shares` is the sum of the milestones' shares in percent; `amounts` is what each comes to, in their order.
+    """
+
+    list_price: Money | None
+    total: Money | None
+    shares: Decimal
+    amounts: tuple[Money | None, ...]
+
+    @property
+    def saved(self) -> Money | None:
+        """What the offer takes off the list price."""
+        return None if self.list_price is None or self.total is None else self.list_price.rounded() - self.total
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the shares sum to 100 percent."""
+        return self.shares == WHOLE
+
+    @property
+    def shares_text(self) -> str:
+        """The sum of the shares: `99.5 %`."""
+        return f"{self.shares.normalize():f} %"
+
+
 def check_discount(*, share: Decimal | None, fixed_price: Money | None, list_price: Money) -> None:
     """Raise `Refused` with its field unless the offer has one price that is no higher than the list price."""
     if (share is None) == (fixed_price is None):
@@ -51,6 +79,39 @@ def check_discount(*, share: Decimal | None, fixed_price: Money | None, list_pri
             raise Refused("amount_not_whole", field="fixed_price", currency=fixed_price.currency)
         if fixed_price > list_price:
             raise Refused("offer_above_list", field="fixed_price", list=list_price.rounded())
+
+
+def total_of(*, share: Decimal | None, fixed_price: Money | None, list_price: Money) -> Money:
+    """What an offer costs: the fixed price, else its share of the unrounded list price, rounded once (R2, R14)."""
+    if fixed_price is not None:
+        return fixed_price
+    return (list_price * (Decimal(1) if share is None else share)).rounded()
+
+
+def figures(
+    *, list_price: Money | None, share: Decimal | None, fixed_price: Decimal | None, shares: Sequence[Decimal | None]
+) -> Figures:
+    """What an offer comes to as far as it is written. Shares that do not sum to 100 are taken of the total each."""
+    total = None
+    if list_price is not None and (share is None) != (fixed_price is None):
+        fixed = Money(fixed_price, list_price.currency) if fixed_price is not None else None
+        try:
+            check_discount(share=share, fixed_price=fixed, list_price=list_price)
+            total = total_of(share=share, fixed_price=fixed, list_price=list_price)
+        except Refused:
+            total = None
+    known = [each if each is not None and 0 < each < WHOLE else None for each in shares]
+    together = sum((each for each in known if each is not None), Decimal(0))
+    return Figures(list_price=list_price, total=total, shares=together, amounts=_amounts(total, known, together))
+
+
+def _amounts(total: Money | None, shares: Sequence[Decimal | None], together: Decimal) -> tuple[Money | None, ...]:
+    if total is None:
+        return (None,) * len(shares)
+    if together == WHOLE and None not in shares:
+        parts = split_by_shares(whole=total, shares=[each for each in shares if each is not None])
+        return tuple(part.amount for part in parts)
+    return tuple((total * (each / WHOLE)).rounded() if each is not None else None for each in shares)
 
 
 def check_validity(*, first: date, last: date, today: date) -> None:

@@ -45,8 +45,9 @@ def authorise(call: Call, spec: Operation, target: Any) -> None:
 def require(call: Call, operation: str, *, product_code: str) -> None:
     """Raise `Refused` unless the caller may do `operation` with this product; for use inside an operation."""
     spec = registry[operation]
-    if call.role is Role.BUYER and call.user is not None:
-        _refuse_unless(decision_for(call.user, spec, product_codes=[product_code]), spec)
+    if call.role in (Role.BUYER, Role.SELLER) and call.user is not None:
+        default = call.role is Role.SELLER or allowed_by_default(spec)
+        _refuse_unless(decide_action(call.user, spec.action, product_codes=[product_code], default=default), spec)
 
 
 def decision_for(user: User, spec: Operation, *, product_codes: Iterable[str] = ()) -> Decision:
