@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import CharField, Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Cast, Coalesce, Concat, TruncMonth
 from django.utils.translation import gettext as _
 
@@ -27,11 +27,21 @@ from billing.models import (
     Refund,
 )
 from billing.models.payment import HELD_OWNER
-from billing.states import PAID_FOR_ORDERS, ChargeKind, CreditKind, LedgerKind, PaymentState, PayMethod, PostingKind
+from billing.states import (
+    PAID_FOR_ORDERS,
+    BillState,
+    ChargeKind,
+    CreditKind,
+    LedgerKind,
+    PaymentState,
+    PayMethod,
+    PostingKind,
+)
 from koogallery import clock
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import prepared
 from koogallery.kernel.money import Money
+from koogallery.kernel.prepared import Given
 from koogallery.kernel.reasons import Missing, sentence
 
 if TYPE_CHECKING:
@@ -72,11 +82,15 @@ class OrderMoney:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """A credit of an account: limit, what is left of it, what is owed."""
+    """A credit of an account: limit, what is left of it, what is owed.
+
+    `reserved` is what open milestone orders will still be billed and thus take of the milestone credit that is left.
+    """
 
     kind: CreditKind
     limit: Money
     available: Money
+    reserved: Money
 
     @property
     def owed(self) -> Money:
@@ -100,6 +114,11 @@ class MilestoneMoney:
     def is_lapsed(self) -> bool:
         """Whether it will not be billed, because the order ended before."""
         return self.bill is None and self.milestone.lapsed_at is not None
+
+    @property
+    def bill_state(self) -> BillState | None:
+        """The state of its bill now; None before there is one."""
+        return self.bill.shown_state(clock.now()) if self.bill is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +162,16 @@ def credits(account_id: int) -> list[Credit]:
             kind=CreditKind(line.kind),
             limit=line.money,
             available=Money(left.get(CreditKind(line.kind).ledger_kind, Decimal(0)), line.currency),
+            reserved=Money(unbilled(account_id) if line.kind == CreditKind.MILESTONE else Decimal(0), line.currency),
         )
         for line in lines
     ]
+
+
+def unbilled(account_id: int) -> Decimal:
+    """What open milestone orders of an account will still be billed."""
+    rows = Milestone.objects.filter(account_id=account_id, bill__isnull=True, lapsed_at__isnull=True)
+    return rows.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
 def credit(account_id: int, kind: CreditKind = CreditKind.PLATFORM) -> Credit | None:
@@ -239,15 +265,22 @@ def order_money(order_number: str, *, currency: str = "USD") -> OrderMoney:
 
 def milestones_of(order_number: str) -> list[MilestoneMoney]:
     """The milestones of an order in their order with bills and money, in one query; none for other orders."""
+    return milestones_money([order_number]).get(order_number, [])
+
+
+def milestones_money(order_numbers: Iterable[str]) -> dict[str, list[MilestoneMoney]]:
+    """The milestones of several orders with bills and money, in one query; orders without any are left out."""
     part = Concat(Value("m"), Cast(OuterRef("position"), CharField()))
     owner = Concat(OuterRef("line_number"), Value("/"), part)
-    paid = Payment.objects.filter(
-        line_number=OuterRef("line_number"), part=part, state=PaymentState.SUCCEEDED
-    ).order_by()
+    paid = (
+        Payment.objects.filter(line_number=OuterRef("line_number"), part=part, state=PaymentState.SUCCEEDED)
+        .exclude(line_number="")
+        .order_by()
+    )
     held = LedgerAccount.objects.filter(kind=LedgerKind.HELD, owner=owner, currency=OuterRef("currency"))
     settled = Entry.objects.filter(account__kind=LedgerKind.SETTLED, posting__about=owner).order_by()
     rows: Any = (
-        Milestone.objects.filter(order_number=order_number)
+        Milestone.objects.filter(order_number__in=list(order_numbers))
         .select_related("bill")
         .annotate(
             paid_sum=Subquery(paid.values("line_number").annotate(sum=Sum("amount")).values("sum")),
@@ -257,7 +290,10 @@ def milestones_of(order_number: str) -> list[MilestoneMoney]:
         )
         .order_by("line_number", "position")
     )
-    return [_milestone_money(row) for row in rows]
+    found: dict[str, list[MilestoneMoney]] = {}
+    for row in rows:
+        found.setdefault(row.order_number, []).append(_milestone_money(row))
+    return found
 
 
 def _milestone_money(row: Any) -> MilestoneMoney:
@@ -274,6 +310,47 @@ def _milestone_money(row: Any) -> MilestoneMoney:
         settled=settled,
         refunded=refunded,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillsDue:
+    """What an account is to repay for milestones: how many bills, how much, by when; how much of it is overdue."""
+
+    count: int
+    amount: Money
+    next_due_at: datetime | None
+    overdue_count: int
+    overdue: Money
+
+
+def milestone_bills_due(account: Account, *, at: datetime) -> BillsDue:
+    """The unpaid milestone bills of an account, summed up."""
+    late = Q(due_at__lt=at)
+    sums = unpaid_milestone_bills(account.pk).aggregate(
+        count=Count("pk"),
+        amount=Coalesce(Sum("amount"), Decimal(0)),
+        next_due_at=Min("due_at"),
+        overdue_count=Count("pk", filter=late),
+        overdue=Coalesce(Sum("amount", filter=late), Decimal(0)),
+    )
+    for name in ("amount", "overdue"):
+        sums[name] = Money(sums[name], account.currency)
+    return BillsDue(**sums)
+
+
+def milestone_bills_of(account_id: int) -> QuerySet[MilestoneBill]:
+    """Every milestone bill of an account with its milestone."""
+    return MilestoneBill.objects.filter(account_id=account_id).select_related("milestone")
+
+
+def unpaid_milestone_bills(account_id: int) -> QuerySet[MilestoneBill]:
+    """The milestone bills that an account is to repay."""
+    return MilestoneBill.objects.filter(account_id=account_id, ended_at__isnull=True)
+
+
+def milestone_bills_due_given() -> QuerySet[MilestoneBill]:
+    """The unpaid milestone bills of an account that is given, for their count in the navigation."""
+    return MilestoneBill.objects.filter(account_id=Given("account"), ended_at__isnull=True)
 
 
 def payments_of(order_number: str) -> Sequence[Payment]:
@@ -299,7 +376,7 @@ def seller_money(seller_id: int, *, currency: str = "USD") -> SellerMoney:
         cursor.execute(
             "SELECT (SELECT coalesce(sum(l.balance), 0) FROM billing_ledgeraccount l WHERE l.kind = 'held' "
             "AND l.currency = %(currency)s AND l.balance > 0 AND l.owner IN "
-            f"(SELECT {HELD_OWNER} FROM billing_payment p "
+            f"(SELECT {HELD_OWNER} FROM billing_payment p "  # noqa: S608  a constant
             "WHERE p.seller_id = %(seller)s AND p.state = 'succeeded')), "
             "coalesce(sum(balance) FILTER (WHERE kind = 'earned'), 0), "
             "coalesce(sum(balance) FILTER (WHERE kind = 'settled'), 0) "

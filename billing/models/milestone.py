@@ -75,6 +75,11 @@ class Milestone(GuardedModel):
         return Money(self.amount, self.currency)
 
     @property
+    def share_text(self) -> str:
+        """Its share as read: `30 %`."""
+        return f"{self.share_percent.normalize():f} %"
+
+    @property
     def part(self) -> str:
         """How payments for it are told apart from those for the line's other milestones."""
         return part_of(self.position)
