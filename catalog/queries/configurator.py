@@ -160,7 +160,9 @@ def configurator(
     priced: PricedConfiguration | None = None
     refused: Refused | None = None
     try:
-        priced = price(configure(product, data, account=account, sheet=sheet, currency=currency), account=account, at=at)
+        priced = price(
+            configure(product, data, account=account, sheet=sheet, currency=currency), account=account, at=at
+        )
     except Refused as found:
         refused = found
     specification = _specification(sheet, data)
