@@ -88,6 +88,15 @@ class DecisionForm(forms.Form):
         }
 
 
+EFFECTS_ON_BILLS = {
+    "taken_back": gettext_lazy("of it from what the seller earned"),
+    "withdrawn": gettext_lazy("bills withdrawn"),
+    "due": gettext_lazy("bills that stay due, the seller’s once repaid"),
+    "lapsed": gettext_lazy("not billed any more"),
+}
+"""What a decision does to the bills of a milestone order, as its pages say it."""
+
+
 def _previewed(appeal: Appeal, form: DecisionForm) -> rules.Effects:
     if appeal.state != AppealState.OPEN:
         raise Refused("appeal_not_open", state=appeal.state_enum.label)
@@ -297,9 +306,12 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
         """What the decision moves."""
         if not row.effects:
             return display.NOTHING
-        return _("To the customer %(refunded)s, to the seller %(earned)s, still held %(held)s") % {
-            name: Money(Decimal(row.effects[name]), row.currency) for name in ("refunded", "earned", "held")
+        amounts = {
+            name: Money(Decimal(amount), row.currency) for name, amount in row.effects.items() if name != "currency"
         }
+        shown = [_("To the customer %(refunded)s, to the seller %(earned)s, still held %(held)s") % amounts]
+        shown += [f"{label} {amounts[name]}" for name, label in EFFECTS_ON_BILLS.items() if name in amounts]
+        return "; ".join(shown)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
@@ -381,6 +393,9 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
         step = rules.step_after(chosen["decision"], flow.step_enum, restart=restart)
         return {
             "effects": effects,
+            "of_bills": [
+                (label, effects.of_bills[name]) for name, label in EFFECTS_ON_BILLS.items() if name in effects.of_bills
+            ],
             "previewed": json.dumps(effects.to_json()),
             "decision": chosen["decision"],
             "note": form.cleaned_data["note"],

@@ -16,21 +16,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.urls import reverse
 
 from audit.recording import system_traces
 from billing.models import LedgerAccount, Milestone, MilestoneBill
 from billing.models.payment import held_owner
-from billing.operations import ledger
+from billing.operations import ledger, refunding
 from billing.rules.bills import bill_due as due_time
 from billing.rules.bills import next_reminder, overdue_from
 from billing.rules.shares import split_by_shares
-from billing.states import BILL_MOVES, BillState, LedgerKind, PostingKind
+from billing.states import BILL_MOVES, UNPAID_BILLS, BillState, LedgerKind, PostingKind
 from koogallery import clock
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import ids
-from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
@@ -52,6 +52,24 @@ class Part:
     name: str
     delivery: str
     share: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outstanding:
+    """What of an order line is billed and unpaid, and what is still to be billed."""
+
+    unpaid: Money
+    unbilled: Money
+
+
+def outstanding(*, line_number: str, currency: str) -> Outstanding:
+    """What is still to be paid for a line in milestones; nothing for other lines, and after a cancellation."""
+    rows = Milestone.objects.filter(line_number=line_number)
+    sums = rows.aggregate(
+        unpaid=Sum("amount", filter=Q(bill__state__in=UNPAID_BILLS)),
+        unbilled=Sum("amount", filter=Q(bill__isnull=True, lapsed_at__isnull=True)),
+    )
+    return Outstanding(**{name: Money(amount or Decimal(0), currency) for name, amount in sums.items()})
 
 
 def unbilled(account_id: int) -> Decimal:
@@ -180,7 +198,10 @@ def lapse(call: Call, *, line_number: str) -> Money | None:
 
 
 def settle(payment: Payment) -> None:
-    """A payment for a milestone's bill is booked: the bill is Repaid, its credit free, and if accepted it is earned."""
+    """A payment for a milestone's bill is booked: the bill is Repaid, its credit free, and if accepted it is earned.
+
+    Money that arrives for a bill that was withdrawn meanwhile goes back at once to where it came from.
+    """
     milestone = Milestone.objects.select_for_update(no_key=True, of=("self",)).get(
         line_number=payment.line_number, position=int(payment.part.removeprefix("m"))
     )
@@ -189,7 +210,17 @@ def settle(payment: Payment) -> None:
     at = payment.finished_at or payment.created_at
     if bill.is_unpaid:
         _end(bill, BillState.REPAID, at=at, payment_number=payment.number)
-    if milestone.earn_from is not None:
+    if bill.state == BillState.WITHDRAWN:
+        refunding.refund(
+            system_call(at=at),
+            order_number=payment.order_number,
+            line_number=payment.line_number,
+            amount=payment.money,
+            reason="bill_withdrawn",
+            key=f"withdrawn:{payment.number}",
+            explanation={"bill": bill.number},
+        )
+    elif milestone.earn_from is not None:
         _earn([milestone])
 
 
@@ -383,6 +414,6 @@ def _earned_at(milestone: Milestone) -> datetime:
 
 
 __all__ = [
-    "Part", "accept", "bill_due", "check_credit", "finish", "generate", "is_overdue", "lapse", "lock_for", "plan",
-    "settle", "start", "told_of", "unbilled",
+    "Part", "accept", "bill_due", "check_credit", "finish", "generate", "is_overdue", "lapse", "lock_for",
+    "outstanding", "plan", "settle", "start", "told_of", "unbilled",
 ]  # fmt: skip

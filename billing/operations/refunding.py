@@ -14,6 +14,7 @@ from billing.rules.shares import split_by_shares
 from billing.states import (
     ChargeKind,
     LedgerKind,
+    PaymentPurpose,
     PaymentState,
     PayMethod,
     PostingKind,
@@ -46,7 +47,8 @@ def refund(
 ) -> Refund:
     """Give `amount` of an order line back, inside the caller's operation; idempotent by `key`.
 
-    What is still held goes first, then the seller's *earned*. Raises `Refused("refund_exceeds_paid")` for more than was
+    What is still held goes first, then the seller's *earned*; so it does among the bills of an order in milestones,
+    else each payment gives its share in proportion. Raises `Refused("refund_exceeds_paid")` for more than was
     paid and not yet refunded, `Refused("amount_not_positive")`, `OtherRefund` when the key was used differently.
     """
     payments = _lock_payments(order_number=order_number, line_number=line_number)
@@ -72,7 +74,7 @@ def refund(
         at=call.at,
     )
     given.save(force_insert=True)
-    shares = [(payment, share) for payment, share in zip(payments, proportions(amount, payments), strict=True) if share]
+    shares = [(payment, share) for payment, share in zip(payments, _shares(amount, payments), strict=True) if share]
     for payment, share in shares:
         Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + share.amount)
     parts = [part for payment, share in shares for part in _parts(given, payment, share)]
@@ -99,7 +101,25 @@ def refund_all(call: Call, *, order_number: str, reason: str, key: str) -> list[
 
 def proportions(amount: Money, payments: Sequence[Payment]) -> list[Money]:
     """Each payment's share of a refund, in proportion to what is left of it and never more than that (R11)."""
-    room: list[Decimal] = [payment.refundable.amount for payment in payments]
+    return _in_proportion(amount, [payment.refundable.amount for payment in payments])
+
+
+def _shares(amount: Money, payments: Sequence[Payment]) -> list[Money]:
+    """Each payment's share: of repaid bills what is held, the last milestone's first, then all in proportion."""
+    if not any(payment.purpose == PaymentPurpose.BILL for payment in payments):
+        return proportions(amount, payments)
+    held = {account.owner: account.money for account in _held(payments, currency=amount.currency)}
+    left, taken = amount, {}
+    for payment in reversed(payments):
+        taken[payment.pk] = min(held.get(payment.held_for, left * 0), payment.refundable, left)
+        left -= taken[payment.pk]
+    rest = _in_proportion(left, [(payment.refundable - taken[payment.pk]).amount for payment in payments])
+    return [taken[payment.pk] + more for payment, more in zip(payments, rest, strict=True)]
+
+
+def _in_proportion(amount: Money, room: Sequence[Decimal]) -> list[Money]:
+    if not amount:
+        return [amount] * len(room)
     fair: list[Decimal] = [share.amount.amount for share in split_by_shares(whole=amount, shares=room)]
     shares: list[Decimal] = [min(share, limit) for share, limit in zip(fair, room, strict=True)]
     spare: Decimal = amount.amount - sum(shares, Decimal(0))
@@ -162,11 +182,8 @@ def _target(part: RefundPart) -> ledger.LedgerRef:
 def _book(given: Refund, parts: Sequence[RefundPart], payments: Sequence[Payment]) -> None:
     """Take the refund from what is still held for the line, its last milestone first, the rest from *earned*."""
     owners = {payment.held_for: payment.pk for payment in payments}
-    accounts = LedgerAccount.objects.select_for_update(no_key=True).filter(
-        kind=LedgerKind.HELD, owner__in=sorted(owners), currency=given.currency
-    )
     entries, left = [], given.money
-    for account in sorted(accounts.order_by("pk"), key=lambda account: -owners[account.owner]):
+    for account in sorted(_held(payments, currency=given.currency), key=lambda account: -owners[account.owner]):
         from_held = min(account.money, left)
         entries.append((ledger.held(account.owner), -from_held))
         left -= from_held
@@ -181,6 +198,14 @@ def _book(given: Refund, parts: Sequence[RefundPart], payments: Sequence[Payment
         about=given.line_number,
         entries=[(ref, money) for ref, money in [*entries, *targets.items()] if money],
     )
+
+
+def _held(payments: Sequence[Payment], *, currency: str) -> list[LedgerAccount]:
+    """The ledger accounts, locked, that hold what was paid."""
+    accounts = LedgerAccount.objects.select_for_update(no_key=True).filter(
+        kind=LedgerKind.HELD, owner__in=sorted(payment.held_for for payment in payments), currency=currency
+    )
+    return list(accounts.order_by("pk"))
 
 
 def _write_charge(given: Refund, payment: Payment) -> None:

@@ -803,8 +803,8 @@ _LIST = [
     Reason("refund_needed", "Enter the amount to refund.", "请输入退款金额。", status=400),
     Reason(
         "refund_part_too_much",
-        "A part is less than what is held, {held}. To give back all, choose to refund all.",
-        "部分退款金额须小于托管金额 {held}；如需全额退款，请选择“全额退款并取消订单”。",
+        "A part is no more than what was paid, {paid}, and less than all. To give back all, choose to refund all.",
+        "部分退款金额不得超过已付金额 {paid}，且须小于全额；如需全额退款，请选择“全额退款并取消订单”。",
         status=400,
     ),
     Reason("restart_step", "The flow cannot be restarted from this step.", "不能从该步骤重新开始。", status=400),

@@ -34,10 +34,16 @@ class Order(GuardedModel):
     """
 
     number = models.CharField(_("order No."), max_length=20, unique=True)
-    account = models.ForeignKey("identity.Account", models.PROTECT, related_name="orders", verbose_name=_("account"))
+    account = models.ForeignKey(
+        "identity.Account", models.PROTECT, related_name="orders", verbose_name=_("account"), db_index=False
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, verbose_name=_("user"))
-    seller = models.ForeignKey("catalog.Seller", models.PROTECT, related_name="orders", verbose_name=_("seller"))
-    product = models.ForeignKey("catalog.Product", models.PROTECT, related_name="orders", verbose_name=_("product"))
+    seller = models.ForeignKey(
+        "catalog.Seller", models.PROTECT, related_name="orders", verbose_name=_("seller"), db_index=False
+    )
+    product = models.ForeignKey(
+        "catalog.Product", models.PROTECT, related_name="orders", verbose_name=_("product"), db_index=False
+    )
     product_name = models.CharField(_("product"), max_length=200)
     product_code = models.CharField(_("product code"), max_length=64)
     spec_text = models.CharField(_("specification"), max_length=300, blank=True)
@@ -56,6 +62,7 @@ class Order(GuardedModel):
         blank=True,
         related_name="customer_orders",
         verbose_name=_("reseller"),
+        db_index=False,
     )
     policy = models.JSONField(default=dict)
     form = models.JSONField(default=dict)
@@ -106,6 +113,7 @@ class Order(GuardedModel):
             models.Index(fields=["seller", "-placed_at"], name="order_of_seller"),
             models.Index(fields=["seller", "state", "-placed_at"], name="order_of_seller_state"),
             models.Index(fields=["product", "placed_at"], name="order_of_product"),
+            models.Index(fields=["reseller"], name="order_of_reseller", condition=Q(reseller__isnull=False)),
             models.Index(
                 fields=["payment_due_at"], name="order_unpaid_due", condition=Q(state=OrderState.PENDING_PAYMENT)
             ),

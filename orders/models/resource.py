@@ -30,12 +30,18 @@ class Resource(GuardedModel):
     """
 
     number = models.CharField(_("resource ID"), max_length=32, unique=True)
-    account = models.ForeignKey("identity.Account", models.PROTECT, related_name="resources", verbose_name=_("account"))
-    line = models.ForeignKey(OrderLine, models.PROTECT, related_name="resources", verbose_name=_("order line"))
+    account = models.ForeignKey(
+        "identity.Account", models.PROTECT, related_name="resources", verbose_name=_("account"), db_index=False
+    )
+    line = models.ForeignKey(
+        OrderLine, models.PROTECT, related_name="resources", verbose_name=_("order line"), db_index=False
+    )
     item = models.PositiveIntegerField(_("item"), default=1)
     order_number = models.CharField(_("order No."), max_length=20)
     product = models.ForeignKey("catalog.Product", models.PROTECT, related_name="resources", verbose_name=_("product"))
-    seller = models.ForeignKey("catalog.Seller", models.PROTECT, related_name="resources", verbose_name=_("seller"))
+    seller = models.ForeignKey(
+        "catalog.Seller", models.PROTECT, related_name="resources", verbose_name=_("seller"), db_index=False
+    )
     product_name = models.CharField(_("product"), max_length=200)
     spec_text = models.CharField(_("specification"), max_length=300, blank=True)
     delivery_method = models.CharField(_("delivery method"), max_length=30)
@@ -151,7 +157,9 @@ class Resource(GuardedModel):
 class ResourceTerm(GuardedModel):
     """A paid term of a resource, with the full price of its configuration and the discount that stays with it."""
 
-    resource = models.ForeignKey(Resource, models.PROTECT, related_name="terms", verbose_name=_("resource"))
+    resource = models.ForeignKey(
+        Resource, models.PROTECT, related_name="terms", verbose_name=_("resource"), db_index=False
+    )
     line = models.ForeignKey(OrderLine, models.PROTECT, related_name="+", verbose_name=_("order line"))
     start = models.DateField(_("from"))
     end = models.DateField(_("to"))

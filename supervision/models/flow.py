@@ -26,8 +26,12 @@ class Flow(GuardedModel):
     number = models.CharField(_("line No."), max_length=30, unique=True)
     order = models.ForeignKey("orders.Order", models.PROTECT, related_name="flows", verbose_name=_("order"))
     line = models.OneToOneField("orders.OrderLine", models.PROTECT, related_name="flow", verbose_name=_("order line"))
-    account = models.ForeignKey("identity.Account", models.PROTECT, related_name="flows", verbose_name=_("account"))
-    seller = models.ForeignKey("catalog.Seller", models.PROTECT, related_name="flows", verbose_name=_("seller"))
+    account = models.ForeignKey(
+        "identity.Account", models.PROTECT, related_name="flows", verbose_name=_("account"), db_index=False
+    )
+    seller = models.ForeignKey(
+        "catalog.Seller", models.PROTECT, related_name="flows", verbose_name=_("seller"), db_index=False
+    )
     order_number = models.CharField(_("order No."), max_length=20)
     product_name = models.CharField(_("product"), max_length=200)
     delivery_method = models.CharField(_("delivery method"), max_length=30)

@@ -17,27 +17,45 @@ from supervision.states import Actor, FilePurpose, RecordKind, Step
 class FlowRecord(GuardedModel):
     """One event of a flow. `step` is where the flow stood before it; `data` holds what the sentence names."""
 
-    flow = models.ForeignKey(Flow, models.PROTECT, related_name="records", verbose_name=_("service flow"))
+    flow = models.ForeignKey(
+        Flow, models.PROTECT, related_name="records", verbose_name=_("service flow"), db_index=False
+    )
     at = models.DateTimeField(_("time"))
     kind = models.CharField(_("operation"), max_length=20, choices=RecordKind)
     step = models.CharField(_("step"), max_length=10, choices=Step)
     milestone = models.PositiveSmallIntegerField(_("milestone"), default=1)
     actor = models.CharField(_("by"), max_length=10, choices=Actor)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("user")
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("user"),
+        db_index=False,
     )
     name = models.CharField(_("name"), max_length=150, blank=True)
     comment = models.TextField(_("comment"), blank=True)
     data = models.JSONField(default=dict, blank=True)
     appeal = models.ForeignKey(
-        Appeal, models.PROTECT, null=True, blank=True, related_name="records", verbose_name=_("appeal")
+        Appeal,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="records",
+        verbose_name=_("appeal"),
+        db_index=False,
     )
 
     class Meta(GuardedModel.Meta):
         verbose_name = _("operation record")
         verbose_name_plural = _("operation records")
         ordering = ["at", "pk"]
-        indexes = [models.Index(fields=["flow", "at"], name="record_of_flow")]
+        indexes = [
+            models.Index(fields=["flow", "at"], name="record_of_flow"),
+            models.Index(fields=["user"], name="record_by_user", condition=Q(user__isnull=False)),
+            models.Index(fields=["appeal"], name="record_of_appeal", condition=Q(appeal__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.flow_id} {self.kind}"

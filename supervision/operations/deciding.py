@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Sum
 
-from billing.operations import refunding
+from billing.operations import milestones, refunding
 from billing.queries import order_money
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.money import Money
@@ -26,14 +26,14 @@ OFFICERS = {Role.OPERATOR}
 
 
 def preview(appeal: Appeal, *, decision: Decision, refund: Money | None = None, restart: str = "") -> rules.Effects:
-    """What a decision would do to the money held for the flow's line.
+    """What a decision would do to the money of the flow's line, its bills included.
 
-    Raises `Refused("refund_needed")`, `Refused("amount_not_positive")`, `Refused("refund_part_too_much")` for all of it
-    or more, `Refused("restart_step")`.
+    Raises `Refused("refund_needed")`, `Refused("amount_not_positive")`, `Refused("refund_part_too_much")` for more than
+    was paid or for all, `Refused("restart_step")`.
     """
     flow = appeal.flow
-    held = order_money(flow.order_number, currency=flow.order.currency).held
-    nothing = Money.zero(held.currency)
+    standing = standing_of(flow)
+    nothing = Money.zero(standing.held.currency)
     if decision.refunds_part:
         if refund is None:
             raise Refused("refund_needed", field="refund")
@@ -41,11 +41,21 @@ def preview(appeal: Appeal, *, decision: Decision, refund: Money | None = None, 
             raise Refused("amount_not_positive", field="refund")
         if not refund.is_whole():
             raise Refused("amount_not_whole", field="refund", currency=refund.currency)
-        if refund >= held:
-            raise Refused("refund_part_too_much", field="refund", held=held)
+        if not standing.takes_refund(refund):
+            raise Refused("refund_part_too_much", field="refund", paid=standing.refundable)
     if decision is Decision.RESTART and restart not in steps_to_restart(flow):
         raise Refused("restart_step", field="restart")
-    return rules.effects(decision, held=held, refund=refund or nothing)
+    return rules.effects(decision, standing=standing, refund=refund or nothing)
+
+
+def standing_of(flow: Flow) -> rules.Standing:
+    """Where the money of the flow's line is now."""
+    currency = flow.order.currency
+    money = order_money(flow.order_number, currency=currency)
+    owed = milestones.outstanding(line_number=flow.number, currency=currency)
+    return rules.Standing(
+        held=money.held, earned=money.earned + money.settled, unpaid=owed.unpaid, unbilled=owed.unbilled
+    )
 
 
 def needs_second_signature(appeal: Appeal, result: rules.Effects) -> bool:

@@ -13,18 +13,24 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from billing.models import MilestoneBill
-from billing.states import CreditKind
+from django.db import transaction
+
+from billing.models import Milestone, MilestoneBill, Payment
+from billing.operations import ledger, paying
+from billing.states import CreditKind, PaymentPurpose, PaymentState, PayMethod
 from catalog.models import PrivateOffer, Product
 from catalog.operations import offers
 from catalog.operations.offers import OfferTerms
 from catalog.rules.offers import MilestoneTerms
 from koogallery import clock
 from koogallery.identity.models import Account
+from koogallery.identity.queries import root_user
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import guard, pages
+from koogallery.kernel.calls import Role
 from orders.models import Order
-from orders.operations import paying, placing
+from orders.operations import paying as order_paying
+from orders.operations import placing
 from orders.queries.quoting import quote_of_offer
 from orders.rules.quote import sign
 from supervision.models import Flow
@@ -108,7 +114,7 @@ def order_by_offer(buyer: Persona, offer: PrivateOffer, *, at: datetime | None =
 def confirm(buyer: Persona, order: Order, *, at: datetime | None = None) -> Order:
     """Confirm a milestone order by monthly settlement."""
     call = buyer.call(at=at or clock.now(), key=pages.new_key())
-    return paying.confirm_milestones(call, order=order.number, confirmed=True)
+    return order_paying.confirm_milestones(call, order=order.number, confirmed=True)
 
 
 def in_milestones(
@@ -121,22 +127,50 @@ def in_milestones(
     currency: str = "USD",
     buyer: Persona | None = None,
     policy: dict[str, Any] | None = None,
+    product: Product | None = None,
     **fields: Any,
 ) -> Deal:
-    """A milestone order at the moment of its confirmation, with its buyer, seller and flow."""
+    """A milestone order at the moment of its confirmation, with its buyer, seller and flow.
+
+    `product` replaces the one that `method`, `price` and `currency` describe.
+    """
     buyer = buyer or make_buyer()
     if currency != buyer.account.currency:
         with guard.opened("test"):
             buyer.account.currency = currency
             buyer.account.save(update_fields=["currency"])
     make_postpaid(buyer.account, milestone_credit=milestone_credit)
-    product = one_time_product(method, plans=[catalog.plan(unit_price=price, mode="ONE_TIME", currencies=[currency])])
+    product = product or one_time_product(
+        method, plans=[catalog.plan(unit_price=price, mode="ONE_TIME", currencies=[currency])]
+    )
     offer = sent_offer(buyer.account, product, at=at, shares=shares, **({"share": "1"} | fields))
     order = order_by_offer(buyer, offer, at=at)
     if policy is not None:
         stamp(order, policy)
     order = confirm(buyer, order, at=at)
     return Deal(flow=Flow.objects.get(order=order), buyer=buyer, seller=seller_of(product), at=at)
+
+
+def repay(bill: MilestoneBill, *, at: datetime, method: str = "balance") -> Payment:
+    """Repay a bill from its customer's balance, which gets the money for it first."""
+    billing.fund(bill.account, bill.money)
+    call = Persona(root_user(bill.account), Role.BUYER).call(at=at, key=pages.new_key())
+    with transaction.atomic(), guard.opened("test"):
+        milestone = Milestone.objects.select_for_update().get(bill=bill)
+        subject = paying.PaymentSubject(
+            order_number=bill.order_number,
+            line_number=milestone.line_number,
+            account_id=bill.account_id,
+            seller_id=milestone.seller_id,
+            fee_percent=milestone.fee_percent,
+            part=milestone.part,
+        )
+        payer = bill.account_id
+        payment = paying.new_payment(call, subject=subject, amount=bill.money, method=PayMethod(method), payer_id=payer)
+        payment.purpose, payment.state, payment.finished_at = PaymentPurpose.BILL, PaymentState.SUCCEEDED, at
+        payment.save(force_insert=True)
+        paying.book(payment, source=ledger.cash(payer))
+    return payment
 
 
 def bills_of(order: Order) -> list[MilestoneBill]:

@@ -1,18 +1,28 @@
-"""Random walks of buyer, seller, operations and clock over every template and both packs; all stays consistent."""
+"""Random walks of buyer, seller, operations and clock over every template and both packs; all stays consistent.
+
+They are a few short ones each time. To find the shortest way to a failure: KOOGALLERY_WALK_SHRINK=1.
+"""
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_walk
 
+from billing import queries as billing
+from billing.models import LedgerAccount, Milestone, MilestoneBill, Payment, Posting
+from billing.models.payment import held_owner
 from billing.operations.checking import check_ledger
 from billing.queries import order_money
+from billing.states import UNPAID_BILLS, BillState, CreditKind
+from catalog.states import MILESTONE_METHODS
 from koogallery import clock
 from koogallery.kernel import pages, sweeps
 from koogallery.kernel.calls import system_call
@@ -25,6 +35,7 @@ from supervision.operations import deciding
 from supervision.queries.flows import undecided_appeal
 from supervision.states import OVER_STEPS, UNDECIDED, Actor, Decision, RecordKind, Step
 from tests.factories.billing import usd
+from tests.factories.offers import bills_of, in_milestones, one_time_product, repay
 from tests.factories.supervision import Deal, supervised, supervised_product, upload
 from tests.personas import Persona, make_buyer, make_operator
 
@@ -35,6 +46,8 @@ PACKS = {
     "2024": PolicySet(pack="2024"),
     "2024 closing": PolicySet(pack="2024", overrides={"flow.auto_close_days": 365}),
 }
+SWEEPS = ("milestone-bills", "completing-flows", "closing-flows")
+LIMIT = 1_000_000
 MOVING = {
     RecordKind.SUBMIT_REQUEST,
     RecordKind.ACCEPT_REQUEST,
@@ -55,20 +68,7 @@ class FlowWalk(RuleBasedStateMachine):
     buyer: Persona
     officers: tuple[Persona, Persona]
     products: dict[str, Any]
-
-    @initialize(
-        method=st.sampled_from(METHODS), pack=st.sampled_from(sorted(PACKS)), milestones=st.sampled_from([0, 0, 2, 3])
-    )
-    def begin(self, method: str, pack: str, milestones: int) -> None:
-        self.deal: Deal = supervised(
-            method,
-            at=START,
-            buyer=self.buyer,
-            milestones=milestones,
-            policy=PACKS[pack].to_json(),
-            product=self.products[method],
-        )
-        self.accepted_parts = 0
+    deal: Deal
 
     def attempt(self, work: Any) -> None:
         """Do it, or see it refused without any change to the flow."""
@@ -162,8 +162,8 @@ class FlowWalk(RuleBasedStateMachine):
         self.deal.wait(hours=hours)
         if sweeps_run:
             with clock.at(self.deal.at):
-                sweeps.sweeps["completing-flows"].run(self.deal.at)
-                sweeps.sweeps["closing-flows"].run(self.deal.at)
+                for name in SWEEPS:
+                    sweeps.sweeps[name].run(self.deal.at)
         self.deal.flow.refresh_from_db()
 
     @invariant()
@@ -185,12 +185,12 @@ class FlowWalk(RuleBasedStateMachine):
     @invariant()
     def the_money_is_where_the_flow_says(self) -> None:
         money = order_money(self.deal.flow.order_number)
-        assert money.held + money.earned + money.refunded == money.paid
+        assert money.held + money.earned + money.settled + money.refunded == money.paid
         if self.deal.flow.step == Step.COMPLETED:
             assert money.held.amount == 0
         elif self.deal.flow.step == Step.CANCELED:
             assert money.refunded == money.paid
-        else:
+        elif not self.deal.flow.milestones:
             assert money.earned.amount == 0
 
     @invariant()
@@ -225,15 +225,114 @@ class FlowWalk(RuleBasedStateMachine):
         assert moments == sorted(moments)
 
 
+class OrdinaryWalk(FlowWalk):
+    """Orders that were paid at once."""
+
+    @initialize(method=st.sampled_from(METHODS), pack=st.sampled_from(sorted(PACKS)))
+    def begin(self, method: str, pack: str) -> None:
+        self.deal = supervised(
+            method, at=START, buyer=self.buyer, policy=PACKS[pack].to_json(), product=self.products[method]
+        )
+
+
+class MilestoneWalk(FlowWalk):
+    """Orders in milestones: every bill when it should be, its money where it belongs, the credit never lost."""
+
+    @initialize(
+        method=st.sampled_from(sorted(MILESTONE_METHODS)),
+        pack=st.sampled_from(sorted(PACKS)),
+        shares=st.sampled_from([("50", "50"), ("33.33", "33.33", "33.34"), ("0.01", "60", "39.99")]),
+    )
+    def begin(self, method: str, pack: str, shares: tuple[str, ...]) -> None:
+        self.deal = in_milestones(
+            method,
+            at=START,
+            buyer=self.buyer,
+            shares=shares,
+            policy=PACKS[pack].to_json(),
+            product=self.products[method],
+            milestone_credit=LIMIT,
+        )
+
+    @rule()
+    def repay(self) -> None:
+        """Whatever the flow does, what was billed may be repaid."""
+        bill = next((bill for bill in bills_of(self.deal.order) if bill.is_unpaid), None)
+        if bill is not None:
+            with clock.at(self.deal.at):
+                repay(bill, at=self.deal.at)
+
+    def milestones(self) -> list[Milestone]:
+        return list(
+            Milestone.objects.filter(line_number=self.deal.flow.number).select_related("bill").order_by("position")
+        )
+
+    @invariant()
+    def credit_used_and_free_are_the_limit(self) -> None:
+        account_id = self.buyer.account.pk if self.buyer.account else 0
+        credit = billing.credit(account_id, CreditKind.MILESTONE)
+        owed = LedgerAccount.objects.filter(kind="receivable", owner=str(account_id)).first()
+        unpaid = MilestoneBill.objects.filter(account_id=account_id, state__in=UNPAID_BILLS).values_list(
+            "amount", flat=True
+        )
+        assert credit is not None and credit.limit.amount == LIMIT
+        assert credit.owed.amount == (owed.balance if owed else 0) == sum(unpaid)
+
+    @invariant()
+    def a_bill_exists_exactly_where_the_part_before_is_accepted(self) -> None:
+        milestones = self.milestones()
+        accepted = [each for each in milestones if each.accepted_at is not None]
+        billed = [each for each in milestones if hasattr(each, "bill")]
+        assert [each.position for each in accepted] == [*range(1, len(accepted) + 1)]
+        assert [each.position for each in billed] == [*range(1, min(len(accepted) + 1, len(milestones)) + 1)]
+        moments = [START, *(each.accepted_at for each in accepted)]
+        for each, at in zip(billed, moments, strict=False):
+            assert each.bill.generated_at == at
+            assert each.bill.due_at == clock.day_end(clock.platform_date(at) + timedelta(days=30))
+        assert sum(each.amount for each in milestones) == Decimal(1200)
+        step = self.deal.flow.step_enum
+        assert {each.lapsed_at is not None for each in milestones[len(billed) :]} <= {step.is_over}
+        assert not (step == Step.CANCELED and any(each.bill.is_unpaid for each in billed))
+
+    @invariant()
+    def earned_is_what_was_accepted_and_repaid(self) -> None:
+        is_completed = self.deal.flow.step == Step.COMPLETED
+        for each in self.milestones():
+            owner = held_owner(each.line_number, each.part)
+            held = LedgerAccount.objects.filter(kind="held", owner=owner).first()
+            payment = Payment.objects.filter(line_number=each.line_number, part=each.part).first()
+            is_earned = Posting.objects.filter(key=f"earn:{owner}").exists()
+            left = payment.refundable.amount if payment else Decimal(0)
+            may_be_earned = is_completed or (each.accepted_at is not None and each.position < each.count)
+            assert not (is_earned and (payment is None or not may_be_earned))
+            assert (held.balance if held else 0) == (0 if may_be_earned else left)
+            assert not (left and may_be_earned and not is_earned)
+            assert (payment is not None) == (hasattr(each, "bill") and each.bill.state == BillState.REPAID)
+
+
+QUICK = settings(
+    stateful_step_count=16,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=list(Phase) if os.environ.get("KOOGALLERY_WALK_SHRINK") else [Phase.generate],
+)
+
+
 def test_no_walk_leaves_the_tables_or_loses_money(db: None) -> None:
-    class Walk(FlowWalk):
+    class Walk(OrdinaryWalk):
         buyer = make_buyer()
         officers = (make_operator(), make_operator())
         products = {method: supervised_product(method, indexed=False) for method in METHODS}
 
-    run_walk(
-        Walk,
-        settings=settings(
-            max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
+    run_walk(Walk, settings=settings(QUICK, max_examples=14))
+
+
+def test_no_walk_over_milestones_loses_a_bill_or_money(db: None) -> None:
+    class Walk(MilestoneWalk):
+        buyer = make_buyer()
+        officers = (make_operator(), make_operator())
+        products = {
+            method: one_time_product(method, price="1200.00", indexed=False) for method in sorted(MILESTONE_METHODS)
+        }
+
+    run_walk(Walk, settings=settings(QUICK, max_examples=14))

@@ -14,7 +14,11 @@ class Message(models.Model):
     """One message to one user; rendered in the reader's language whenever it is shown. `key` is unique per user."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="messages_received", verbose_name=_("user")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="messages_received",
+        verbose_name=_("user"),
+        db_index=False,
     )
     account_id = models.BigIntegerField(_("account"))
     kind = models.CharField(_("kind"), max_length=40)
