@@ -204,7 +204,7 @@ def test_nothing_is_signed_that_was_not_previewed(officer: Persona, previewed: s
     ("changed", "words"),
     [
         ({"refund": ""}, "Enter the amount to refund."),
-        ({"refund": "600"}, "A part is less than what is held, USD 600.00."),
+        ({"refund": "600"}, "A part is no more than what was paid, USD 600.00"),
         ({"refund": "0.001"}, "The amount has more digits than USD has."),
         ({"note": ""}, "This field is required."),
         ({"note": "x" * 1001}, "at most 1000 characters"),
