@@ -13,15 +13,29 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from billing.events import CardPaymentSettled, CardPaymentSettling
+        from billing.events import CardPaymentSettled, CardPaymentSettling, MilestoneRepaid
         from catalog.queries import storefront
         from koogallery.kernel import events, navigation, sweeps
         from koogallery.tickets.queries.linked import know
-        from orders.operations import cancelling, card_paying, debugging, interface_calls, nonces, popularity
+        from orders.events import OrderPaymentFailed, ResourceRenewed
+        from orders.operations import (
+            auto_renewing,
+            cancelling,
+            card_paying,
+            debugging,
+            interface_calls,
+            life,
+            nonces,
+            popularity,
+            renewing,  # noqa: F401
+            repaid,
+            taking_effect,
+        )
         from orders.queries import linked, orders, resources
 
         events.subscribe(CardPaymentSettling, card_paying.on_card_settling)
         events.subscribe(CardPaymentSettled, card_paying.on_card_settled)
+        events.subscribe(MilestoneRepaid, repaid.on_milestone_repaid)
         sweeps.register(
             sweeps.RowSweep(
                 name="unpaid-orders",
@@ -37,6 +51,17 @@ class OrdersConfig(AppConfig):
         sweeps.register(sweeps.Periodic(name="failing-interfaces", work=debugging.suspend_failing, daily_at=time(0, 5)))
         sweeps.register(sweeps.Periodic(name="popularity", work=popularity.publish, every=timedelta(hours=1)))
         sweeps.register(sweeps.Periodic(name="used-nonces", work=nonces.forget, daily_at=time(4, 35)))
+        for sweep in (
+            ("resource-life", "orders_resource", "life_due_at", life.advance_due),
+            ("expiry-notices", "orders_resource", "notice_due_at", life.notify_due),
+            ("renewal-changes", "orders_renewalchange", "effective_due_at", taking_effect.bring_changes_into_effect),
+            ("auto-renewals", "orders_autorenewal", "next_attempt_at", auto_renewing.attempt_due),
+            ("auto-renewal-preflights", "orders_autorenewal", "preflight_due_at", auto_renewing.preflight_due),
+        ):
+            name, table, column, act = sweep
+            sweeps.register(sweeps.RowSweep(name=name, table=table, due_column=column, act=act))
+        events.subscribe(ResourceRenewed, auto_renewing.on_renewed)
+        events.subscribe(OrderPaymentFailed, auto_renewing.on_payment_failed)
         storefront.use_ownership(resources.owns)
         know(linked.ORDER)
         navigation.provide_count("unpaid_orders", orders.unpaid_orders_given)

@@ -30,6 +30,15 @@ class OrderPaid:
 
 @event
 @dataclass(frozen=True, slots=True)
+class OrderPaymentFailed:
+    """The card refused an order's payment; the order still waits."""
+
+    order: Order
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, slots=True)
 class OrderCompleted:
     """An order ended well; its money is earned."""
 
@@ -53,6 +62,16 @@ class ResourceReady:
     """A resource can be used."""
 
     resource: Resource
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class ResourceRenewed:
+    """A resource has a further term."""
+
+    resource: Resource
+    order: Order
     at: datetime
 
 

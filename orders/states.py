@@ -138,6 +138,7 @@ class CloseReason(models.TextChoices):
     RELEASED = "released", _("Released after the retention period")
     CANCELED = "canceled", _("The order was canceled")
     UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+    EXPIRED = "expired", _("The term ended")
 
 
 class ExpirationPolicy(models.TextChoices):
@@ -147,6 +148,21 @@ class ExpirationPolicy(models.TextChoices):
     AUTO = "auto", _("Auto-renew")
     NONE = "none", _("Do not renew")
     PAY_PER_USE = "pay_per_use", _("Change to pay-per-use")
+
+
+class RenewalChangeState(models.TextChoices):
+    """Where a change upon renewal stands."""
+
+    WAITING = "waiting", _("Waiting for the renewal")
+    EFFECTIVE = "effective", _("In effect")
+    CANCELED = "canceled", _("Canceled")
+
+
+class ChangeKind(models.TextChoices):
+    """How a running resource is changed; one kind per change."""
+
+    UPGRADE = "upgrade", _("Upgrade")
+    EXPANSION = "expansion", _("Expansion")
 
 
 class CallState(models.TextChoices):

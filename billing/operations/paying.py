@@ -141,23 +141,27 @@ def new_payment(call: Call, *, subject: PaymentSubject, amount: Money, method: P
     )
 
 
-def start_card(call: Call, *, subject: PaymentSubject, amount: Money, card: str) -> Payment:
+def start_card(
+    call: Call, *, subject: PaymentSubject, amount: Money, card: str, ask_at: datetime | None = None
+) -> Payment:
     """Write a Pending payment by the card with that code, inside the caller's operation, which is to commit next.
+
+    Who begins it asks the gateway then; without such, the sweep does at `ask_at`.
 
     Raises `Refused`: `card_unknown`, `already_paid` (or under way), `reseller_pays`, `account_frozen`.
     """
     payer_id = check_payer(call, account_id=subject.account_id, method=PayMethod.CARD)
     check_amount(amount)
     payment = new_payment(call, subject=subject, amount=amount, method=PayMethod.CARD, payer_id=payer_id)
-    return save_pending(payment, card=card)
+    return save_pending(payment, card=card, ask_at=ask_at)
 
 
-def save_pending(payment: Payment, *, card: str) -> Payment:
+def save_pending(payment: Payment, *, card: str, ask_at: datetime | None = None) -> Payment:
     """Save a card payment as Pending; the sweep looks at it when nobody came back for it."""
     payment.card = Card.objects.filter(account_id=payment.payer_id, code=card, removed_at=None).first()
     if payment.card is None:
         raise Refused("card_unknown", field="method")
-    payment.state, payment.next_try_at = PaymentState.PENDING, payment.created_at + LEASE
+    payment.state, payment.next_try_at = PaymentState.PENDING, ask_at or payment.created_at + LEASE
     with ledger.refusing(one_live_payment_per_line="already_paid"):
         payment.save(force_insert=True)
     return payment

@@ -897,6 +897,18 @@ _LIST = [
         "有未支付的订单占用了该报价，请支付或取消该订单。",
     ),
     Reason("offer_used", "The offer has been used.", "该报价已使用。", Help.SELLER),
+    Reason(
+        "offer_of_other_account",
+        "This link is for another account.",
+        "该链接属于其他账号。",
+        status=404,
+    ),
+    Reason(
+        "requests_too_many",
+        "Too many requests in a short time. Try again in a minute.",
+        "短时间内请求过多，请一分钟后重试。",
+        status=429,
+    ),
     # Milestones
     Reason(
         "milestone_method",
@@ -981,7 +993,118 @@ _LIST = [
         "An order with milestones is paid by monthly settlement, bill by bill.",
         "里程碑订单按月结逐张账单支付。",
     ),
+    Reason(
+        "transfer_differs",
+        "A bill is repaid in full: the transfer must be exactly {due}. Put another amount on the account's balance.",
+        "账单须全额还款：转账金额须为 {due}；其他金额请计入账户余额。",
+        status=400,
+    ),
+    Reason("bank_reference_missing", "Enter the bank's reference.", "请输入银行流水号。", status=400),
+    Reason(
+        "credit_reserved",
+        "The limit cannot go below {least}: {used} are in use, {reserved} will still be billed for open orders.",
+        "额度不能低于 {least}：已使用 {used}，未完成订单还将出账 {reserved}。",
+        status=400,
+    ),
     Reason("bill_not_open", "The bill is {state}; there is nothing to repay.", "该账单状态为“{state}”，无需还款。"),
+    # Renewal and change
+    Reason("renewal_no_term", "Only yearly/monthly resources can be renewed.", "只有包年/包月资源可以续费。"),
+    Reason("renewal_not_in_use", "The resource is {state}; it cannot be renewed.", "资源状态为“{state}”，不能续费。"),
+    Reason(
+        "renewal_change_waits",
+        "Order {order} changes this resource on {date}. Until then it can be neither renewed nor changed.",
+        "订单 {order} 将于 {date} 变更该资源，在此之前不能续费或变更。",
+    ),
+    Reason(
+        "renewal_order_unpaid",
+        "Order {order} for this resource is not paid yet. Pay or cancel it first.",
+        "该资源有未支付的订单 {order}，请先支付或取消。",
+    ),
+    Reason(
+        "renewal_withdrawn",
+        "The product is no longer sold, so it cannot be renewed or changed.",
+        "该商品已下架，不能续费或变更。",
+        Help.SELLER,
+    ),
+    Reason("renewal_not_waiting", "There is no change upon renewal to cancel.", "没有可取消的续费变更。"),
+    Reason(
+        "unified_day",
+        "A unified renewal date is a day from 1 to 28 or the last day of the month.",
+        "统一到期日须为每月 1 至 28 日或月末。",
+        status=400,
+    ),
+    Reason(
+        "unified_day_not_with_change",
+        "A change upon renewal has no unified renewal date.",
+        "续费变更不能设置统一到期日。",
+        status=400,
+    ),
+    Reason(
+        "order_outlived",
+        "The resource is {state} now; this order can no longer be paid.",
+        "资源状态已变为“{state}”，该订单不能再支付。",
+    ),
+    Reason("change_only_saas", "Only yearly/monthly SaaS can be changed.", "只有包年/包月 SaaS 可以变更规格。"),
+    Reason(
+        "change_not_supported",
+        "This product does not support changes of its specification.",
+        "该商品不支持变更规格。",
+        Help.SELLER,
+    ),
+    Reason("change_not_completed", "Only completed orders can be changed.", "只有已完成的订单可以变更。"),
+    Reason(
+        "change_not_valid", "Only resources within their validity can be changed.", "只有在有效期内的资源可以变更。"
+    ),
+    Reason(
+        "change_upon_renewal_early",
+        "A change upon renewal is possible from {opens} on.",
+        "续费变更自 {opens} 起可用。",
+    ),
+    Reason(
+        "change_no_path", "The seller offers no change to this specification.", "卖家不支持变更到该规格。", status=400
+    ),
+    Reason("change_quantity", "Enter a number.", "请输入数字。", status=400),
+    Reason("change_kind", "Choose upgrade or expansion.", "请选择升级或扩容。", status=400),
+    Reason(
+        "change_no_quantity", "This specification has no quantity to expand.", "该规格没有可扩容的数量。", status=400
+    ),
+    Reason(
+        "change_greater_only",
+        "Within the term only more than {now} is possible.",
+        "有效期内只能增加，当前为 {now}。",
+        status=400,
+    ),
+    Reason("change_not_priced", "The new configuration is not sold by month or year.", "新配置没有包年/包月价格。"),
+    Reason(
+        "autorenew_scope",
+        "Resources of this delivery method do not renew themselves.",
+        "该交付方式的资源不支持自动续费。",
+    ),
+    Reason(
+        "autorenew_not_supported",
+        "This product does not support auto-renewal.",
+        "该商品不支持自动续费。",
+        Help.SELLER,
+    ),
+    Reason("autorenew_times", "The number of renewals is from 1 to 99.", "续费次数须为 1 至 99。", status=400),
+    Reason(
+        "autorenew_day",
+        "The deduction day is from {most} days before the expiry to the expiry day.",
+        "扣款日须在到期前 {most} 天至到期日之间。",
+        status=400,
+    ),
+    Reason("autorenew_off", "Auto-renewal is not on.", "未开启自动续费。"),
+    Reason(
+        "autorenew_balance",
+        "The balance is too low: {amount} needed, {missing} missing. Top up.",
+        "余额不足：需要 {amount}，还差 {missing}，请充值。",
+    ),
+    Reason(
+        "autorenew_credit",
+        "The platform credit is too low: {amount} needed, {missing} missing. Repay what is owed.",
+        "信用额度不足：需要 {amount}，还差 {missing}，请还款。",
+    ),
+    Reason("autorenew_card_gone", "The chosen card was removed. Choose another.", "所选银行卡已被移除，请重新选择。"),
 ]
 
 REASONS: dict[str, Reason] = {}

@@ -58,7 +58,7 @@ def deliver_sms(payload: dict[str, Any], key: str) -> None:
         return
     language = _language(message)
     with rendering.as_read_by(language, message.user.zone):
-        text = rendering.letter(message.kind, message.params, link="").sms
+        text = rendering.letter(message.kind, message.params, link=message.link).sms
     gateways.gateway().send(to=message.user.mobile, text=text, key=key)
     _keep(Channel.SMS, to=message.user.mobile, text=text, key=key, language=language)
 

@@ -633,3 +633,133 @@ add(
         _("You told us what you did not find on KooGallery: %(subject)s. Our answer: %(text)s"),
     ),
 )
+
+# Renewal, change, life cycle
+add(
+    Kind(
+        "resource_renewed",
+        Topic.RESOURCES,
+        _("A resource was renewed"),
+        _("%(product)s is renewed"),
+        _("%(product)s was renewed by order %(order)s for %(amount)s. It now expires at %(expires)s."),
+    ),
+    Kind(
+        "resource_changed",
+        Topic.RESOURCES,
+        _("A resource was changed"),
+        _("%(product)s is changed"),
+        _("Order %(order)s changed %(product)s to %(specification)s. The expiry stays at %(expires)s."),
+    ),
+    Kind(
+        "renewal_change_waits",
+        Topic.RESOURCES,
+        _("A change upon renewal is paid"),
+        _("%(product)s changes with its renewal"),
+        _("Order %(order)s renews and changes %(product)s at %(effective)s. You can cancel it until then."),
+    ),
+    Kind(
+        "renewal_change_effective",
+        Topic.RESOURCES,
+        _("A change upon renewal took effect"),
+        _("%(product)s is renewed and changed"),
+        _("Order %(order)s took effect: %(product)s is %(specification)s now and expires at %(expires)s."),
+    ),
+    Kind(
+        "resource_expiring",
+        Topic.RESOURCES,
+        _("A resource expires soon"),
+        _("%(product)s expires in %(days)s days"),
+        _("%(product)s, %(specification)s, expires at %(expires)s. Renew it to keep it."),
+        severity=Severity.WARNING,
+    ),
+    Kind(
+        "resource_in_grace",
+        Topic.RESOURCES,
+        _("A resource is in its grace period"),
+        _("%(product)s has expired"),
+        _("%(product)s expired at %(expires)s. It works until %(until)s; renew it before."),
+        severity=Severity.WARNING,
+        required=True,
+    ),
+    Kind(
+        "resource_in_retention",
+        Topic.RESOURCES,
+        _("A resource is frozen"),
+        _("%(product)s is frozen"),
+        _(
+            "%(product)s is frozen since its grace period has ended. "
+            "Its data is kept until %(until)s and deleted then. Renew it before."
+        ),
+        severity=Severity.WARNING,
+        required=True,
+    ),
+    Kind(
+        "resource_pay_per_use",
+        Topic.RESOURCES,
+        _("A resource changed to pay-per-use"),
+        _("%(product)s is billed by use now"),
+        _("The term of %(product)s has ended. From now on it is billed by use, as you chose."),
+    ),
+    Kind(
+        "resource_to_freeze",
+        Topic.RESOURCES,
+        _("A customer's resource is to be frozen (sellers)"),
+        _("Freeze %(product)s of order %(order)s"),
+        _(
+            "The grace period of resource %(resource)s has ended. "
+            "It has no instance that the platform can call about: freeze the service and keep its data."
+        ),
+        severity=Severity.WARNING,
+    ),
+    Kind(
+        "resource_to_release",
+        Topic.RESOURCES,
+        _("A customer's resource is to be released (sellers)"),
+        _("Release %(product)s of order %(order)s"),
+        _(
+            "Resource %(resource)s has ended. "
+            "It has no instance that the platform can call about: end the service and delete its data."
+        ),
+        severity=Severity.WARNING,
+    ),
+    Kind(
+        "auto_renewal_ahead",
+        Topic.RESOURCES,
+        _("An auto-renewal is ahead"),
+        _("%(product)s will be renewed"),
+        _("%(product)s will be renewed for %(amount)s at %(on)s, until %(until)s."),
+    ),
+    Kind(
+        "auto_renewal_would_fail",
+        Topic.RESOURCES,
+        _("An auto-renewal would fail"),
+        _("The auto-renewal of %(product)s would fail"),
+        _("At %(on)s the auto-renewal of %(product)s would fail: %(reason)s"),
+        severity=Severity.WARNING,
+        required=True,
+    ),
+    Kind(
+        "auto_renewal_failed",
+        Topic.RESOURCES,
+        _("An auto-renewal failed"),
+        _("%(product)s was not renewed"),
+        _(
+            "The auto-renewal of %(product)s failed: %(reason)s It is tried again at %(next)s. "
+            "%(product)s expires at %(expires)s."
+        ),
+        severity=Severity.WARNING,
+        required=True,
+    ),
+    Kind(
+        "auto_renewal_ended",
+        Topic.RESOURCES,
+        _("An auto-renewal failed for good"),
+        _("%(product)s was not renewed"),
+        _(
+            "The auto-renewal of %(product)s failed: %(reason)s It is not tried again. "
+            "%(product)s expires at %(expires)s; renew it by hand."
+        ),
+        severity=Severity.WARNING,
+        required=True,
+    ),
+)

@@ -19,12 +19,13 @@ from django.utils.translation import gettext
 from koogallery import clock
 from koogallery.kernel import display, qr
 from koogallery.kernel.money import Money
+from koogallery.kernel.reasons import Refused, sentence
 from koogallery.notifications.kinds import KINDS, Kind, kind_named
 
 
 def stored(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as kept with a message: amounts, moments, dates and lazy translations keep their meaning, the rest
-    becomes text.
+    """Parameters as kept with a message: amounts, moments, dates, refusals and lazy translations keep their meaning,
+    the rest becomes text.
     """
     kept: dict[str, Any] = {}
     for name, value in params.items():
@@ -36,6 +37,8 @@ def stored(params: Mapping[str, Any]) -> dict[str, Any]:
             kept[name] = {"moment": value.isoformat()}
         elif isinstance(value, date):
             kept[name] = {"date": value.isoformat()}
+        elif isinstance(value, Refused):
+            kept[name] = {"reason": value.code, "params": stored(value.params)}
         elif isinstance(value, Promise):
             with translation.override("en"):
                 kept[name] = {"words": str(value)}
@@ -54,6 +57,8 @@ def _shown(value: Any) -> str:
         return str(value)
     if "money" in value:
         return str(Money.from_json(value["money"]))
+    if "reason" in value:
+        return sentence(value["reason"], **shown(value["params"]))
     if "words" in value:
         return gettext(value["words"])
     if "moment" in value:
@@ -129,6 +134,6 @@ def letter(kind: Kind | str, params: Mapping[str, Any], *, link: str, name: str 
         subject=title,
         text=render_to_string("notifications/mail.txt", context).strip() + "\n",
         html=render_to_string("notifications/mail.html", context),
-        sms=f"[KooGallery] {title}"[:300],
+        sms=f"[KooGallery] {title}"[:300] + (f" {address}" if known.qr_of_link and address else ""),
         code=code,
     )

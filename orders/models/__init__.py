@@ -5,14 +5,17 @@ from orders.models.interface_call import InterfaceAttempt, InterfaceCall, UsageR
 from orders.models.line import OrderLine
 from orders.models.nonce import UsedNonce
 from orders.models.order import Order
+from orders.models.renewal import AutoRenewal, RenewalChange
 from orders.models.resource import Resource, ResourceTerm
 
 __all__ = [
+    "AutoRenewal",
     "InterfaceAttempt",
     "InterfaceCall",
     "Order",
     "OrderEvent",
     "OrderLine",
+    "RenewalChange",
     "Resource",
     "ResourceTerm",
     "UsageRecord",

@@ -20,7 +20,8 @@ class OrderLine(GuardedModel):
 
     `configuration` is the frozen configuration as JSON; `explanation` recomputes `amount`. `once_key` makes what an
     account may have only once (a trial of a product) unique; it is cleared when the order is Canceled. `milestones` is
-    the number of parts in which a supervised delivery is accepted, 0 where it is accepted whole.
+    the number of parts in which a supervised delivery is accepted, 0 where it is accepted whole. `resource` is what a
+    renewal or change is for.
     """
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="lines", verbose_name=_("order"))
@@ -49,6 +50,9 @@ class OrderLine(GuardedModel):
     fee_percent = models.DecimalField(_("platform fee in percent"), max_digits=5, decimal_places=2, default=0)
     once_key = models.CharField(max_length=100, unique=True, null=True, blank=True)
     milestones = models.PositiveSmallIntegerField(_("milestones"), default=0, db_default=0)
+    resource = models.ForeignKey(
+        "orders.Resource", models.PROTECT, null=True, blank=True, related_name="follow_ups", verbose_name=_("resource")
+    )
 
     class Meta(GuardedModel.Meta):
         verbose_name = _("order line")

@@ -9,12 +9,15 @@ from django.db.models import F, Q
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from billing.rules.terms import life_cycle
+from catalog.queries import Configuration
 from catalog.states import BillingMode
 from koogallery import clock
 from koogallery.kernel.addresses import Address
-from koogallery.kernel.fields import AmountField, CurrencyField, EncryptedTextField
+from koogallery.kernel.fields import AmountField, CurrencyField, EncryptedTextField, UnitPriceField
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
+from koogallery.kernel.policies import PolicySet
 from orders.models.line import OrderLine
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
 
@@ -26,7 +29,9 @@ class Resource(GuardedModel):
 
     `instance_id` is the seller's id for it. Application information is None until the seller brought it
     (`info_at`); password and license key are encrypted at rest. `expires_at` is 23:59:59 of the expiry date for
-    yearly/monthly resources and None for others; `anchor_day` is kept for every renewal (R3).
+    yearly/monthly resources and None for others; `anchor_day` is kept for every renewal (R3). `life_due_at` is when its
+    next step (grace, retention, release) is due, `notice_due_at` when its expiry is next told of. `configuration` is
+    what it was changed to, None while it is as bought.
     """
 
     number = models.CharField(_("resource ID"), max_length=32, unique=True)
@@ -67,6 +72,9 @@ class Resource(GuardedModel):
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     anchor_day = models.PositiveSmallIntegerField(null=True, blank=True)
+    life_due_at = models.DateTimeField(_("next step"), null=True, blank=True)
+    notice_due_at = models.DateTimeField(null=True, blank=True)
+    configuration = models.JSONField(null=True, blank=True)
     expiration_policy = models.CharField(
         _("expiration policy"), max_length=12, choices=ExpirationPolicy, default=ExpirationPolicy.MANUAL
     )
@@ -103,6 +111,10 @@ class Resource(GuardedModel):
             models.Index(fields=["seller", "status"], name="resource_of_seller"),
             models.Index(fields=["instance_id"], name="resource_instance", condition=~Q(instance_id="")),
             models.Index(fields=["order_number"], name="resource_of_order"),
+            models.Index(fields=["life_due_at"], name="resource_life_due", condition=Q(life_due_at__isnull=False)),
+            models.Index(
+                fields=["notice_due_at"], name="resource_notice_due", condition=Q(notice_due_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -129,7 +141,14 @@ class Resource(GuardedModel):
     @property
     def specification(self) -> str:
         """Specification and attributes in one line, in the language in force."""
+        if self.configuration:
+            return self.configured.spec_text
         return self.line.order.specification or self.spec_text
+
+    @property
+    def configured(self) -> Configuration:
+        """The configuration in force."""
+        return Configuration.from_json(self.configuration) if self.configuration else self.line.configured
 
     @property
     def has_term(self) -> bool:
@@ -147,6 +166,22 @@ class Resource(GuardedModel):
         chinese = (translation.get_language() or "en").startswith("zh")
         return (chinese and self.handover_text_zh) or self.handover_text
 
+    def status_at(self, at: datetime, in_force: PolicySet) -> ResourceStatus:
+        """Where it stands at a moment; a passed due time binds before the sweep has run (R19)."""
+        status = self.status_enum
+        if self.life_due_at is None or self.life_due_at > at or self.expires_at is None:
+            return status
+        if not self.has_term:
+            return ResourceStatus.CLOSED
+        cycle = life_cycle(
+            expiry=clock.platform_date(self.expires_at),
+            grace_days=in_force["grace_days"],
+            retention_days=in_force["retention_days"],
+        )
+        if at >= cycle.released_at:
+            return ResourceStatus.CLOSED
+        return ResourceStatus.RETENTION if at >= cycle.retention_from else ResourceStatus.GRACE
+
     def remaining_days(self, at: datetime) -> int | None:
         """Expiry date minus today's date in the platform zone (R4); None without an expiry."""
         if self.expires_at is None:
@@ -155,7 +190,11 @@ class Resource(GuardedModel):
 
 
 class ResourceTerm(GuardedModel):
-    """A paid term of a resource, with the full price of its configuration and the discount that stays with it."""
+    """A paid term of a resource, with the full price of its configuration and the discount that stays with it.
+
+    Its length is the line's; `extra_days` are those a unified renewal date added to that. `price` follows a change of
+    the configuration within the term.
+    """
 
     resource = models.ForeignKey(
         Resource, models.PROTECT, related_name="terms", verbose_name=_("resource"), db_index=False
@@ -163,7 +202,8 @@ class ResourceTerm(GuardedModel):
     line = models.ForeignKey(OrderLine, models.PROTECT, related_name="+", verbose_name=_("order line"))
     start = models.DateField(_("from"))
     end = models.DateField(_("to"))
-    price = AmountField(_("full price"))
+    price = UnitPriceField(_("full price"))
+    extra_days = models.PositiveSmallIntegerField(_("extra days"), default=0, db_default=0)
     discount_share = models.DecimalField(_("share that is paid"), max_digits=12, decimal_places=10, default=1)
     paid = AmountField(_("paid"))
     currency = CurrencyField()

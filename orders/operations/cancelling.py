@@ -94,9 +94,9 @@ def cancel_undeliverable(call: Call, *, order: Order, reason: str) -> Order:
 def cancel(call: Call, order: Order, *, reason: CancelReason, at: datetime, note: str = "") -> None:
     """Cancel a locked order and give back what it had taken: stock, a trial, its place within a limit."""
     ORDER_MOVES.check(order.state_enum, OrderState.CANCELED)
+    _give_offer_back(call, order)
     if order.product.stock is not None:
         stock.give_back(call, order_number=order.number)
-    _give_offer_back(call, order)
     move(order, OrderState.CANCELED, canceled_at=at, cancel_reason=reason, cancel_note=note)
     OrderLine.objects.filter(order=order, once_key__isnull=False).update(once_key=None)
     describe(reason=reason.value, state=order.state)
@@ -144,15 +144,15 @@ def expire_unpaid(order_ids: list[int], upto: datetime) -> None:
     )
     OrderLine.objects.filter(order__in=orders, once_key__isnull=False).update(once_key=None)
     call = system_call(at=upto)
-    for order in sorted(orders, key=lambda each: each.product_id):
-        if order.product.stock is not None:
-            stock.give_back(call, order_number=order.number)
     with_offer = OrderLine.objects.filter(order__in=orders, discount_source=DiscountSource.OFFER).select_related(
         "order"
     )
     for line in with_offer.order_by("discount_reference", "pk"):
         line.order.line = line
         _give_offer_back(call, line.order)
+    for order in sorted(orders, key=lambda each: each.product_id):
+        if order.product.stock is not None:
+            stock.give_back(call, order_number=order.number)
     system_traces(
         "expireOrder",
         rows=[

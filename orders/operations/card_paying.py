@@ -14,10 +14,12 @@ from billing.events import CardPaymentSettled, CardPaymentSettling
 from billing.operations import paying as billing
 from billing.operations import refunding
 from billing.states import PaymentState
+from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
+from orders.events import OrderPaymentFailed
 from orders.models import Order
 from orders.operations.moving import actor_of, tell
 from orders.operations.paying import check_payable, go_on, subject_of
@@ -80,6 +82,16 @@ def confirm_card_payment(call: Call, *, payment: str) -> Payment:
     return settled
 
 
+def start_automatic(call: Call, order: Order, *, card: str) -> Payment:
+    """Write down that a locked order is charged to a card by the platform; the sweep of cards asks the gateway at once.
+
+    Raises `Refused` as billing does.
+    """
+    payment = billing.start_card(call, subject=subject_of(order), amount=order.total, card=card, ask_at=call.at)
+    tell(order, OrderStep.PAYMENT_STARTED, at=call.at, note=str(payment.card))
+    return payment
+
+
 def on_card_settling(happening: CardPaymentSettling) -> None:
     """Lock the order of a card payment that billing's sweep is about to lock."""
     list(Order.objects.select_for_update().filter(number=happening.order_number).values_list("pk"))
@@ -95,6 +107,7 @@ def on_card_settled(happened: CardPaymentSettled) -> None:
 def _conclude(call: Call, order: Order, payment: Payment) -> None:
     if payment.state == PaymentState.FAILED:
         tell(order, OrderStep.PAYMENT_FAILED, at=call.at, note=str(payment.card))
+        events.publish(OrderPaymentFailed(order=order, at=call.at))
     elif payment.state == PaymentState.SUCCEEDED and order.is_payable(call.at):
         go_on(call, order, paid_by=PaidBy.CARD)
     elif payment.state == PaymentState.SUCCEEDED:

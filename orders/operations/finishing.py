@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.urls import reverse
 
 from audit.recording import system_traces
@@ -16,12 +15,13 @@ from billing.operations import earning, milestones
 from billing.rules.terms import Term, TermLength, TermUnit
 from catalog.states import BillingMode
 from koogallery import clock
-from koogallery.kernel import events
+from koogallery.kernel import events, prepared
 from koogallery.kernel.arrays import array
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import Notice, notify_many
 from orders.events import OrderCompleted, ResourceReady
 from orders.models import Order, Resource
+from orders.rules import life
 from orders.states import OrderState, OrderType
 
 _NUMBER = "NUMBER"
@@ -30,7 +30,7 @@ WITH due AS (
     SELECT * FROM unnest(%(orders)s::bigint[], %(moments)s::timestamptz[]) AS d(id, at)
 ), moved AS (
     UPDATE orders_order o SET state = 'completed', completed_at = d.at FROM due d
-    WHERE o.id = ANY (%(orders)s::bigint[]) AND o.id = d.id AND o.state = 'processing'
+    WHERE o.id = d.id AND o.state = 'processing'
     RETURNING o.id, o.number, o.type, o.account_id, o.user_id, o.product_name, o.project_code
 )
 SELECT m.*, l.id, l.number, l.amount, l.milestones, l.billing_mode, l.term_unit, l.term_count,
@@ -43,8 +43,9 @@ CROSS JOIN LATERAL (
 _ENABLE = """
 WITH given AS (
     SELECT * FROM unnest(%(orders)s::bigint[], %(lines)s::bigint[], %(resources)s::bigint[], %(moments)s::timestamptz[],
-        %(starts)s::date[], %(ends)s::date[], %(expiries)s::timestamptz[])
-        AS g(order_id, line_id, resource_id, at, starts, ends, expires_at)
+        %(starts)s::date[], %(ends)s::date[], %(expiries)s::timestamptz[], %(steps)s::timestamptz[],
+        %(notices)s::timestamptz[])
+        AS g(order_id, line_id, resource_id, at, starts, ends, expires_at, life_due_at, notice_due_at)
 ), told AS (
     INSERT INTO orders_orderevent (order_id, at, step, actor, note)
     SELECT order_id, at, 'delivered', '', '' FROM given
@@ -56,8 +57,9 @@ WITH given AS (
 )
 UPDATE orders_resource r SET status = 'enabled', enabled_at = g.at,
     expires_at = coalesce(g.expires_at, r.expires_at),
+    life_due_at = coalesce(g.life_due_at, r.life_due_at), notice_due_at = coalesce(g.notice_due_at, r.notice_due_at),
     anchor_day = coalesce(extract(day FROM g.starts)::smallint, r.anchor_day)
-FROM given g WHERE r.id = ANY (%(resources)s::bigint[]) AND r.id = g.resource_id
+FROM given g WHERE r.id = g.resource_id
 """
 
 
@@ -129,7 +131,7 @@ def finish_deliveries(endings: Sequence[Ending]) -> None:
 
 def _complete(due: dict[int, Ending]) -> list[_Ended]:
     given: dict[str, Any] = {"orders": array(due), "moments": array(ending.at for ending in due.values())}
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_COMPLETE, given)
         ended = [_Ended(*row) for row in cursor.fetchall()]
     if {row.order_id for row in ended} != set(due):
@@ -139,18 +141,38 @@ def _complete(due: dict[int, Ending]) -> list[_Ended]:
 
 def _enable(ended: list[_Ended], due: dict[int, Ending]) -> None:
     terms = _terms(ended, due)
-    expiries = {term: term.expires_at for term in set(terms) if term}
+    expiries = {term: _expiry(term) for term in set(terms) if term}
+    moments = [due[row.order_id].at for row in ended]
     given: dict[str, Any] = {
         "orders": array(row.order_id for row in ended),
         "lines": array(row.line_id for row in ended),
         "resources": array(row.resource_id for row in ended),
-        "moments": array(due[row.order_id].at for row in ended),
+        "moments": array(moments),
         "starts": array(term and term.start for term in terms),
         "ends": array(term and term.end for term in terms),
-        "expiries": array(term and expiries[term] for term in terms),
+        "expiries": array(term and expiries[term].expires_at for term in terms),
+        "steps": array(term and expiries[term].steps_at for term in terms),
+        "notices": array(term and expiries[term].told_after(at) for term, at in zip(terms, moments, strict=True)),
     }
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_ENABLE, given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expiry:
+    """What follows from the expiry of a term, worked out once for all that end together."""
+
+    expires_at: datetime
+    steps_at: datetime
+    told_at: tuple[datetime, ...]
+
+    def told_after(self, at: datetime) -> datetime | None:
+        """The first notice of the expiry after a moment."""
+        return next((moment for moment in self.told_at if moment > at), None)
+
+
+def _expiry(term: Term) -> _Expiry:
+    return _Expiry(term.expires_at, life.day_after(term.end), life.notices(term.end))
 
 
 def _terms(ended: list[_Ended], due: dict[int, Ending]) -> list[Term | None]:

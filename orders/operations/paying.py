@@ -20,7 +20,7 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import Notice, notify_many
 from orders.events import OrderPaid
 from orders.models import Order
-from orders.operations import completing, provisioning
+from orders.operations import completing, provisioning, taking_effect
 from orders.operations.moving import move
 from orders.queries.orders import own_order_locked
 from orders.states import OrderState, PaidBy
@@ -51,10 +51,16 @@ def pay_order(call: Call, *, order: Order, method: str) -> Order:
         raise Refused("milestone_pays_monthly", field="method")
     if method not in AT_ONCE:
         raise Refused("payment_method_unknown", field="method")
-    payment = billing.pay(call, subject=subject_of(order), amount=order.total, method=method)
-    describe(payment=payment.number, amount=order.total, method=method)
-    go_on(call, order, paid_by=AT_ONCE[PayMethod(method)])
+    describe(amount=order.total)
+    charge(call, order, method=method)
     return order
+
+
+def charge(call: Call, order: Order, *, method: str) -> None:
+    """Pay a locked order at once from `balance` or `credit` for an operation of the platform. Raises `Refused`."""
+    payment = billing.pay(call, subject=subject_of(order), amount=order.total, method=method)
+    describe(payment=payment.number, method=method)
+    go_on(call, order, paid_by=AT_ONCE[PayMethod(method)])
 
 
 @operation(
@@ -128,7 +134,9 @@ def go_on(call: Call, order: Order, *, paid_by: PaidBy) -> None:
     move(order, OrderState.PROCESSING, paid_at=call.at, paid_by=paid_by, payment_due_at=None)
     notify_many(_notices(order, paid_by=paid_by, at=call.at))
     events.publish(OrderPaid(order=order, at=call.at))
-    if order.type_enum.completes_on_payment:
+    if order.line.resource_id is not None:
+        taking_effect.take_effect(call, order)
+    elif order.type_enum.completes_on_payment:
         completing.complete(call, order=order)
     else:
         provisioning.start(call, order=order)

@@ -16,6 +16,7 @@ from catalog import queries as catalog
 from catalog.operations import offer_uses, stock
 from catalog.queries.offers import offer_locked
 from catalog.states import BillingMode, ContactData
+from koogallery import clock
 from koogallery.identity import queries as identity
 from koogallery.identity.operations import agreements
 from koogallery.kernel import events, ids, policies
@@ -23,7 +24,7 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from orders.events import OrderPlaced
-from orders.models import Order, OrderLine
+from orders.models import Order, OrderLine, Resource
 from orders.operations import cancelling, paying
 from orders.queries import eligibility
 from orders.queries.quoting import quoted_again
@@ -79,6 +80,7 @@ def place_order(
     conditions = catalog.purchase_conditions(product)
     if not conditions.is_on_sale:
         raise Refused("not_on_sale", name=product.label)
+    offer = _offer(call, account, product, quoted)
     quoted = _still_true(quoted, account=account, product=product, at=call.at)
     configuration = catalog.Configuration.from_json(quoted.configuration)
     eligibility.check_deliverable(configuration)
@@ -90,9 +92,9 @@ def place_order(
     if needs_payment_method(account, quoted, configuration) and not has_payment_method(account):
         raise Refused("no_payment_method")
     _check_limits(account.pk, product, conditions, configuration, at=call.at)
-    offer = _offer(call, account, product, quoted, in_force)
+    offer = _taken(offer, account, quoted, in_force)
 
-    order = _write(call, account, product, quoted, configuration, in_force, project=project, tags=labels)
+    order = write(call, account, product, quoted, configuration, in_force, project=project, tags=labels)
     if conditions.contact_data != ContactData.NONE:
         agreements.grant_consent(
             call,
@@ -148,19 +150,30 @@ def _still_true(quoted: Quote, *, account: Account, product: Product, at: dateti
     return fresh
 
 
-def _offer(
-    call: Call, account: Account, product: Product, quoted: Quote, in_force: policies.PolicySet
-) -> PrivateOffer | None:
-    """The offer that the quote takes, locked and usable. Raises `Refused`, also when its milestones are not for them.
+def _offer(call: Call, account: Account, product: Product, quoted: Quote) -> PrivateOffer | None:
+    """The offer that the quote takes, locked and usable. Raises `Refused` with why it cannot be used.
 
-    An offer of another account or product is none of theirs: `quote_invalid`.
+    An order that holds it and was not paid in time gives it back before the sweep does (R19). An offer of another
+    account or product is none of theirs: `quote_invalid`.
     """
     if quoted.discount_source != DiscountSource.OFFER:
         return None
-    offer = offer_locked(call, quoted.discount_reference)
+    number = quoted.discount_reference
+    if catalog.is_reserved(number):
+        cancelling.expire_overdue(product_id=product.pk, upto=call.at)
+    offer = offer_locked(call, number)
     if (offer.account_id, offer.product_id) != (account.pk, product.pk):
         raise Refused("quote_invalid")
     offer_uses.check_usable(offer, call)
+    return offer
+
+
+def _taken(
+    offer: PrivateOffer | None, account: Account, quoted: Quote, in_force: policies.PolicySet
+) -> PrivateOffer | None:
+    """The offer if its price still counts. Raises `Refused` when its milestones are not for the account."""
+    if offer is None or quoted.discount_source != DiscountSource.OFFER:
+        return None
     if offer.milestones:
         milestones.check_credit(
             account,
@@ -222,7 +235,16 @@ def _check_limits(
         raise Refused("one_at_a_time")
 
 
-def _write(
+def _once_key(account: Account, product: Product, quoted: Quote, resource: Resource | None) -> str | None:
+    """What there may be only one of: a trial of a product, a renewal of a resource for a term."""
+    if quoted.type == OrderType.TRIAL:
+        return f"trial:{account.pk}:{product.code}"
+    if quoted.type == OrderType.RENEW and resource is not None and resource.expires_at is not None:
+        return f"renew:{resource.number}:{clock.platform_date(resource.expires_at)}"
+    return None
+
+
+def write(
     call: Call,
     account: Account,
     product: Product,
@@ -232,7 +254,9 @@ def _write(
     *,
     project: str,
     tags: Mapping[str, str],
+    resource: Resource | None = None,
 ) -> Order:
+    """The rows of an order that waits for payment; `resource` is what it renews or changes."""
     with translation.override("en"):
         spec_text = configuration.spec_text
     with translation.override("zh-hans"):
@@ -288,7 +312,8 @@ def _write(
         explanation=dict(quoted.explanation),
         fee_percent=configuration.fee_percent,
         milestones=quoted.milestones,
-        once_key=f"trial:{account.pk}:{product.code}" if quoted.type == OrderType.TRIAL else None,
+        resource=resource,
+        once_key=_once_key(account, product, quoted, resource),
     )
     line.save(force_insert=True)
     order.line = line

@@ -18,6 +18,7 @@ from orders.models import InterfaceCall, Order, OrderLine, Resource, ResourceTer
 from orders.operations import completing, interface_calls
 from orders.operations.moving import tell
 from orders.queries.orders import order_locked
+from orders.rules import life
 from orders.saas.activities import Activity, expire_time
 from orders.states import RESOURCE_MOVES, OrderStep, OrderType, ResourceStatus
 
@@ -168,6 +169,7 @@ def release_instance(
 def _create(call: Call, order: Order, line: OrderLine, *, status: ResourceStatus, instance_id: str = "") -> Resource:
     configuration = Configuration.from_json(line.configuration)
     package = configuration.package
+    ends = _package_end(package.months, at=call.at) if package and status is ResourceStatus.ENABLED else None
     return Resource.objects.create(
         number=ids.public_id(),
         account=order.account,
@@ -188,7 +190,8 @@ def _create(call: Call, order: Order, line: OrderLine, *, status: ResourceStatus
         handover_text=order.product.handover_text,
         handover_text_zh=order.product.handover_text_zh,
         quota=package.quota * line.items if package else None,
-        expires_at=_package_end(package.months, at=call.at) if package and status is ResourceStatus.ENABLED else None,
+        expires_at=ends,
+        **life.due_columns(ends, after=call.at),
         project_code=order.project_code,
         tags=order.tags,
     )
@@ -213,7 +216,9 @@ def _begin_term(resource: Resource, order: Order, line: OrderLine, *, at: dateti
     if term is None:
         return
     resource.expires_at, resource.anchor_day = term.expires_at, term.anchor_day
-    resource.save(update_fields=["expires_at", "anchor_day"])
+    due = life.due_columns(term.expires_at, after=at)
+    resource.life_due_at, resource.notice_due_at = due["life_due_at"], due["notice_due_at"]
+    resource.save(update_fields=["expires_at", "anchor_day", "life_due_at", "notice_due_at"])
     ResourceTerm.objects.create(
         resource=resource,
         line=line,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from koogallery.kernel import events, policies
@@ -12,9 +13,10 @@ from koogallery.kernel.prepared import Question
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
 from orders.events import ResourceClosed
-from orders.models import Resource
+from orders.models import AutoRenewal, Resource
 from orders.operations import provisioning
 from orders.queries import eligibility
+from orders.queries.renewing import usage_plan
 from orders.queries.resources import asked_for, own_resource, own_resource_locked, resource_locked
 from orders.saas.answers import ApplicationInfo
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
@@ -174,8 +176,61 @@ def close_undelivered(call: Call, *, resource: Resource) -> Resource:
     return resource
 
 
+def release(call: Call, resource: Resource, *, reason: CloseReason) -> None:
+    """Close a locked resource whose time is over; what was kept to reach it is deleted with it."""
+    resource.frontend_url = resource.admin_url = resource.user_name = ""
+    resource.password = resource.license_key = resource.memo = ""
+    resource.save(update_fields=["frontend_url", "admin_url", "user_name", "password", "license_key", "memo"])
+    _close(call, resource, reason=reason)
+
+
+def go_pay_per_use(call: Call, resource: Resource) -> bool:
+    """Let a locked resource whose term is over go on by use, where its product sells that; whether it did."""
+    plan = usage_plan(resource)
+    if plan is None:
+        return False
+    configuration = resource.configured
+    resource.configuration = replace(
+        configuration,
+        billing_mode=plan.billing_mode,
+        plan=plan.values[configuration.currency],
+        plan_id=plan.pk,
+        term_unit="",
+        term_count=0,
+        usage_unit=plan.usage_unit,
+        usage_unit_zh=plan.usage_unit_zh,
+    ).to_json()
+    resource.billing_mode = plan.billing_mode
+    resource.expires_at = resource.life_due_at = resource.notice_due_at = None
+    resource.expiration_policy = ExpirationPolicy.MANUAL
+    resource.save(
+        update_fields=[
+            "configuration", "billing_mode", "expires_at", "life_due_at", "notice_due_at", "expiration_policy",
+        ]
+    )  # fmt: skip
+    notify(
+        account_id=resource.account_id,
+        kind="resource_pay_per_use",
+        params={"product": resource.product_name, "resource": resource.number},
+        link=resource.get_absolute_url(),
+        key=f"resource-pay-per-use:{resource.number}:{call.at:%Y%m%d}",
+        at=call.at,
+    )
+    return True
+
+
 def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
-    provisioning.move(resource, ResourceStatus.CLOSED, closed_at=call.at, close_reason=reason)
+    provisioning.move(
+        resource,
+        ResourceStatus.CLOSED,
+        closed_at=call.at,
+        close_reason=reason,
+        life_due_at=None,
+        notice_due_at=None,
+    )
+    AutoRenewal.objects.filter(resource=resource, enabled=True).update(
+        enabled=False, next_attempt_at=None, preflight_due_at=None
+    )
     if resource.instance_id and resource.product.interface_version:
         provisioning.release_instance(
             call,
@@ -201,6 +256,8 @@ def possible_policies(resource: Resource) -> list[ExpirationPolicy]:
     found = [ExpirationPolicy.MANUAL, ExpirationPolicy.NONE]
     if resource.product.supports_auto_renewal:
         found.insert(1, ExpirationPolicy.AUTO)
+    if usage_plan(resource) is not None:
+        found.append(ExpirationPolicy.PAY_PER_USE)
     return found
 
 

@@ -30,7 +30,7 @@ def quote_for(
     configuration = catalog.configure(product, data, account=account)
     if wanted := str(data.get("offer") or ""):
         offer = catalog.usable_offer(wanted, account_id=account.pk, product_id=product.pk, at=at)
-        if offer is not None and not catalog.differences(offer, configuration):
+        if offer is not None and catalog.is_offers(offer, configuration):
             return quote_of_offer(offer, account=account, at=at, quote_id=quote_id)
     return _quote(configuration, catalog.price(configuration, account=account, at=at), account, at, quote_id)
 

@@ -29,6 +29,7 @@ class Quote:
 
     `form` holds the configurator's fields, so that the same can be configured again; `configuration` and `explanation`
     are stored with the order. Amounts are rounded. `milestones` is in how many parts a private offer lets it be paid.
+    `resource` is the number of the resource that is renewed or changed.
     """
 
     quote_id: str
@@ -45,6 +46,7 @@ class Quote:
     explanation: Mapping[str, Any]
     quoted_at: datetime
     milestones: int = 0
+    resource: str = ""
 
     @property
     def expires_at(self) -> datetime:
@@ -106,6 +108,7 @@ def sign(quote: Quote) -> SignedQuote:
         "explanation": dict(quote.explanation),
         "at": quote.quoted_at.isoformat(),
         "milestones": quote.milestones,
+        "resource": quote.resource,
     }
     return SignedQuote(quote.quote_id, Sealed(signing.dumps(values, salt=SALT, compress=True)))
 
@@ -133,4 +136,5 @@ def open_quote(signed: SignedQuote, *, account_id: int | None) -> Quote:
         explanation=values["explanation"],
         quoted_at=datetime.fromisoformat(values["at"]),
         milestones=values["milestones"],
+        resource=values["resource"],
     )

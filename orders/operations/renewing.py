@@ -1,0 +1,124 @@
+"""Renewing and changing a resource: orders of type RENEW and CHANGE from a signed quote (subscriptions.md)."""
+
+from __future__ import annotations
+
+from catalog import queries as catalog
+from koogallery.identity import queries as identity
+from koogallery.kernel import events
+from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
+from orders.events import OrderPlaced
+from orders.models import Order, RenewalChange, Resource
+from orders.operations import cancelling, paying, placing, taking_effect
+from orders.queries import renewing as queries
+from orders.queries.resources import own_resource_locked
+from orders.rules.quote import Quote, SignedQuote, open_quote
+from orders.states import CancelReason, OrderState, OrderType, RenewalChangeState
+
+
+@operation(
+    "renewOrder",
+    resource_type="Order",
+    roles={Role.BUYER},
+    targets={"resource": own_resource_locked},
+    once=True,
+    default_allowed=True,
+)
+def renew(call: Call, *, resource: Resource, quote: SignedQuote) -> Order:
+    """Place the order of a quoted renewal, with or without a change of the specification.
+
+    A quote becomes at most one order. Raises `Refused`: a changed price of an expired quote, why the resource cannot be
+    renewed, a missing payment method, a frozen account.
+    """
+    return _place(call, resource, quote, OrderType.RENEW)
+
+
+@operation(
+    "changeOrder",
+    resource_type="Order",
+    roles={Role.BUYER},
+    targets={"resource": own_resource_locked},
+    once=True,
+)
+def change(call: Call, *, resource: Resource, quote: SignedQuote) -> Order:
+    """Place the order of a quoted change within the term. Raises `Refused` as `renew` does."""
+    return _place(call, resource, quote, OrderType.CHANGE)
+
+
+@operation(
+    "cancelRenewal", resource_type="Order", roles={Role.BUYER}, targets={"resource": own_resource_locked}, once=True
+)
+def cancel_renewal(call: Call, *, resource: Resource) -> Order:
+    """Cancel a change upon renewal before it takes effect: all that was paid for it is refunded.
+
+    Raises `Refused("renewal_not_waiting")`, also once its time has come (R19).
+    """
+    waiting = (
+        RenewalChange.objects.select_for_update(of=("self",))
+        .filter(resource=resource, state=RenewalChangeState.WAITING)
+        .select_related("order")
+        .first()
+    )
+    if waiting is None or waiting.is_effective(call.at):
+        raise Refused("renewal_not_waiting")
+    taking_effect.give_up_waiting(call, waiting, resource)
+    cancelling.cancel(call, waiting.order, reason=CancelReason.BUYER, at=call.at)
+    describe(order=waiting.order.number, refunded=waiting.order.total)
+    return waiting.order
+
+
+def _place(call: Call, resource: Resource, signed: SignedQuote, order_type: OrderType) -> Order:
+    quoted = open_quote(signed, account_id=call.account_id)
+    if quoted.resource != resource.number or quoted.type is not order_type:
+        raise Refused("quote_invalid")
+    account, in_force = identity.ordering_account(call.account.pk, at=call.at)
+    if (placed := Order.objects.filter(quote_id=quoted.quote_id).first()) is not None:
+        describe(resource=placed, number=placed.number, repeated=True)
+        return placed
+    if account.is_frozen:
+        raise Refused("account_frozen")
+    quoted = still_true(quoted, resource, call)
+    configuration = catalog.Configuration.from_json(quoted.configuration)
+    if placing.needs_payment_method(account, quoted, configuration) and not placing.has_payment_method(account):
+        raise Refused("no_payment_method")
+    order = placing.write(
+        call,
+        account,
+        resource.product,
+        quoted,
+        configuration,
+        in_force,
+        project=resource.project_code,
+        tags=resource.tags,
+        resource=resource,
+    )
+    describe(resource=order, number=order.number, amount=order.total, state=order.state, of=resource.number)
+    events.publish(OrderPlaced(order=order, at=call.at))
+    if (paid_by := placing.goes_straight_on(order, configuration)) is not None:
+        paying.go_on(call, order, paid_by=paid_by)
+    return order
+
+
+def still_true(quoted: Quote, resource: Resource, call: Call) -> Quote:
+    """The quote, if today's is the same or its 30 minutes run and the resource still ends when it did.
+
+    Raises `Refused("quote_changed")`, and why the resource cannot be renewed or changed.
+    """
+    fresh = queries.quoted_again(quoted, resource, at=call.at)
+    if fresh.form.get("until") != quoted.form.get("until"):
+        raise Refused("quote_invalid")
+    if quoted.is_expired(call.at) and fresh.amount != quoted.amount:
+        raise Refused("quote_changed", old=str(quoted.amount), new=str(fresh.amount))
+    return quoted
+
+
+def cancel_unpaid(call: Call, resource: Resource, *, only: OrderType | None = None) -> None:
+    """Cancel the unpaid renewals and changes of a locked resource that left the state they need."""
+    orders = Order.objects.select_for_update(of=("self",)).filter(
+        lines__resource=resource, state=OrderState.PENDING_PAYMENT
+    )
+    if only is not None:
+        orders = orders.filter(type=only)
+    for order in orders.order_by("pk"):
+        cancelling.cancel(call, order, reason=CancelReason.RESOURCE, at=call.at)

@@ -1,0 +1,291 @@
+"""What a paid renewal or change does to its resource, in the transaction of the payment.
+
+A renewal adds a term; a change replaces the configuration within the paid terms; a change upon renewal waits for the
+00:00:00 after the current expiry, its order Processing until then.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from billing.operations import refunding
+from billing.rules.explanation import to_decimal
+from billing.rules.terms import Term
+from catalog.queries import Configuration
+from koogallery import clock
+from koogallery.kernel import events
+from koogallery.kernel.calls import Call, Role, system_call
+from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.reasons import Refused
+from koogallery.notifications.operations import notify
+from orders.events import ResourceRenewed
+from orders.models import InterfaceCall, Order, RenewalChange, Resource, ResourceTerm
+from orders.operations import completing, interface_calls
+from orders.queries import renewing as queries
+from orders.queries.orders import order_locked
+from orders.queries.resources import resource_locked
+from orders.rules import life
+from orders.saas.activities import Activity, InstanceStatus, Scene, expire_time
+from orders.states import OrderType, RenewalChangeState, ResourceStatus
+
+
+def take_effect(call: Call, order: Order) -> None:
+    """Do what a renewal or change that was just paid is for. Raises `Refused` when its resource is no longer fit."""
+    assert order.line.resource is not None
+    resource = resource_locked(call, order.line.resource.number)
+    if order.type == OrderType.CHANGE:
+        _check_alive(resource, order, call)
+        change(call, order, resource)
+        completing.complete(call, order=order)
+    elif order.form.get("changes"):
+        _check_alive(resource, order, call)
+        _let_wait(call, order, resource)
+    else:
+        _check_alive(resource, order, call)
+        renew(call, order, resource)
+        completing.complete(call, order=order)
+
+
+def _check_alive(resource: Resource, order: Order, call: Call) -> None:
+    """Raise `Refused("order_outlived")` when the resource left the state that the order was placed for."""
+    status = resource.status_at(call.at, order.policies)
+    fit = status.is_in_use if order.type == OrderType.RENEW else status is ResourceStatus.ENABLED
+    if order.form.get("changes"):
+        fit = status is ResourceStatus.ENABLED
+    if not fit:
+        raise Refused("order_outlived", state=status.label)
+
+
+# Renewal
+
+
+def renew(call: Call, order: Order, resource: Resource) -> ResourceTerm:
+    """Add the term that a renewal bought: after the original expiry, with the kept anchor day (R3)."""
+    line = order.line
+    terms = queries.terms_of(resource)
+    length = queries.parse_length(order.form["length"])
+    unified = queries.parse_day(order.form.get("unified", ""))
+    last = queries.last_term(resource, terms)
+    term = last.renewed(length=length, unified_day=unified)
+    plain = last.renewed(length=length)
+    configuration = line.configured
+    price = configuration.plan.term_price(
+        months=length.months, quantity=configuration.quantity, items=configuration.items
+    )
+    added = ResourceTerm.objects.create(
+        resource=resource,
+        line=line,
+        start=term.start,
+        end=term.end,
+        extra_days=(term.end - plain.end).days,
+        price=to_decimal(price),
+        discount_share=line.discount_share,
+        paid=line.amount,
+        currency=line.currency,
+    )
+    was = resource.status_enum
+    prolong(call, resource, term)
+    if was is ResourceStatus.RETENTION:
+        tell_instance(call, resource, order, status=InstanceStatus.UNFREEZE)
+    refresh_instance(call, resource, order, scene=Scene.RENEWAL)
+    notify(
+        account_id=resource.account_id,
+        kind="resource_renewed",
+        params=told_of(resource) | {"order": order.number, "amount": order.total},
+        link=resource.get_absolute_url(),
+        key=f"resource-renewed:{order.number}",
+        at=call.at,
+    )
+    events.publish(ResourceRenewed(resource=resource, order=order, at=call.at))
+    describe(expires=resource.expires_at)
+    return added
+
+
+def prolong(call: Call, resource: Resource, term: Term) -> None:
+    """Let a locked resource run until the end of a term; its due times follow, its auto-renewal as well."""
+    resource.expires_at, resource.anchor_day = term.expires_at, term.anchor_day
+    resource.status = ResourceStatus.ENABLED
+    columns = life.due_columns(term.expires_at, after=call.at)
+    for name, value in columns.items():
+        setattr(resource, name, value)
+    resource.save(update_fields=["expires_at", "anchor_day", "status", *columns])
+
+
+# Change within the term
+
+
+def change(call: Call, order: Order, resource: Resource) -> None:
+    """Bring the new configuration into force: the open terms carry its full price from now on; the expiry stays."""
+    reconfigure(call, resource, order.line.configured, prices_from=clock.platform_date(call.at))
+    if resource.instance_id and resource.product.has_interface:
+        _enqueue(
+            call,
+            resource,
+            order,
+            Activity.UPGRADE_INSTANCE,
+            {"instanceId": resource.instance_id, "orderId": order.number, "orderLineId": order.line.number},
+        )
+    notify(
+        account_id=resource.account_id,
+        kind="resource_changed",
+        params=told_of(resource) | {"order": order.number, "amount": order.total},
+        link=resource.get_absolute_url(),
+        key=f"resource-changed:{order.number}",
+        at=call.at,
+    )
+
+
+def reconfigure(call: Call, resource: Resource, configuration: Configuration, *, prices_from: Any = None) -> None:
+    """Give a locked resource another configuration; with `prices_from`, its terms not over by that day its price."""
+    resource.configuration = configuration.to_json()
+    resource.spec_text = configuration.spec_text[:300]
+    resource.save(update_fields=["configuration", "spec_text"])
+    if prices_from is None:
+        return
+    for term in queries.terms_of(resource):
+        if term.end >= prices_from:
+            term.price = queries.new_term_price(resource, term, configuration)
+            term.save(update_fields=["price"])
+
+
+# Change upon renewal
+
+
+def _let_wait(call: Call, order: Order, resource: Resource) -> None:
+    """Keep a paid change upon renewal until the term ends; until then the resource meets no grace."""
+    assert resource.expires_at is not None
+    at = life.day_after(clock.platform_date(resource.expires_at))
+    RenewalChange.objects.create(
+        resource=resource, order=order, state=RenewalChangeState.WAITING, effective_at=at, effective_due_at=at
+    )
+    resource.life_due_at = resource.notice_due_at = None
+    resource.save(update_fields=["life_due_at", "notice_due_at"])
+    notify(
+        account_id=resource.account_id,
+        kind="renewal_change_waits",
+        params=told_of(resource) | {"order": order.number, "effective": at},
+        link=resource.get_absolute_url(),
+        key=f"renewal-change-waits:{order.number}",
+        at=call.at,
+    )
+
+
+def bring_changes_into_effect(change_ids: list[int], upto: datetime) -> None:
+    """Let claimed changes upon renewal take effect, each at its time; called by the sweep."""
+    for number, at in RenewalChange.objects.filter(pk__in=change_ids).values_list("order__number", "effective_due_at"):
+        take_renewal_effect(system_call(at=at), order=number)
+
+
+@operation("takeRenewalEffect", resource_type="Order", roles={Role.SYSTEM}, targets={"order": order_locked})
+def take_renewal_effect(call: Call, *, order: Order) -> Order:
+    """A change upon renewal takes effect: the new term and configuration, `refreshInstance`, the order Completed."""
+    waiting = RenewalChange.objects.select_for_update(of=("self",)).select_related("resource").get(order=order)
+    if waiting.state != RenewalChangeState.WAITING:
+        return order
+    resource = resource_locked(call, waiting.resource.number)
+    waiting.move(RenewalChangeState.EFFECTIVE, at=call.at)
+    terms = queries.terms_of(resource)
+    length = queries.parse_length(order.form["length"])
+    term = queries.last_term(resource, terms).renewed(length=length)
+    configuration = order.line.configured
+    price = configuration.plan.term_price(
+        months=length.months, quantity=configuration.quantity, items=configuration.items
+    )
+    ResourceTerm.objects.create(
+        resource=resource,
+        line=order.line,
+        start=term.start,
+        end=term.end,
+        price=to_decimal(price),
+        discount_share=order.line.discount_share,
+        paid=order.line.amount,
+        currency=order.line.currency,
+    )
+    reconfigure(call, resource, configuration)
+    prolong(call, resource, term)
+    refresh_instance(call, resource, order, scene=Scene.RENEWAL_CHANGE)
+    completing.complete(call, order=order)
+    events.publish(ResourceRenewed(resource=resource, order=order, at=call.at))
+    notify(
+        account_id=resource.account_id,
+        kind="renewal_change_effective",
+        params=told_of(resource) | {"order": order.number},
+        link=resource.get_absolute_url(),
+        key=f"renewal-change-effective:{order.number}",
+        at=call.at,
+    )
+    return order
+
+
+def give_up_waiting(call: Call, waiting: RenewalChange, resource: Resource) -> None:
+    """End a waiting change upon renewal whose order is canceled; the resource's own term counts again."""
+    waiting.move(RenewalChangeState.CANCELED, at=call.at)
+    columns = life.due_columns(resource.expires_at, after=call.at)
+    for name, value in columns.items():
+        setattr(resource, name, value)
+    resource.save(update_fields=list(columns))
+    order = waiting.order
+    refunding.refund_all(call, order_number=order.number, reason="renewal_canceled", key=f"renewal:{order.number}")
+
+
+# Sellers' servers
+
+
+def refresh_instance(call: Call, resource: Resource, order: Order, *, scene: Scene) -> InterfaceCall | None:
+    """Tell the seller's server the new expiry; None where there is no instance."""
+    if not resource.instance_id or not resource.product.has_interface or resource.expires_at is None:
+        return None
+    return _enqueue(
+        call,
+        resource,
+        order,
+        Activity.REFRESH_INSTANCE,
+        {
+            "scene": scene.value,
+            "orderId": order.number,
+            "orderLineId": order.line.number,
+            "instanceId": resource.instance_id,
+            "productId": order.line.product_code,
+            "expireTime": expire_time(resource.expires_at),
+        },
+    )
+
+
+def tell_instance(call: Call, resource: Resource, order: Order, *, status: InstanceStatus) -> InterfaceCall | None:
+    """Have the seller's server freeze or unfreeze the instance; None where there is none."""
+    if not resource.instance_id or not resource.product.has_interface:
+        return None
+    return _enqueue(
+        call,
+        resource,
+        order,
+        Activity.UPDATE_INSTANCE_STATUS,
+        {"instanceId": resource.instance_id, "status": status.value},
+        key=f"{status}:{resource.number}:{call.at.isoformat()}",
+    )
+
+
+def _enqueue(
+    call: Call, resource: Resource, order: Order, activity: Activity, parameters: dict[str, str], *, key: str = ""
+) -> InterfaceCall:
+    return interface_calls.enqueue(
+        call,
+        activity=activity,
+        product=resource.product,
+        order=order,
+        line=order.line,
+        resource=resource,
+        key=key or f"{activity}:{order.line.number}",
+        parameters=parameters,
+    )
+
+
+def told_of(resource: Resource) -> dict[str, Any]:
+    """What messages about a resource name."""
+    return {
+        "product": resource.product_name,
+        "specification": resource.spec_text,
+        "resource": resource.number,
+        "expires": resource.expires_at,
+    }
