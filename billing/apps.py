@@ -13,9 +13,22 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from datetime import time
 
-        from billing.operations import cards, checking, closing, crediting, milestones, reading, settling_cards, statements  # noqa: F401
-        from koogallery.kernel import sweeps
+        from billing import queries
+        from billing.operations import (  # noqa: F401
+            cards,
+            checking,
+            closing,
+            crediting,
+            dunning,
+            milestones,
+            reading,
+            repaying,
+            settling_cards,
+            statements,
+        )
+        from koogallery.kernel import navigation, sweeps
 
+        navigation.provide_count("milestone_bills_due", queries.milestone_bills_due_given)
         sweeps.register(
             sweeps.JobSweep(name="card-payments", due=settling_cards.next_payment, work=settling_cards.settle_payments)
         )
@@ -31,6 +44,22 @@ class BillingConfig(AppConfig):
                 table="billing_milestone",
                 due_column="bill_due_at",
                 act=milestones.bill_due,
+            )
+        )
+        sweeps.register(
+            sweeps.RowSweep(
+                name="overdue-milestone-bills",
+                table="billing_milestonebill",
+                due_column="overdue_due_at",
+                act=dunning.mark_due,
+            )
+        )
+        sweeps.register(
+            sweeps.RowSweep(
+                name="milestone-bill-reminders",
+                table="billing_milestonebill",
+                due_column="remind_at",
+                act=dunning.remind_due,
             )
         )
         sweeps.register(sweeps.Periodic(name="credit-statements", work=statements.generate, daily_at=time(0, 0)))

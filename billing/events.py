@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from koogallery.kernel.events import event
 
@@ -25,4 +27,15 @@ class CardPaymentSettled:
     order_number: str
     line_number: str
     succeeded: bool
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilestoneRepaid:
+    """The bill of a milestone was repaid, whatever the way; `told` is what a message to the seller names."""
+
+    bill_number: str
+    order_number: str
+    told: Mapping[str, Any]
     at: datetime

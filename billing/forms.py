@@ -74,6 +74,16 @@ class RepayForm(AmountForm):
         self.fields["method"].initial = PayMethod.BALANCE.value
 
 
+class BillRepayForm(forms.Form):
+    """What a bill is repaid with; it is repaid in full."""
+
+    method = forms.ChoiceField(label=_("Payment method"), widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, methods: Iterable[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _choice(self, "method").choices = list(methods)
+
+
 class SandboxCardForm(forms.Form):
     """The sandbox gateway's card form: no number is typed, a test card is picked."""
 
@@ -102,6 +112,13 @@ class BankTransferForm(forms.Form):
 
     amount = amount_field(_("Amount"))
     note = forms.CharField(label=_("Bank reference"), max_length=255)
+
+
+class MilestoneTransferForm(forms.Form):
+    """A transfer that has arrived for a milestone bill."""
+
+    amount = amount_field(_("Amount"))
+    reference = forms.CharField(label=_("Bank reference"), max_length=255)
 
 
 class CreditForm(forms.Form):

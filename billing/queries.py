@@ -97,6 +97,11 @@ class Credit:
         """Used and not repaid."""
         return self.limit - self.available
 
+    @property
+    def free(self) -> Money:
+        """What is left of it and not reserved."""
+        return max(self.available - self.reserved, Money.zero(self.limit.currency))
+
 
 @dataclass(frozen=True, slots=True)
 class MilestoneMoney:
@@ -188,20 +193,7 @@ def payment_methods(account: Account, amount: Money) -> list[PaymentMethod]:
     """What the account may pay `amount` with, and why not otherwise; a reseller's customer pays nothing here."""
     if account.kind == AccountKind.RESELLER_CUSTOMER:
         return [PaymentMethod(kind=PayMethod.RESELLER, label=_("Through your reseller"), available=True)]
-    on_account = balance(account.pk)
-    enough = on_account.currency == amount.currency and on_account >= amount
-    methods = [
-        PaymentMethod(
-            kind=PayMethod.BALANCE,
-            label=_("Account balance (%(amount)s)") % {"amount": on_account},
-            available=enough,
-            reason_code="" if enough else "balance_too_low",
-        )
-    ]
-    methods += [
-        PaymentMethod(kind=PayMethod.CARD, label=str(card), available=True, token=card.code)
-        for card in cards(account.pk)
-    ]
+    methods = repayment_methods(account, amount)
     if (granted := credit(account.pk)) is not None:
         covers = granted.available.currency == amount.currency and granted.available >= amount
         late = CreditStatement.objects.filter(account=account, repaid_at=None, due_at__lt=clock.now()).exists()
@@ -214,6 +206,24 @@ def payment_methods(account: Account, amount: Money) -> list[PaymentMethod]:
             )
         )
     return methods
+
+
+def repayment_methods(account: Account, amount: Money) -> list[PaymentMethod]:
+    """What the account may repay `amount` with: its own money, by balance or card."""
+    on_account = balance(account.pk)
+    enough = on_account.currency == amount.currency and on_account >= amount
+    methods = [
+        PaymentMethod(
+            kind=PayMethod.BALANCE,
+            label=_("Account balance (%(amount)s)") % {"amount": on_account},
+            available=enough,
+            reason_code="" if enough else "balance_too_low",
+        )
+    ]
+    return methods + [
+        PaymentMethod(kind=PayMethod.CARD, label=str(card), available=True, token=card.code)
+        for card in cards(account.pk)
+    ]
 
 
 def has_payment_method(account: Account) -> bool:
@@ -353,6 +363,15 @@ def milestone_bills_due_given() -> QuerySet[MilestoneBill]:
     return MilestoneBill.objects.filter(account_id=Given("account"), ended_at__isnull=True)
 
 
+def payments_of_bill(bill: MilestoneBill) -> list[Payment]:
+    """The tries to repay a milestone bill, oldest first."""
+    milestone = bill.milestone
+    payments = Payment.objects.filter(
+        order_number=bill.order_number, line_number=milestone.line_number, part=milestone.part
+    )
+    return list(payments.exclude(order_number="").select_related("card").order_by("pk"))
+
+
 def payments_of(order_number: str) -> Sequence[Payment]:
     """The payments of an order, oldest first."""
     return list(Payment.objects.filter(order_number=order_number).select_related("card").order_by("pk"))
@@ -370,20 +389,19 @@ def refunds_of(order_number: str) -> Sequence[Refund]:
     )
 
 
+_SELLER_MONEY = f"""
+SELECT (SELECT coalesce(sum(l.balance), 0) FROM billing_ledgeraccount l
+        WHERE l.kind = 'held' AND l.currency = %(currency)s AND l.balance > 0 AND l.owner IN
+            (SELECT {HELD_OWNER} FROM billing_payment p WHERE p.seller_id = %(seller)s AND p.state = 'succeeded')),
+    coalesce(sum(balance) FILTER (WHERE kind = 'earned'), 0), coalesce(sum(balance) FILTER (WHERE kind = 'settled'), 0)
+FROM billing_ledgeraccount WHERE kind IN ('earned', 'settled') AND owner = %(owner)s AND currency = %(currency)s
+"""  # noqa: S608  a constant
+
+
 def seller_money(seller_id: int, *, currency: str = "USD") -> SellerMoney:
     """A seller's held, earned and settled money over all its orders."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT (SELECT coalesce(sum(l.balance), 0) FROM billing_ledgeraccount l WHERE l.kind = 'held' "
-            "AND l.currency = %(currency)s AND l.balance > 0 AND l.owner IN "
-            f"(SELECT {HELD_OWNER} FROM billing_payment p "  # noqa: S608  a constant
-            "WHERE p.seller_id = %(seller)s AND p.state = 'succeeded')), "
-            "coalesce(sum(balance) FILTER (WHERE kind = 'earned'), 0), "
-            "coalesce(sum(balance) FILTER (WHERE kind = 'settled'), 0) "
-            "FROM billing_ledgeraccount WHERE kind IN ('earned', 'settled') AND owner = %(owner)s "
-            "AND currency = %(currency)s",
-            {"seller": seller_id, "owner": str(seller_id), "currency": currency},
-        )
+        cursor.execute(_SELLER_MONEY, {"seller": seller_id, "owner": str(seller_id), "currency": currency})
         return SellerMoney(*(Money(amount, currency) for amount in cursor.fetchone()))
 
 
@@ -400,6 +418,11 @@ def charges_of(account_id: int) -> QuerySet[Charge]:
 def top_ups_of(account_id: int) -> QuerySet[Payment]:
     """What came onto the balance and what was repaid, newest first."""
     return Payment.objects.filter(account_id=account_id).exclude(purpose__in=PAID_FOR_ORDERS).select_related("card")
+
+
+def is_credit_overdue(account_id: int, *, at: datetime) -> bool:
+    """Whether a credit statement of the account is past its due time and not repaid."""
+    return CreditStatement.objects.filter(account_id=account_id, repaid_at=None, due_at__lt=at).exists()
 
 
 def open_statements(account_id: int) -> list[CreditStatement]:

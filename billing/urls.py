@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import bills, cards, credit, milestone_bills, overview
+from billing.views import bills, cards, credit, milestone_bills, milestone_files, overview
 
 app_name = "billing"
 
@@ -21,6 +21,9 @@ urlpatterns = [
     path("console/billing/cards/<str:code>/remove/", cards.remove_card, name="remove_card"),
     path("console/billing/cards/<str:code>/default/", cards.set_default_card, name="set_default_card"),
     path("console/bills/", bills.bill_list, name="bills"),
+    path("console/bills/milestones/", milestone_bills.bill_list, name="milestone_bills"),
     path("console/bills/milestones/<str:number>/", milestone_bills.bill, name="milestone_bill"),
+    path("console/bills/milestones/<str:number>/pdf/", milestone_files.pdf, name="milestone_bill_pdf"),
+    path("console/bills/milestones/<str:number>/csv/", milestone_files.csv, name="milestone_bill_csv"),
     path("console/bills/<str:number>/", bills.bill, name="bill"),
 ]

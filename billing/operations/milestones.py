@@ -16,10 +16,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from django.db import connection
 from django.db.models import Q, Sum
 from django.urls import reverse
 
 from audit.recording import system_traces
+from billing.events import MilestoneRepaid
 from billing.models import LedgerAccount, Milestone, MilestoneBill
 from billing.models.payment import held_owner
 from billing.operations import ledger, refunding
@@ -29,7 +31,8 @@ from billing.rules.shares import split_by_shares
 from billing.states import BILL_MOVES, UNPAID_BILLS, BillState, LedgerKind, PostingKind
 from koogallery import clock
 from koogallery.identity.states import AccountKind
-from koogallery.kernel import ids
+from koogallery.kernel import events, ids
+from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation
@@ -210,6 +213,7 @@ def settle(payment: Payment) -> None:
     at = payment.finished_at or payment.created_at
     if bill.is_unpaid:
         _end(bill, BillState.REPAID, at=at, payment_number=payment.number)
+        _tell_repaid(milestone, bill, at=at)
     if bill.state == BillState.WITHDRAWN:
         refunding.refund(
             system_call(at=at),
@@ -245,21 +249,11 @@ def generate(call: Call, *, milestone: Milestone) -> None:
 def bill_due(milestone_ids: list[int], upto: datetime) -> None:
     """Write the bills of claimed milestones whose time has come, each dated at its time; a bill exists once.
 
-    Called by the sweep and, for one milestone, by what makes it due, in their transactions.
+    Called by the sweep and, for one milestone, by what makes it due, in their transactions; as many statements for a
+    thousand as for one. Money comes last, as the credits of large customers are what parallel chunks wait for.
     """
-    due = [
-        milestone
-        for milestone in Milestone.objects.filter(pk__in=milestone_ids, bill_due_at__isnull=False).order_by("pk")
-        if milestone.lapsed_at is None
-    ]
-    bills = [_new_bill(milestone, written_at=max(upto, milestone.bill_due_at or upto)) for milestone in due]
-    MilestoneBill.objects.bulk_create(bills, ignore_conflicts=True)
-    written = set(
-        MilestoneBill.objects.filter(number__in=[bill.number for bill in bills]).values_list("number", flat=True)
-    )
-    Milestone.objects.filter(pk__in=milestone_ids).update(bill_due_at=None)
-    made = [(milestone, bill) for milestone, bill in zip(due, bills, strict=True) if bill.number in written]
-    ledger.post_many([_posting_of(milestone, bill) for milestone, bill in made])
+    due = list(Milestone.objects.filter(pk__in=milestone_ids, bill_due_at__isnull=False).order_by("pk"))
+    made = _written(due, upto=upto)
     _tell(made)
     system_traces(
         "generateMilestoneBill",
@@ -275,6 +269,46 @@ def bill_due(milestone_ids: list[int], upto: datetime) -> None:
             for milestone, bill in made
         ],
     )
+    ledger.post_many([_posting_of(milestone, bill) for milestone, bill in made])
+
+
+_WRITE = """
+WITH cleared AS (
+    UPDATE billing_milestone SET bill_due_at = NULL WHERE id = ANY (%(due)s::bigint[])
+)
+INSERT INTO billing_milestonebill (number, milestone_id, account_id, order_number, amount, currency, state,
+    generated_at, written_at, due_at, overdue_due_at, remind_at, payment_number)
+SELECT g.number, m.id, m.account_id, m.order_number, m.amount, m.currency, 'open',
+    g.generated_at, g.written_at, g.due_at, g.overdue_due_at, g.remind_at, ''
+FROM unnest(%(numbers)s::text[], %(milestones)s::bigint[], %(generated)s::timestamptz[], %(written)s::timestamptz[],
+    %(ends)s::timestamptz[], %(overdue)s::timestamptz[], %(reminders)s::timestamptz[])
+    AS g(number, milestone_id, generated_at, written_at, due_at, overdue_due_at, remind_at)
+CROSS JOIN LATERAL (SELECT * FROM billing_milestone x WHERE x.id = g.milestone_id OFFSET 0) m
+ON CONFLICT (milestone_id) DO NOTHING RETURNING number
+"""
+
+
+def _written(due: Sequence[Milestone], *, upto: datetime) -> list[tuple[Milestone, MilestoneBill]]:
+    """Store the bills of milestones that are due and have none yet; these milestones and their bills."""
+    bills = [
+        _new_bill(milestone, written_at=max(upto, milestone.bill_due_at or upto))
+        for milestone in due
+        if milestone.lapsed_at is None
+    ]
+    given = {
+        "due": array(milestone.pk for milestone in due),
+        "numbers": array(bill.number for bill in bills),
+        "milestones": array(bill.milestone_id for bill in bills),
+        "generated": array(bill.generated_at for bill in bills),
+        "written": array(bill.written_at for bill in bills),
+        "ends": array(bill.due_at for bill in bills),
+        "overdue": array(bill.overdue_due_at for bill in bills),
+        "reminders": array(bill.remind_at for bill in bills),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, given)
+        numbers = {number for (number,) in cursor.fetchall()}
+    return [(bill.milestone, bill) for bill in bills if bill.number in numbers]
 
 
 def _new_bill(milestone: Milestone, *, written_at: datetime) -> MilestoneBill:
@@ -323,6 +357,23 @@ def _tell(made: Sequence[tuple[Milestone, MilestoneBill]]) -> None:
             for milestone, bill in made
         ]
     )
+
+
+def _tell_repaid(milestone: Milestone, bill: MilestoneBill, *, at: datetime) -> None:
+    told = told_of(milestone, bill)
+    notify_many(
+        [
+            Notice(
+                account_id=bill.account_id,
+                kind="milestone_bill_repaid",
+                params=told,
+                link=bill.get_absolute_url(),
+                key=f"milestone-bill-repaid:{bill.number}",
+                at=at,
+            )
+        ]
+    )
+    events.publish(MilestoneRepaid(bill_number=bill.number, order_number=bill.order_number, told=told, at=at))
 
 
 def told_of(milestone: Milestone, bill: MilestoneBill) -> dict[str, Any]:

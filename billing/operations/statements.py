@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import F, Min, Sum
 from django.db.models.functions import Coalesce
 
 from billing.models import CreditLine, CreditStatement, LedgerAccount, Payment
+from billing.rules.bills import next_reminder as following
 from billing.rules.terms import due_within
 from billing.states import CreditKind, LedgerKind, PaymentPurpose, PaymentState, PayMethod
 from koogallery import clock
@@ -21,8 +22,6 @@ from koogallery.notifications.operations import notify
 
 STATEMENT_DAY = 3
 DUE_DAYS = 30
-REMINDER_DAYS = (-7, -1, 1, 7)
-REMINDER_TIME = time(9)
 
 
 def lower(*, account_id: int, amount: Money, at: datetime) -> Money:
@@ -107,7 +106,7 @@ def issue(call: Call, *, line: CreditLine, month: date) -> CreditStatement | Non
         generated_at=call.at,
         due_at=due_within(generated_at=call.at, days=DUE_DAYS),
     )
-    statement.remind_at = _next_reminder(statement, after=call.at)
+    statement.remind_at = following(last_day=statement.last_day, after=call.at)
     statement.save(force_insert=True)
     describe(resource=statement, amount=statement.money, due=statement.due_at)
     notify(
@@ -163,17 +162,9 @@ def remind(call: Call, *, statement: CreditStatement) -> CreditStatement:
         key=f"credit-reminder:{statement.number}:{statement.remind_at:%Y%m%d}",
         at=call.at,
     )
-    statement.remind_at = _next_reminder(statement, after=call.at)
+    statement.remind_at = following(last_day=statement.last_day, after=call.at)
     statement.save(update_fields=["remind_at"])
     return statement
-
-
-def _next_reminder(statement: CreditStatement, *, after: datetime) -> datetime | None:
-    moments = [
-        datetime.combine(statement.last_day + timedelta(days=days), REMINDER_TIME, tzinfo=clock.platform_zone())
-        for days in REMINDER_DAYS
-    ]
-    return next((moment for moment in moments if moment > after), None)
 
 
 def _owed(line: CreditLine) -> Money:

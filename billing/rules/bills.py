@@ -24,11 +24,25 @@ def bill_due(*, generated_at: datetime, written_at: datetime, days: int) -> date
 
 def next_reminder(*, last_day: date, after: datetime) -> datetime | None:
     """The first reminder after a moment: at 09:00, 7 and 1 days before and after the last day; None after them."""
-    moments = (
+    return next((moment for moment in _reminders(last_day) if moment > after), None)
+
+
+def reminder_to_send(*, due_at: datetime, upto: datetime) -> datetime | None:
+    """Which of the reminders up to a moment is sent then: the latest, and only if what it says is still true.
+
+    A reminder of a bill that is due soon is not sent once the bill is overdue.
+    """
+    latest = max((moment for moment in _reminders(clock.platform_date(due_at)) if moment <= upto), default=None)
+    if latest is None or (latest > due_at) != (upto > due_at):
+        return None
+    return latest
+
+
+def _reminders(last_day: date) -> list[datetime]:
+    return [
         datetime.combine(last_day + timedelta(days=days), REMINDER_TIME, tzinfo=clock.platform_zone())
         for days in REMINDER_DAYS
-    )
-    return next((moment for moment in moments if moment > after), None)
+    ]
 
 
 def overdue_from(due_at: datetime) -> datetime:
