@@ -10,7 +10,10 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from audit.models import Trace
+from billing.models import MilestoneBill
 from billing.operations import checking
+from catalog.models import PrivateOffer
+from catalog.states import OfferState
 from koogallery import clock
 from koogallery.demo.people import make_people, new_password
 from koogallery.demo.story import Story
@@ -51,6 +54,9 @@ def test_some_days_of_the_demo_leave_orders_resources_traces_and_a_clean_ledger(
         ("credit_payment", "open"),
         ("seller_unreachable", "waiting"),
     }
+    states = {offer.shown_state(story.end).value for offer in PrivateOffer.objects.all()}
+    assert states == set(OfferState.values), "one offer in each state"
+    assert list(MilestoneBill.objects.order_by("pk").values_list("state", flat=True)) == ["repaid", "open"]
     assert checking.check_ledger(system_call()).findings == []
 
     people.write(tmp_path / "accounts.txt")
