@@ -14,8 +14,9 @@ from koogallery.identity.rules.tags import PER_RESOURCE
 from koogallery.kernel.reasons import Refused
 from orders.saas.activities import PARAMETERS, Activity, InterfaceVersion, Parameter, supports
 from orders.saas.order_information import MOCK_ORDERS
+from orders.states import PaidBy
 
-CONFIGURATION_FIELDS = ("product", "specification", "plan", "term", "items", "quantity", "trial")
+CONFIGURATION_FIELDS = ("product", "specification", "plan", "term", "items", "quantity", "trial", "offer")
 MAX_VALUE = 120
 
 
@@ -110,6 +111,18 @@ class PayForm(forms.Form):
     def __init__(self, *args: Any, methods: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["method"].choices = list(methods)  # type: ignore[attr-defined]
+
+
+class MonthlyForm(forms.Form):
+    """How an order with milestones is paid: there is one way, chosen already."""
+
+    method = forms.ChoiceField(
+        label=_("Payment method"),
+        choices=[(PaidBy.MONTHLY.value, PaidBy.MONTHLY.label)],
+        widget=forms.RadioSelect,
+        initial=PaidBy.MONTHLY.value,
+        required=False,
+    )
 
 
 class ExpirationForm(forms.Form):

@@ -187,6 +187,11 @@ class OfferMilestone(GuardedModel):
         """What is billed for it."""
         return Money(self.amount, self.currency)
 
+    @property
+    def share_text(self) -> str:
+        """Its share as read: `30 %`."""
+        return f"{self.share_percent.normalize():f} %"
+
 
 class OfferUse(GuardedModel):
     """An order that takes an offer."""

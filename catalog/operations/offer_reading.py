@@ -8,9 +8,11 @@ from typing import Any
 from django.db.models import QuerySet
 
 from catalog.models import PrivateOffer
+from catalog.operations.offers import note_opened
 from catalog.queries import offers
-from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import describe, operation
+from koogallery.kernel.prepared import Question
 
 
 @operation(
@@ -21,9 +23,10 @@ from koogallery.kernel.operations import describe, operation
     read=True,
     default_allowed=True,
 )
-def query_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> QuerySet[PrivateOffer]:
+def query_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> Question[PrivateOffer]:
     """List the offers that were sent to the account."""
-    return offers.offers_of(call.account_id)
+    given = {"account": call.account_id or offers.NOBODY, "at": call.at, "second_ago": call.at - offers.A_SECOND}
+    return Question(offers.listed_offers_given, given, counted=offers.offers_given)
 
 
 @operation(
@@ -39,6 +42,17 @@ def query_detail(call: Call, *, offer: PrivateOffer) -> PrivateOffer:
     """Show one offer to its customer."""
     describe(state=offer.shown_state(call.at))
     return offer
+
+
+def open_offer(call: Call, *, number: str) -> PrivateOffer:
+    """Show one offer to its customer, and keep when that was for the first time. Raises `Missing`."""
+    found: PrivateOffer = query_detail(call, offer=number)
+    if found.opened_at is None:
+        by_system = system_call(
+            at=call.at, account=call.account, on_behalf_of=str(call.user or ""), request_id=call.request_id
+        )
+        note_opened(by_system, offer=found.number)
+    return found
 
 
 @operation("querySellerOfferList", resource_type="PrivateOffer", roles={Role.SELLER}, read=True)

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from catalog.models import OfferUse, PrivateOffer
-from catalog.queries.offers import offer_locked
+from catalog.queries.offers import offer_locked, why_unusable
 from catalog.states import OFFER_MOVES, USE_MOVES, OfferState, UseState
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation, untraced
-from koogallery.kernel.reasons import Refused
 
 EVERYONE = set(Role) - {Role.ANONYMOUS}
 
 
 def check_usable(offer: PrivateOffer, call: Call) -> None:
     """Raise `Refused` with why a locked offer cannot be used at the moment of the call."""
-    state = offer.shown_state(call.at)
-    if state is OfferState.IN_EFFECT:
-        return
-    codes = {
-        OfferState.SCHEDULED: "offer_not_yet",
-        OfferState.EXPIRED: "offer_expired",
-        OfferState.WITHDRAWN: "offer_withdrawn",
-        OfferState.RESERVED: "offer_reserved",
-        OfferState.USED: "offer_used",
-    }
-    raise Refused(codes.get(state, "offer_withdrawn"), since=offer.valid_from, until=offer.valid_to)
+    if (why := why_unusable(offer, call.at)) is not None:
+        raise why
 
 
 @operation(

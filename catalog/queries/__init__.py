@@ -11,7 +11,19 @@ from catalog.queries.configuration import (
     term_text,
 )
 from catalog.queries.discounts import discounts_for
-from catalog.queries.offers import differences, offer_by_token, offers_of, offers_of_seller, usable_offer, uses_of
+from catalog.queries.offers import (
+    differences,
+    is_offers,
+    is_reserved,
+    offer_by_token,
+    offer_for,
+    offers_ending,
+    offers_of,
+    offers_of_seller,
+    usable_offer,
+    uses_of,
+    why_unusable,
+)
 from catalog.queries.products import (
     PurchaseConditions,
     codes_on_sale,
@@ -38,7 +50,11 @@ __all__ = [
     "differences",
     "discounts_for",
     "interface_products",
+    "is_offers",
+    "is_reserved",
     "offer_by_token",
+    "offer_for",
+    "offers_ending",
     "offers_of",
     "offers_of_seller",
     "price",
@@ -52,4 +68,5 @@ __all__ = [
     "term_text",
     "usable_offer",
     "uses_of",
+    "why_unusable",
 ]

@@ -12,9 +12,18 @@ from django.utils.translation import gettext as _
 
 from billing.rules.discounts import DiscountSource
 from billing.rules.plans import PricePlan
-from catalog.models import Product
-from catalog.queries.configuration import PricedConfiguration, configure, currency_of, price, term_text
+from catalog.models import PrivateOffer, Product
+from catalog.queries.configuration import (
+    Configuration,
+    PricedConfiguration,
+    configure,
+    currency_of,
+    price,
+    term_text,
+)
+from catalog.queries.offers import differences, is_offers, why_unusable
 from catalog.queries.sheets import AttributeSheet, PlanSheet, Sheet, SkuSheet, SpecificationSheet, sheet_of
+from catalog.rules.offers import Difference
 from catalog.rules.shown import cycle_text, per_text, told, unit_price_text
 from catalog.states import BillingMode, PriceModel
 from koogallery.kernel.money import Money
@@ -80,6 +89,23 @@ class PriceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferHelp:
+    """What the Pricing tab says of the private offer it was opened with.
+
+    `is_linked` says that the configuration is the offer's, `is_taken` that its price counts; else `refused` says why it
+    cannot be used or `differences` what is different. `values` are the form's fields with which it is linked, none
+    where the product no longer sells them: then its link still does.
+    """
+
+    offer: PrivateOffer
+    is_linked: bool
+    is_taken: bool
+    refused: Refused | None
+    differences: tuple[Difference, ...]
+    values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configurator:
     """Everything the Pricing tab shows for one state of its form."""
 
@@ -98,6 +124,7 @@ class Configurator:
     prices: tuple[PriceRow, ...]
     only_modes: str
     trial_days: int
+    offer: OfferHelp | None = None
     hidden: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -150,19 +177,25 @@ def configurator(
     at: datetime,
     sheet: Sheet | None = None,
     currency: str = "",
+    offer: PrivateOffer | None = None,
 ) -> Configurator:
     """The state of the Pricing tab for these form values; a faulty value keeps its place and gets its sentence.
 
-    Prices are in `currency`, or the account's.
+    Prices are in `currency`, or the account's. `offer` is a private offer of the account for the product: its price is
+    linked where the configuration is the offer's and it can be used.
     """
     sheet = sheet or sheet_of(product)
     currency = currency or currency_of(account)
     priced: PricedConfiguration | None = None
     refused: Refused | None = None
+    chosen_by_buyer: Configuration | None = None
     try:
-        priced = price(
-            configure(product, data, account=account, sheet=sheet, currency=currency), account=account, at=at
-        )
+        chosen_by_buyer = configure(product, data, account=account, sheet=sheet, currency=currency)
+        if offer is not None and why_unusable(offer, at) is None and is_offers(offer, chosen_by_buyer):
+            agreed = Configuration.from_json(offer.configuration)
+            priced = price(agreed, account=account, at=at, offer=offer)
+        else:
+            priced = price(chosen_by_buyer, account=account, at=at)
     except Refused as found:
         refused = found
     specification = _specification(sheet, data)
@@ -214,6 +247,40 @@ def configurator(
         prices=tuple(_price_row(plan, currency, counted, chosen) for plan in plans),
         only_modes=_only_modes(sheet, currency),
         trial_days=product.trial_days or 0,
+        offer=_offer_help(offer, product, chosen_by_buyer, priced, account=account, at=at, sheet=sheet)
+        if offer is not None
+        else None,
+    )
+
+
+def _offer_help(
+    offer: PrivateOffer,
+    product: Product,
+    chosen: Configuration | None,
+    priced: PricedConfiguration | None,
+    *,
+    account: Any,
+    at: datetime,
+    sheet: Sheet,
+) -> OfferHelp:
+    why = why_unusable(offer, at)
+    linked = why is None and chosen is not None and is_offers(offer, chosen)
+    values: dict[str, str] = {}
+    if why is None and not linked:
+        try:
+            sold = configure(product, offer.form, account=account, sheet=sheet)
+        except Refused:
+            pass
+        else:
+            values = dict(offer.form) if is_offers(offer, sold) else {}
+    taken = linked and priced is not None and priced.discount_source == DiscountSource.OFFER
+    return OfferHelp(
+        offer=offer,
+        is_linked=linked,
+        is_taken=taken,
+        refused=why,
+        differences=tuple(differences(offer, chosen)) if why is None and chosen is not None else (),
+        values=values,
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from catalog.models import OfferUse, PrivateOffer
@@ -15,10 +16,24 @@ from catalog.rules.offers import Difference
 from catalog.states import BillingMode, OfferState, UseState
 from koogallery.kernel.calls import Call
 from koogallery.kernel.prepared import Given
-from koogallery.kernel.reasons import Missing
+from koogallery.kernel.reasons import Missing, Refused
 
 NOBODY = 0
 RELATED = ("product", "seller", "product__seller")
+A_SECOND = timedelta(seconds=1)
+_LISTED = (
+    "number", "account_id", "name", "spec_text", "spec_text_zh", "share", "fixed_price", "list_price", "amount",
+    "currency", "valid_from", "valid_to", "uses", "taken", "milestones", "state", "sent_at", "product__code",
+    "product__name", "product__name_zh", "product__slug", "product__logo", "product__state", "seller__name",
+    "seller__name_zh", "seller__slug",
+)  # fmt: skip
+"""What lists of offers show."""
+_UNUSABLE = {
+    OfferState.SCHEDULED: "offer_not_yet",
+    OfferState.EXPIRED: "offer_expired",
+    OfferState.RESERVED: "offer_reserved",
+    OfferState.USED: "offer_used",
+}
 
 
 def offers_of(account_id: int | None) -> QuerySet[PrivateOffer]:
@@ -33,14 +48,49 @@ def offers_of_seller(account_id: int | None) -> QuerySet[PrivateOffer]:
     return own.select_related(*RELATED, "account")
 
 
-def in_effect(at: Any) -> Q:
+def in_effect(at: datetime) -> Q:
     """Which offers can be used at a moment; time binds before the sweep has run (R19)."""
-    return Q(state__in=[OfferState.SCHEDULED, OfferState.IN_EFFECT], valid_from__lte=at, valid_to__gte=at)
+    return _in_effect(at, at - A_SECOND)
+
+
+def _in_effect(at: Any, second_ago: Any) -> Q:
+    return Q(state__in=_BY_TIME, valid_from__lte=at, valid_to__gt=second_ago)
+
+
+_BY_TIME = [OfferState.SCHEDULED, OfferState.IN_EFFECT]
+
+
+def shown_as(state: OfferState) -> Q:
+    """Which offers a page shows in a state, at the moments given as `at` and, a second before, as `second_ago`."""
+    if state is OfferState.SCHEDULED:
+        return Q(state=state, valid_from__gt=Given("at"))
+    if state is OfferState.IN_EFFECT:
+        return _in_effect(Given("at"), Given("second_ago"))
+    if state is OfferState.EXPIRED:
+        return Q(state=state) | Q(state__in=_BY_TIME, valid_to__lte=Given("second_ago"))
+    return Q(state=state)
 
 
 def offers_in_effect_given() -> QuerySet[PrivateOffer]:
-    """The offers that an account given can use at a moment given."""
-    return PrivateOffer.objects.filter(in_effect(Given("at")), account_id=Given("account"), sent_at__isnull=False)
+    """The offers that an account given can use at a moment given, for their count in the navigation."""
+    return offers_given().filter(_in_effect(Given("at"), Given("at")))
+
+
+def offers_given() -> QuerySet[PrivateOffer]:
+    """The offers that were sent to an account given."""
+    return PrivateOffer.objects.filter(account_id=Given("account"), sent_at__isnull=False)
+
+
+def listed_offers_given() -> QuerySet[PrivateOffer]:
+    """The same for a list, with `order_numbers` of the orders that hold them."""
+    holding = OfferUse.objects.filter(offer=OuterRef("pk")).exclude(state=UseState.FREED).order_by("pk")
+    offers = offers_given().select_related("product", "seller").only(*_LISTED)
+    return offers.annotate(order_numbers=ArraySubquery(holding.values("order_number")))
+
+
+def offers_ending(account_id: int, *, at: datetime, within: timedelta) -> QuerySet[PrivateOffer]:
+    """The offers that an account can use and that end within a time, the first to end first."""
+    return offers_of(account_id).filter(in_effect(at), valid_to__lt=at + within).order_by("valid_to", "pk")
 
 
 def own_offer(call: Call, number: Any) -> PrivateOffer:
@@ -69,10 +119,28 @@ def offer_by_token(token: str) -> PrivateOffer | None:
     return found.select_related(*RELATED, "account").first()
 
 
+def why_unusable(offer: PrivateOffer, at: datetime) -> Refused | None:
+    """Why an offer cannot be used at a moment, or None."""
+    state = offer.shown_state(at)
+    if state is OfferState.IN_EFFECT:
+        return None
+    return Refused(_UNUSABLE.get(state, "offer_withdrawn"), since=offer.valid_from, until=offer.valid_to)
+
+
+def offer_for(account_id: int, *, number: str, product_id: int) -> PrivateOffer | None:
+    """The offer of that number that was sent to the account for a product, whatever its state."""
+    return offers_of(account_id).filter(number=number[:24], product_id=product_id).first()
+
+
+def is_reserved(number: str) -> bool:
+    """Whether an unpaid order holds the last of an offer's uses."""
+    return PrivateOffer.objects.filter(number=number, state=OfferState.RESERVED).exists()
+
+
 def usable_offer(number: str, *, account_id: int | None, product_id: int, at: datetime) -> PrivateOffer | None:
     """The offer of that number that the account can use for the product at a moment."""
-    rows = offers_of(account_id).filter(in_effect(at), number=number[:24], product_id=product_id)
-    return rows.first()
+    offer = offer_for(account_id or NOBODY, number=number, product_id=product_id)
+    return offer if offer is not None and why_unusable(offer, at) is None else None
 
 
 def uses_of(offer: PrivateOffer) -> list[OfferUse]:
@@ -91,9 +159,11 @@ def differences(offer: PrivateOffer, chosen: Configuration) -> list[Difference]:
     for each in needed.attributes:
         other = own.get(each.code)
         if other is None or other.value != each.value:
-            found.append(
-                Difference(f"attr_{each.code}", each.label_shown, other.text_shown if other else "", each.text_shown)
-            )
+            is_quantity = each.text == f"{each.value} {needed.quantity_unit}".strip()
+            texts = [
+                "" if choice is None else choice.value if is_quantity else choice.text_shown for choice in (other, each)
+            ]
+            found.append(Difference(f"attr_{each.code}", each.label_shown, *texts))
     if chosen.billing_mode != needed.billing_mode:
         found.append(Difference("plan", _("Billing mode"), chosen.mode_label, needed.mode_label))
     elif needed.billing_mode == BillingMode.PERIOD and chosen.term_text != needed.term_text:
@@ -101,6 +171,11 @@ def differences(offer: PrivateOffer, chosen: Configuration) -> list[Difference]:
     if chosen.items != needed.items:
         found.append(Difference("items", _("Items"), str(chosen.items), str(needed.items)))
     return found
+
+
+def is_offers(offer: PrivateOffer, chosen: Configuration) -> bool:
+    """Whether a configuration is the offer's: no trial, and nothing differs."""
+    return not chosen.trial_days and not differences(offer, chosen)
 
 
 def length_text(offer: PrivateOffer) -> str:

@@ -10,15 +10,16 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from catalog.models import Category, Product
+from catalog.models import Category, PrivateOffer, Product
 from catalog.operations import favorites
-from catalog.queries import storefront
+from catalog.queries import offer_for, storefront
 from catalog.queries.configurator import Configurator, configurator
 from catalog.queries.storefront import ProductPage
 from catalog.rules.shown import Card
@@ -31,6 +32,7 @@ from koogallery.kernel.operations import may
 from koogallery.kernel.pages import page, render
 from koogallery.kernel.reasons import Refused, sentence
 
+OFFER = "offer"
 TABS = (
     ("overview", gettext_lazy("Overview")),
     ("pricing", gettext_lazy("Pricing")),
@@ -58,7 +60,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             storefront.card_of(shown.card, currency=currency(request)) if shown.card else None
         )
         context["support_line"] = _told_of_seller(_('Sold and supported by <a href="%(url)s">%(seller)s</a>.'), found)
-    return render(request, "catalog/product.html", context, fragment="configure" if tab == "pricing" else "")
+    return _answer(request, context, fragment="configure" if tab == "pricing" else "")
 
 
 @page(audience="public")
@@ -68,8 +70,16 @@ def price(request: HttpRequest, slug: str) -> HttpResponse:
     shown = storefront.product_page(slug, account_id=call.account_id, user_id=call.user_id)
     context = _frame(request, shown, "pricing") | _pricing(request, shown)
     if getattr(request, "htmx", None):
-        return render(request, "catalog/product.html", context, fragment="configure")
+        return _answer(request, context, fragment="configure")
     return redirect(f"{shown.product.get_absolute_url()}?{urlencode([('tab', 'pricing'), *_form_data(request)])}")
+
+
+def _answer(request: HttpRequest, context: dict[str, Any], *, fragment: str) -> HttpResponse:
+    """The page; one that was asked for with a private offer is kept nowhere."""
+    response = render(request, "catalog/product.html", context, fragment=fragment)
+    if OFFER in request.GET:
+        add_never_cache_headers(response)
+    return response
 
 
 def _frame(request: HttpRequest, shown: ProductPage, tab: str) -> dict[str, Any]:
@@ -177,7 +187,7 @@ def _facts(product: Product) -> list[str]:
 
 
 def _form_data(request: HttpRequest) -> list[tuple[str, str]]:
-    names = {"specification", "plan", "term", "items", "quantity"}
+    names = {"specification", "plan", "term", "items", "quantity", OFFER}
     return [
         (name, str(value)[:60])
         for name, value in request.GET.items()
@@ -188,15 +198,25 @@ def _form_data(request: HttpRequest) -> list[tuple[str, str]]:
 def _pricing(request: HttpRequest, page_of: ProductPage) -> dict[str, Any]:
     call, product = request.call, page_of.product
     data = dict(_form_data(request))
-    shown = configurator(product, data, account=call.account, at=call.at, sheet=page_of.sheet)
+    offer = _offer(request, product, data.pop(OFFER, ""))
+    shown = configurator(product, data, account=call.account, at=call.at, sheet=page_of.sheet, offer=offer)
     return {
         "shown": shown,
+        "sign_in_for_offer": OFFER in request.GET and call.account is None,
         "checkout": reverse("orders:checkout"),
         "price_url": reverse("catalog:price", args=[product.slug]),
         "may_buy": _may_buy(request, product),
         "limits": _limits(product),
         "mode_note": _mode_note(shown),
     }
+
+
+def _offer(request: HttpRequest, product: Product, number: str) -> PrivateOffer | None:
+    """The private offer of that number that was sent to the account for the product, if this user may see it."""
+    call = request.call
+    if not number or call.account is None or may(call, "queryPrivateOfferDetail") is not None:
+        return None
+    return offer_for(call.account_id, number=number, product_id=product.pk)
 
 
 def _may_buy(request: HttpRequest, product: Product) -> Refused | None:

@@ -111,12 +111,17 @@ CONSOLES: dict[str, tuple[Group, ...]] = {
                 Item(_("Overview"), "/console/", "layout-dashboard"),
                 Item(_("Purchased Apps"), "/console/apps/", "box"),
                 Item(_("Service Supervision"), "/console/supervision/", "shield-check", "supervision_to_do"),
-                Item(_("Exclusive Offers"), "/console/offers/", "tag", "offers_in_effect"),
-                Item(_("Milestone Bills"), "/console/bills/milestones/", "file-check", "milestone_bills_due"),
                 Item(_("My Unsubscriptions"), "/console/unsubscriptions/", "undo-2"),
                 Item(_("My Favorites"), "/console/favorites/", "heart"),
                 Item(_("Agreements"), "/console/agreements/", "handshake"),
                 Item(_("Servers"), "/console/servers/", "server"),
+            ),
+        ),
+        Group(
+            _("Discounts"),
+            (
+                Item(_("Exclusive Offers"), "/console/offers/", "tag", "offers_in_effect"),
+                Item(_("Milestone Bills"), "/console/bills/milestones/", "file-check", "milestone_bills_due"),
             ),
         ),
         Group(
@@ -153,9 +158,9 @@ CONSOLES: dict[str, tuple[Group, ...]] = {
                 Item(_("Overview"), "/seller/", "layout-dashboard"),
                 Item(_("My Products"), "/seller/products/", "package"),
                 Item(_("My Applications"), "/seller/applications/", "clipboard-list"),
-                Item(_("Seller Offers"), "/seller/offers/", "badge-percent"),
             ),
         ),
+        Group(_("Sales"), (Item(_("Seller Offers"), "/seller/offers/", "badge-percent"),)),
         Group(
             _("Orders"),
             (

@@ -15,6 +15,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing import queries as billing
+from billing.rules.discounts import DiscountSource
 from billing.rules.explanation import Explanation
 from billing.states import PaymentState, PayMethod
 from catalog import queries as catalog
@@ -28,14 +29,15 @@ from orders.operations import card_paying, paying, placing, reading
 from orders.queries import eligibility
 from orders.queries.quoting import quote_for, quoted_again
 from orders.rules.quote import Quote, SignedQuote, open_quote, sign
-from orders.states import OrderState
+from orders.states import OrderState, PaidBy
+from orders.views import milestones
 from orders.views.orders import same_again_url
 
 if TYPE_CHECKING:
-    from catalog.models import Product
+    from catalog.models import PrivateOffer, Product
     from orders.models import Order
 
-PAYING = ["queryOrderDetail", "payOrder", "startCardPayment", "settleCardPayment"]
+PAYING = ["queryOrderDetail", "payOrder", "confirmMilestoneOrder", "startCardPayment", "settleCardPayment"]
 
 
 @page(audience="buyer", operations=["createOrder"])
@@ -45,7 +47,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     A configuration that is posted (by the product page) comes back as an address that can be reloaded.
     """
     if request.method != "POST":
-        return _show(request, *_asked(request))
+        return show(request, *_asked(request))
     if "quote" not in request.POST:
         return redirect(f"{reverse('orders:checkout')}?{urlencode(configuration_of(request.POST))}")
     signed = SignedQuote.parse(request.POST["quote"])
@@ -77,11 +79,11 @@ def _shown_again(request: HttpRequest, quote: Quote, refused: Refused | None = N
     form.errors.clear()
     if refused is not None and refused.code == "quote_changed":
         fresh = quoted_again(quote, account=request.call.account, product=product, at=request.call.at)
-        return _show(request, fresh, product, form=form, old=quote)
+        return show(request, fresh, product, form=form, old=quote)
     if refused is not None:
         where = refused.field if refused.field in form.fields else None
         form.add_error(where, ValidationError(refused.sentence, code=refused.code))
-    return _show(request, quote, product, form=form)
+    return show(request, quote, product, form=form)
 
 
 def _asked(request: HttpRequest) -> tuple[Quote, Product]:
@@ -94,6 +96,8 @@ def _asked(request: HttpRequest) -> tuple[Quote, Product]:
     product = catalog.product_by_code(data.pop("product", ""))
     if not product.is_on_sale:
         raise Missing(product.code)
+    if "offer" in data and (refused := operations.may(call, "queryPrivateOfferDetail")) is not None:
+        raise refused
     return quote_for(account=call.account, product=product, data=data, at=call.at), product
 
 
@@ -114,7 +118,7 @@ def _form(request: HttpRequest, quote: Quote, product: Product) -> ConfirmForm:
     return form
 
 
-def _show(
+def show(
     request: HttpRequest,
     quote: Quote,
     product: Product,
@@ -122,7 +126,10 @@ def _show(
     form: ConfirmForm | None = None,
     old: Quote | None = None,
 ) -> HttpResponse:
+    """The confirmation page of a quote; `old` is the one whose price has changed."""
     call = request.call
+    signed = sign(quote).posted
+    offer = _linked_offer(request, quote, product)
     form = form or _form(request, quote, product)
     contact_kind = eligibility.contact_kind(product.contact_data)
     needs_method = placing.needs_payment_method(call.account, quote, form.configuration)
@@ -134,12 +141,17 @@ def _show(
         },
         "form": form,
         "quote": quote,
-        "signed": sign(quote).posted,
+        "signed": signed,
+        "again": offer.get_link() if offer else f"{reverse('orders:checkout')}?{urlencode({'quote': signed})}",
         "old": old,
         "product": product,
         "configuration": form.configuration,
         "explanation": Explanation.from_json(quote.explanation),
         "discount": _discount_words(quote),
+        "offer": offer,
+        "offer_is_taken": quote.discount_source == DiscountSource.OFFER,
+        "parts": list(offer.parts.all()) if offer is not None and quote.milestones else [],
+        "due_days": policies.in_force(call.at)["milestone.due_days"] if quote.milestones else 0,
         "terms": next((text for text in form.texts if text.subject == identity.TERMS), None),
         "agreements": [text for text in form.texts if text.subject != identity.TERMS],
         "contact_kind": contact_kind,
@@ -152,6 +164,13 @@ def _show(
         "refused": operations.may(replace(call, form={"product_code": product.code}), "createOrder", product),
     }
     return pages.render(request, "orders/checkout.html", context, status=200)
+
+
+def _linked_offer(request: HttpRequest, quote: Quote, product: Product) -> PrivateOffer | None:
+    """The private offer whose configuration is quoted, whether or not its price counts."""
+    number = quote.form.get("offer", "")
+    account_id = request.call.account_id
+    return catalog.offer_for(account_id, number=number, product_id=product.pk) if number else None
 
 
 def _rate(configuration: catalog.Configuration) -> str:
@@ -181,7 +200,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     call = request.call
     refused: Refused | None = None
     chosen = request.POST.get("method", "")[:120]
-    if request.method == "POST" and chosen:
+    if request.method == "POST" and chosen and chosen != PaidBy.MONTHLY:
         try:
             _pay(request, number, chosen)
         except Refused as why:
@@ -191,6 +210,8 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     order = reading.query_order_detail(call, order=number)
     if order.state_enum.is_paid:
         return redirect(reverse("orders:result", args=[order.number]))
+    if order.line.milestones:
+        return milestones.pay(request, order, refused=refused)
     methods = billing.payment_methods(call.account, order.total)
     first = next((method.value for method in methods if method.available), None)
     form = PayForm(
@@ -255,6 +276,7 @@ def result(request: HttpRequest, number: str) -> HttpResponse:
         "line": order.line,
         "state": order.shown_state(call.at),
         "pending": pending,
+        "milestones": billing.milestones_of(order.number) if order.line.milestones else [],
     }
     return pages.render(request, "orders/result.html", context, fragment="outcome")
 

@@ -204,6 +204,7 @@ def order_detail(request: HttpRequest, number: str) -> HttpResponse:
         context |= {
             "timeline": timeline_of(order),
             "money": billing.order_money(order.number, currency=order.currency),
+            "milestones": billing.milestones_of(order.number) if order.line.milestones else [],
         }
     return pages.render(request, "orders/order_detail.html", context)
 

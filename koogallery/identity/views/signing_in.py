@@ -91,12 +91,12 @@ def second_step(request: HttpRequest) -> HttpResponse:
 
 @page(audience="signed_in", operations=["signOut"])
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """End the session; asked for by POST alone."""
+    """End the session and go to `next`, or home; asked for by POST alone."""
     if request.method != "POST":
         return HttpResponseRedirect("/")
     signing_in.leave(signing_in.acting(request.call, request.user))
     logout(request)
-    return HttpResponseRedirect("/")
+    return HttpResponseRedirect(safe_next(request, request.POST.get("next", "")))
 
 
 def open_session(request: HttpRequest, user: User, wanted: str = "") -> HttpResponse:
