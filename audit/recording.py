@@ -5,9 +5,11 @@ A trace and its numbered seal go in with one statement, in the transaction of wh
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -20,6 +22,9 @@ from koogallery.kernel import guard, prepared
 from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Role, TraceType, system_call
 from koogallery.kernel.operations import Rating, TraceEntry, current_trace_id, present, registry
+
+SHORT = 2000
+"""Texts up to this length stand in traces in full, as `present` has it."""
 
 ALWAYS_RECORDED = frozenset({"enableTracker", "disableTracker"})
 
@@ -130,21 +135,22 @@ def system_traces(
         project=project,
         parent=current_trace_id(),
     )
-    alike = trace_of(entry, recorded=call.at)
     _insert_alike(
-        alike,
+        trace_of(entry, recorded=call.at),
         [
             (
-                uuid.uuid4(),
+                trace_id,
                 at,
                 max(call.at, at),
                 account_id,
                 _clean(resource_id[:128]),
                 _clean(resource_name[:255]),
-                _cleaned(present(request)),
-                _cleaned(present(response)),
+                _presented_text(request),
+                _presented_text(response),
             )
-            for account_id, resource_id, resource_name, at, request, response in rows
+            for trace_id, (account_id, resource_id, resource_name, at, request, response) in zip(
+                _new_ids(len(rows)), rows, strict=True
+            )
         ],
     )
 
@@ -207,40 +213,73 @@ def _values(trace: Trace) -> list[Any]:
     ]
 
 
+def _new_ids(count: int) -> list[str]:
+    """Random trace ids as texts: UUIDs of version 4 from one draw."""
+    drawn = os.urandom(16 * count).hex()
+    return [
+        f"{each[:8]}-{each[8:12]}-4{each[13:16]}-{'89ab'[int(each[16], 16) & 3]}{each[17:20]}-{each[20:]}"
+        for each in [drawn[start : start + 32] for start in range(0, 32 * count, 32)]
+    ]
+
+
+def _presented_text(values: dict[str, Any]) -> str:
+    """The canonical text of `present(values)`, cleaned; quick where every value is a short plain text."""
+    if _are_plain(tuple(values)) and all(
+        type(value) is str and len(value) <= SHORT and value.isascii() and "\x00" not in value
+        for value in values.values()
+    ):
+        return canonical.text(values)
+    return canonical.text(_cleaned(present(values)))
+
+
+@lru_cache(maxsize=1024)
+def _are_plain(names: tuple[Any, ...]) -> bool:
+    """Whether names go into a trace as they are, and their values, too."""
+    given = dict.fromkeys(names, "")
+    return all(type(name) is str for name in names) and bool(_cleaned(present(given)) == given)
+
+
 def _insert(traces: Sequence[Trace]) -> None:
     if not traces:
         return
-    for start in {partitions.start_of(trace.time) for trace in traces}:
-        partitions.ensure(start)
+    _ensure_partitions([trace.time for trace in traces])
     rows = [[*_values(trace), signing.seal(trace.hash)] for trace in traces]
     with guard.opened("trace"), prepared.cursor() as cursor:
         cursor.execute(_INSERT_MANY, [array(column) for column in zip(*rows, strict=True)])
 
 
 def _insert_alike(alike: Trace, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write one trace like `alike` for each row of `_OF_EACH`."""
-    for start in {partitions.start_of(at) for _, at, *_ in rows}:
-        partitions.ensure(start)
+    """Write one trace like `alike` for each row of `_OF_EACH`, whose request and response are canonical texts."""
+    _ensure_partitions([at for _, at, *_ in rows])
     fill = canonical.filler(
         alike.public_fields(), [{"account_id": "resource_account_id"}.get(name, name) for name in _OF_EACH]
     )
-    given = []
-    for trace_id, at, recorded, account_id, resource_id, resource_name, request, response in rows:
-        texts = canonical.text(request), canonical.text(response)
-        whole = fill(
-            {
-                "trace_id": f'"{trace_id}"',
-                "time": str(canonical.milliseconds(at)),
-                "record_time": str(canonical.milliseconds(recorded)),
-                "resource_account_id": canonical.text(account_id),
-                "resource_id": canonical.text(resource_id),
-                "resource_name": canonical.text(resource_name),
-                "request": texts[0],
-                "response": texts[1],
-            }
+    text, milliseconds, seal = canonical.text, canonical.milliseconds, signing.sealer()
+    seals = [
+        seal(
+            canonical.text_hash(
+                fill(
+                    (
+                        f'"{trace_id}"',
+                        str(milliseconds(at)),
+                        str(milliseconds(recorded)),
+                        text(account_id),
+                        text(resource_id),
+                        text(resource_name),
+                        request,
+                        response,
+                    )
+                )
+            )
         )
-        seal = signing.seal(canonical.text_hash(whole))
-        given.append((trace_id, at, recorded, account_id, resource_id, resource_name, *texts, seal))
+        for trace_id, at, recorded, account_id, resource_id, resource_name, request, response in rows
+    ]
     shared = [getattr(alike, name) for name in _SHARED]
     with guard.opened("trace"), prepared.cursor() as cursor:
-        cursor.execute(_INSERT_LIKE, [*(array(column) for column in zip(*given, strict=True)), *shared])
+        cursor.execute(_INSERT_LIKE, [*(array(column) for column in zip(*rows, strict=True)), array(seals), *shared])
+
+
+def _ensure_partitions(moments: Sequence[datetime]) -> None:
+    first, last = partitions.start_of(min(moments)), partitions.start_of(max(moments))
+    for start in {first, last} if last - first <= partitions.LENGTH else {partitions.start_of(at) for at in moments}:
+        partitions.ensure(start)

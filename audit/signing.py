@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -27,6 +28,11 @@ def _seal_key(seed: str) -> bytes:
 def seal(trace_hash: str) -> str:
     """The keyed mark of a trace hash under `settings.SIGNING_KEY`."""
     return canonical.seal(trace_hash, key=_seal_key(settings.SIGNING_KEY))
+
+
+def sealer() -> Callable[[str], str]:
+    """`seal` with the key looked up once, for many traces."""
+    return functools.partial(canonical.seal, key=_seal_key(settings.SIGNING_KEY))
 
 
 def sign(text: str) -> str:

@@ -8,42 +8,47 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
+
+from koogallery.kernel import jsontext
 
 SERVICE_TYPE = "marketplace"
 API_VERSION = "v1"
 TRACKER = "system"
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def milliseconds(moment: datetime) -> int:
     """Whole milliseconds since 1970, without a float on the way."""
-    passed = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (passed.days * 86_400 + passed.seconds) * 1000 + passed.microseconds // 1000
+    return (moment - _START) // _MILLISECOND
 
 
 def text(value: Any) -> str:
     """The canonical JSON of a value."""
-    return _encode(value)
+    return jsontext.text(value)
 
 
-def filler(fields: Mapping[str, Any], names: Iterable[str]) -> Callable[[Mapping[str, str]], str]:
-    """A function from the canonical texts of values at `names` to the canonical text of `fields` with these values.
+def filler(fields: Mapping[str, Any], names: Sequence[str]) -> Callable[[Sequence[str]], str]:
+    """A function from the canonical texts of values, in the order of `names`, to the text of `fields` with them.
 
     For many traces that are alike: what they share is written once.
     """
-    marks = {name: f"\x00{name}\x00" for name in sorted(names)}
-    rest, pieces = text({**fields, **marks}), []
-    for name, mark in marks.items():
-        before, _, rest = rest.partition(text(mark))
-        pieces.append((before, name))
+    marks = {name: f"\x00{name}\x00" for name in names}
+    rest, form = text({**fields, **marks}), ""
+    ordered = sorted(names)
+    for name in ordered:
+        before, _, rest = rest.partition(text(marks[name]))
+        form += before.replace("%", "%%") + "%s"
+    form += rest.replace("%", "%%")
+    places = itemgetter(*[names.index(name) for name in ordered])
 
-    def fill(values: Mapping[str, str]) -> str:
-        return "".join([before + values[name] for before, name in pieces]) + rest
+    def fill(values: Sequence[str]) -> str:
+        return form % places(values)
 
     return fill
 

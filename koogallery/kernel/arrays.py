@@ -9,8 +9,13 @@ are quoted together as what they print; the cast in the statement says what they
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
 
 _BETWEEN = "\x00"
+
+_moment = lru_cache(maxsize=4096)(str)
+"""A chunk's moments go into several columns of several tables; printing one takes longer than finding it again."""
 
 
 def array(values: Iterable[object]) -> str:
@@ -23,7 +28,7 @@ def array(values: Iterable[object]) -> str:
         return "{}"
     if None in given:
         return "{" + ",".join("NULL" if value is None else array([value])[1:-1] for value in given) + "}"
-    joined = _BETWEEN.join(map(str, given))
+    joined = _BETWEEN.join(map(_moment if type(given[0]) is datetime else str, given))
     if joined.count(_BETWEEN) != len(given) - 1:
         raise ValueError("A text holds a NUL character.")
     quoted = joined.replace("\\", "\\\\").replace('"', '\\"').replace(_BETWEEN, '","')

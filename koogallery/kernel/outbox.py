@@ -11,18 +11,18 @@ is never started twice for a message whose first start did not report its end: s
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
 from koogallery import clock
-from koogallery.kernel import hints, prepared
+from koogallery.kernel import hints, jsontext
 from koogallery.kernel.arrays import array
+from koogallery.kernel.inserting import insert_new
 from koogallery.kernel.models import OutboxMessage
 
 logger = logging.getLogger(__name__)
@@ -53,8 +53,7 @@ def handler(kind: str, *, once: bool = False) -> Callable[[Callable[..., None]],
     return declare
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A message to be put: its kind, the key that makes it unique, what it holds, and when it may leave."""
 
     kind: str
@@ -68,7 +67,6 @@ INSERT INTO kernel_outboxmessage (kind, key, payload, created_at, next_try_at, a
 SELECT kind, key, payload, created_at, next_try_at, 0, ''
 FROM unnest(%s::text[], %s::text[], %s::jsonb[], %s::timestamptz[], %s::timestamptz[])
     AS g(kind, key, payload, created_at, next_try_at)
-ON CONFLICT DO NOTHING
 """
 
 
@@ -83,17 +81,14 @@ def put_many(messages: Iterable[Waiting]) -> None:
     if not rows:
         return
     moments = array(message.at for message in rows)
-    with prepared.cursor() as cursor:
-        cursor.execute(
-            _PUT,
-            [
-                array(message.kind for message in rows),
-                array(message.key for message in rows),
-                array(json.dumps(message.payload) for message in rows),
-                moments,
-                moments,
-            ],
-        )
+    given = [
+        array(message.kind for message in rows),
+        array(message.key for message in rows),
+        array(jsontext.text(message.payload) for message in rows),
+        moments,
+        moments,
+    ]
+    insert_new(_PUT, given, rows=len(rows))
     nudge()
 
 

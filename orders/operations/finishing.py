@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.urls import reverse
@@ -180,7 +181,8 @@ def _terms(ended: list[_Ended], due: dict[int, Ending]) -> list[Term | None]:
     known: dict[tuple[date, TermLength | None], Term | None] = {}
     found = []
     for row in ended:
-        starts_at, length = due[row.order_id].starts_at, _length(row)
+        starts_at = due[row.order_id].starts_at
+        length = _length(row.type, row.billing_mode, row.term_unit, row.term_count, row.trial_days)
         key = clock.platform_date(starts_at), length
         if key not in known:
             known[key] = Term.first(starts_at=starts_at, length=length) if length else None
@@ -188,11 +190,12 @@ def _terms(ended: list[_Ended], due: dict[int, Ending]) -> list[Term | None]:
     return found
 
 
-def _length(row: _Ended) -> TermLength | None:
-    if row.type == OrderType.TRIAL:
-        return TermLength(row.trial_days or 0, TermUnit.DAY)
-    if row.billing_mode == BillingMode.PERIOD and row.term_count:
-        return TermLength(row.term_count, TermUnit(row.term_unit))
+@lru_cache(maxsize=256)
+def _length(type_: str, billing_mode: str, unit: str, count: int | None, trial_days: int | None) -> TermLength | None:
+    if type_ == OrderType.TRIAL:
+        return TermLength(trial_days or 0, TermUnit.DAY)
+    if billing_mode == BillingMode.PERIOD and count:
+        return TermLength(count, TermUnit(unit))
     return None
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from django.db import connection
 from django.urls import reverse
 
 from billing.rules.terms import Term
+from koogallery.kernel import prepared
 from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Call
 from koogallery.kernel.policies import PolicySet
@@ -26,20 +26,17 @@ WHERE = "t.frozen_at IS NULL"
 
 _NUMBER = "NUMBER"
 _COMPLETE = """
-WITH due AS (
-    SELECT id, completion_due_at AS at FROM supervision_flow WHERE id = ANY (%(flows)s::bigint[])
-), moved AS (
-    UPDATE supervision_flow f
-    SET step = 'completed', step_since = d.at, turn_since = d.at, ended_at = d.at, reminded_at = NULL,
-        completion_due_at = NULL, auto_close_due_at = NULL
-    FROM due d WHERE f.id = ANY (%(flows)s::bigint[]) AND f.id = d.id
-    RETURNING f.id, f.number, f.order_id, f.order_number, f.product_name, f.seller_id, f.milestone, f.accepted_at,
-        f.enabling_at, d.at
+WITH moved AS (
+    UPDATE supervision_flow
+    SET step = 'completed', step_since = completion_due_at, turn_since = completion_due_at,
+        ended_at = completion_due_at, reminded_at = NULL, completion_due_at = NULL, auto_close_due_at = NULL
+    WHERE id = ANY (%s::bigint[])
+    RETURNING id, number, order_id, order_number, product_name, seller_id, milestone, accepted_at, enabling_at, ended_at
 ), told AS (
     INSERT INTO supervision_flowrecord (flow_id, at, kind, step, milestone, actor, name, comment, data)
-    SELECT id, at, 'complete', 'accepted', milestone, 'system', '', '', '{}' FROM moved
+    SELECT id, ended_at, 'complete', 'accepted', milestone, 'system', '', '', '{}' FROM moved
 )
-SELECT m.number, m.order_id, m.order_number, m.product_name, m.accepted_at, m.enabling_at, m.at, o.policy,
+SELECT m.number, m.order_id, m.order_number, m.product_name, m.accepted_at, m.enabling_at, m.ended_at, o.policy,
     s.account_id, s.name
 FROM moved m CROSS JOIN LATERAL (SELECT policy FROM orders_order x WHERE x.id = m.order_id OFFSET 0) o
 JOIN catalog_seller s ON s.id = m.seller_id
@@ -71,8 +68,8 @@ def complete_due(flow_ids: list[int], upto: datetime) -> None:
     The orders are Completed, the resources can be used, the money is earned, both sides are told. Money comes
     last, as the ledger accounts of large sellers are what parallel chunks wait for.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_COMPLETE, {"flows": array(flow_ids)})
+    with prepared.cursor() as cursor:
+        cursor.execute(_COMPLETE, [array(flow_ids)])
         completed = [_Completed(*row) for row in cursor.fetchall()]
     page = reverse("supervision:seller_detail", args=[_NUMBER])
     notify_many(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from audit.operations import listing, tracking
 from koogallery import clock
 from koogallery.kernel import guard, policies
 from koogallery.kernel.calls import TraceType, system_call
-from koogallery.kernel.operations import Rating
+from koogallery.kernel.operations import Rating, present
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import choose
 from tests.factories.audit import trace
@@ -97,6 +98,34 @@ def test_a_sweep_tells_many_rows_with_one_statement(django_assert_num_queries: o
     assert Trace.objects.filter(trace_type=TraceType.SYSTEM, user_name="ann", account_id=1).count() == 50
     assert TraceSeal.objects.count() == 50
     assert Trace.objects.get(resource_id="R7").time == AT + timedelta(seconds=7)
+
+
+def test_a_sweep_tells_what_an_operation_would_of_the_same_values() -> None:
+    told = [
+        {"order": "CS1", "state": "completed"},
+        {"secret_key": "hunter2", "text": "é\x00\ud800", "long": "x" * 2001},
+        {"when": AT, "parts": ["a", {"password": "p"}], 7: 1.5},
+        {},
+    ]
+    recording.system_traces(
+        "choosePolicies", rows=[(1, f"R{n}", "thing", AT, values, {}) for n, values in enumerate(told)]
+    )
+    written = list(Trace.objects.order_by("resource_id").values_list("request", flat=True))
+    assert written == [recording._cleaned(present(values)) for values in told]
+    assert written[1] == {"secret_key": "********", "text": "é?", "long": "x" * 2000 + "…"}
+
+
+def test_traces_of_a_sweep_have_random_ids_of_their_own() -> None:
+    ids = [uuid.UUID(each) for each in recording._new_ids(500)]
+    assert len(set(ids)) == 500
+    assert {(each.version, each.variant) for each in ids} == {(4, uuid.RFC_4122)}
+    assert recording._new_ids(1) != recording._new_ids(1)
+
+
+def test_a_sweep_over_months_finds_the_partition_of_each_row() -> None:
+    rows = [(1, f"R{days}", "thing", AT + timedelta(days=days), {}, {}) for days in (0, 29, 31, 95, 400)]
+    recording.system_traces("choosePolicies", rows=rows)
+    assert Trace.objects.filter(time__in=[moment for _, _, _, moment, _, _ in rows]).count() == 5
 
 
 def test_the_seal_of_a_trace_of_a_sweep_is_that_of_its_row() -> None:

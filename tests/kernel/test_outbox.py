@@ -137,3 +137,13 @@ def test_a_process_that_dies_while_sending_leaves_it_uncertain_or_repeated() -> 
     assert uncertain.parked_at is not None
     assert uncertain.error.startswith("Uncertain")
     assert OutboxMessage.objects.get(key="again").delivered_at is not None
+
+
+@pytest.mark.parametrize("count", [2, 200])
+def test_of_many_messages_only_those_with_new_keys_are_put(count: int) -> None:
+    first = [outbox.Waiting(kind="test", key=f"k{n}", payload={"n": n}, at=AT) for n in range(count)]
+    again = [outbox.Waiting(kind="test", key=f"k{n}", payload={"n": -1}, at=AT) for n in range(count // 2, 2 * count)]
+    outbox.put_many(first)
+    outbox.put_many(again)
+    kept = dict(OutboxMessage.objects.values_list("key", "payload"))
+    assert kept == {f"k{n}": {"n": n if n < count else -1} for n in range(2 * count)}

@@ -209,10 +209,26 @@ def test_many_notices_take_as_many_statements_as_one(reader: User, django_assert
             for n in range(count)
         ]
 
-    for count in (1, 30):
-        with django_assert_num_queries(3):  # type: ignore[operator]
+    for count, savepoints in ((1, 0), (30, 4), (300, 4)):
+        with django_assert_num_queries(3 + savepoints):  # type: ignore[operator]
             notify_many(notices(count))
-    assert Message.objects.count() == 31
+    assert Message.objects.count() == 331
+
+
+@pytest.mark.parametrize("count", [2, 200])
+def test_of_many_notices_only_those_with_new_keys_are_told(reader: User, count: int) -> None:
+    def tell_some(first: int, last: int, order: str) -> None:
+        notify_many(
+            [
+                Notice(account_id=reader.account_id, kind="order_expired", key=f"k{n}", at=AT, params={"order": order})
+                for n in range(first, last)
+            ]
+        )
+
+    tell_some(0, count, "CS1")
+    tell_some(count // 2, 2 * count, "CS2")
+    told = dict(Message.objects.values_list("key", "params__order"))
+    assert told == {f"k{n}": "CS1" if n < count else "CS2" for n in range(2 * count)}
 
 
 def test_an_unknown_kind_is_an_error_where_it_is_told(reader: User) -> None:

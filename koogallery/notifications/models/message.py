@@ -11,7 +11,10 @@ from koogallery.notifications.states import Severity, Topic
 
 
 class Message(models.Model):
-    """One message to one user; rendered in the reader's language whenever it is shown. `key` is unique per user."""
+    """One message to one user; rendered in the reader's language whenever it is shown. `key` is unique per user.
+
+    No foreign key, as for `account_id`: what one user is told by many at once would have them wait for its row.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -19,6 +22,7 @@ class Message(models.Model):
         related_name="messages_received",
         verbose_name=_("user"),
         db_index=False,
+        db_constraint=False,
     )
     account_id = models.BigIntegerField(_("account"))
     kind = models.CharField(_("kind"), max_length=40)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from koogallery.identity import queries as identity
-from koogallery.kernel import fields, outbox, prepared
+from koogallery.kernel import fields, jsontext, outbox
 from koogallery.kernel.arrays import array
+from koogallery.kernel.inserting import insert_new
 from koogallery.notifications import rendering
 from koogallery.notifications.kinds import kind_named
 from koogallery.notifications.models.choice import wants
@@ -27,12 +28,10 @@ _TELL = """
 INSERT INTO notifications_message (user_id, account_id, kind, topic, severity, params, link, key, created_at)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[],
     %s::text[], %s::timestamptz[])
-ON CONFLICT DO NOTHING
 """
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(NamedTuple):
     """One thing to tell an account: its root user and `user_ids`. `key` makes telling it again do nothing.
 
     `mail=False` keeps this notice out of the mail; `sms=True` sends it by SMS unless the reader chose otherwise.
@@ -42,9 +41,9 @@ class Notice:
     kind: str
     key: str
     at: datetime
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = MappingProxyType({})
     link: str = ""
-    user_ids: Iterable[int] = ()
+    user_ids: Sequence[int] = ()
     mail: bool = True
     sms: bool = False
 
@@ -80,48 +79,40 @@ def notify(
 
 
 def notify_many(notices: Sequence[Notice]) -> None:
-    """Tell many things with three statements, however many there are; for sweeps. Raises `UnknownKind`."""
+    """Tell many things with as many statements as one (and savepoints); for sweeps. Raises `UnknownKind`."""
     if not notices:
         return
-    kinds = {notice.kind: kind_named(notice.kind) for notice in notices}
+    kinds = [kind_named(name) for name in {notice.kind for notice in notices}]
+    looks = {kind.name: (kind.topic.value, kind.severity.value) for kind in kinds}
     readers = _readers(notices)
     messages: list[tuple[Any, ...]] = []
     waiting: list[outbox.Waiting] = []
-    known: dict[tuple[int, str, bool, bool], list[Channel]] = {}
+    known: dict[tuple[Any, ...], list[tuple[int, list[Channel]]]] = {}
     for notice in notices:
-        kind = kinds[notice.kind]
-        params = json.dumps(rendering.stored(notice.params))
-        for user in readers.get(notice.account_id, ()):
-            if not user.is_root and user.pk not in notice.user_ids:
-                continue
-            messages.append(
-                (
-                    user.pk,
-                    notice.account_id,
-                    kind.name,
-                    kind.topic,
-                    kind.severity,
-                    params,
-                    notice.link,
-                    notice.key,
-                    notice.at,
-                )
-            )
-            way = user.pk, notice.kind, notice.mail, notice.sms
-            if way not in known:
-                known[way] = _channels(notice, user)
-            waiting += [
-                outbox.Waiting(
-                    kind=channel.value,
-                    key=f"{channel.value}:{user.pk}:{notice.key}",
-                    payload={"user": user.pk, "key": notice.key},
-                    at=notice.at,
-                )
-                for channel in known[way]
+        account_id, name, key, at, params, link, user_ids, mail, sms = notice
+        way = account_id, name, tuple(user_ids), mail, sms
+        if way not in known:
+            known[way] = [
+                (user.pk, _channels(notice, user))
+                for user in readers.get(account_id, ())
+                if user.is_root or user.pk in user_ids
             ]
+        if not known[way]:
+            continue
+        (topic, severity), kept = looks[name], jsontext.text(rendering.stored(params))
+        for user_id, channels in known[way]:
+            messages.append((user_id, account_id, name, topic, severity, kept, link, key, at))
+            for channel in channels:
+                waiting.append(
+                    outbox.Waiting(
+                        kind=channel.value,
+                        key=f"{channel.value}:{user_id}:{key}",
+                        payload={"user": user_id, "key": key},
+                        at=at,
+                    )
+                )
     if messages:
-        with prepared.cursor() as cursor:
-            cursor.execute(_TELL, [array(column) for column in zip(*messages, strict=True)])
+        insert_new(_TELL, [array(column) for column in zip(*messages, strict=True)], rows=len(messages))
     outbox.put_many(waiting)
 
 
