@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any
 
 from django.utils.translation import gettext_noop
 
 from billing.rules.calendar import is_from
 from billing.rules.discounts import FULL_PRICE
-from billing.rules.explanation import Explanation, Step, exact, rule, shown, step
+from billing.rules.explanation import Explanation, Step, decode, exact, rule, shown, step
 from billing.rules.plans import NotPriced, PriceModel, PricePlan
 from billing.rules.pricing import RenewalPrice, price_renewal
 from billing.rules.terms import Term, TermLength, TermUnit, add_months, fee_days
@@ -232,6 +233,25 @@ def _scale_out(inputs: _ScaleOut) -> ChangePrice:
         parts.append(_difference(new=new, old=old, share=span.paid.share))
         steps.append(_difference_step(new=new, old=old, share=span.paid.share))
     return _change_price(_scale_out.explain, inputs=inputs, parts=parts, facts=facts, steps=steps)
+
+
+def full_prices(stored: Mapping[str, Any]) -> dict[date, Fraction]:
+    """The full price of the new configuration, unrounded, for each term that a change covers, by the term's start.
+
+    `stored` is the fee's explanation, so that the prices are those in force when it was quoted; they are what a second
+    change within the term counts as old. Raises `ValueError` for the explanation of something else.
+    """
+    known = {"upgrade": _Upgrade, "scale_out": _ScaleOut}
+    if stored["rule"] not in known:
+        raise ValueError(f"{stored['rule']} changes no configuration.")
+    inputs: _Upgrade | _ScaleOut = decode(known[stored["rule"]], stored["inputs"])
+    quantity = inputs.quantity if isinstance(inputs, _Upgrade) else inputs.new_quantity
+    return {
+        paid.term.start: _plan_of_cycle(inputs.monthly, inputs.yearly, length=paid.length).term_price(
+            months=paid.length.months, quantity=quantity, items=inputs.items
+        )
+        for paid in inputs.terms
+    }
 
 
 def price_change_upon_renewal(

@@ -28,6 +28,19 @@ class UnitPriceField(models.DecimalField):
         super().__init__(*args, **kwargs)
 
 
+class FullPriceField(models.DecimalField):
+    """A price of a whole term as a rule computed it: all its digits, sixty significant ones of a fraction."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_digits", 90)
+        kwargs.setdefault("decimal_places", 60)
+        super().__init__(*args, **kwargs)
+
+    def db_type(self, connection: Any) -> str:
+        """A numeric without a scale, which rounds nothing."""
+        return "numeric"
+
+
 class CurrencyField(models.CharField):
     """An ISO 4217 code."""
 

@@ -14,7 +14,7 @@ from catalog.queries import Configuration
 from catalog.states import BillingMode
 from koogallery import clock
 from koogallery.kernel.addresses import Address
-from koogallery.kernel.fields import AmountField, CurrencyField, EncryptedTextField, UnitPriceField
+from koogallery.kernel.fields import AmountField, CurrencyField, EncryptedTextField, FullPriceField
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
 from koogallery.kernel.policies import PolicySet
@@ -202,7 +202,7 @@ class ResourceTerm(GuardedModel):
     line = models.ForeignKey(OrderLine, models.PROTECT, related_name="+", verbose_name=_("order line"))
     start = models.DateField(_("from"))
     end = models.DateField(_("to"))
-    price = UnitPriceField(_("full price"))
+    price = FullPriceField(_("full price"))
     extra_days = models.PositiveSmallIntegerField(_("extra days"), default=0, db_default=0)
     discount_share = models.DecimalField(_("share that is paid"), max_digits=12, decimal_places=10, default=1)
     paid = AmountField(_("paid"))
@@ -223,8 +223,8 @@ class ResourceTerm(GuardedModel):
 
     @property
     def full_price(self) -> Money:
-        """The full price of the configuration for this term."""
-        return Money(self.price, self.currency)
+        """The full price of the configuration for this term, rounded to be shown; fees count `price`."""
+        return Money(self.price, self.currency).rounded()
 
     @property
     def paid_money(self) -> Money:
