@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -11,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from billing import queries
 from billing.forms import (
     AccountAmountForm,
     AccountCreditForm,
@@ -18,6 +21,7 @@ from billing.forms import (
     BankTransferForm,
     CreditForm,
     CreditPaymentForm,
+    MilestoneTransferForm,
 )
 from billing.models import (
     Card,
@@ -28,13 +32,15 @@ from billing.models import (
     Entry,
     LedgerAccount,
     LedgerCheck,
+    MilestoneBill,
     Payment,
     Posting,
     Refund,
     RefundPart,
 )
-from billing.operations import checking, closing, crediting, topping_up
+from billing.operations import checking, closing, crediting, repaying, topping_up
 from billing.states import CreditKind, PaymentState
+from koogallery import clock
 from koogallery.identity.queries import account_by_name, account_by_number
 from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, OperationButton, shown_moment, shown_money
 from koogallery.kernel.calls import Call
@@ -291,6 +297,71 @@ class CardAdmin(GuardedModelAdmin):
     )
 
 
+class BillDueFilter(admin.SimpleListFilter):
+    """Bills by what is due: overdue whether or not the sweep has run, due within seven days, unpaid."""
+
+    title = _("due")
+    parameter_name = "due"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("overdue", _("Overdue")), ("soon", _("Due within 7 days")), ("unpaid", _("Unpaid"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        now = clock.now()
+        unpaid = queryset.filter(ended_at__isnull=True)
+        return {
+            "overdue": unpaid.filter(due_at__lt=now),
+            "soon": unpaid.filter(due_at__gte=now, due_at__lt=now + timedelta(days=7)),
+            "unpaid": unpaid,
+        }.get(self.value() or "", queryset)
+
+
+@admin.register(MilestoneBill)
+class MilestoneBillAdmin(GuardedModelAdmin):
+    """The bills of milestones of all accounts; a bank transfer that arrived is booked here."""
+
+    list_display = (
+        "number",
+        "account",
+        "order_number",
+        "milestone",
+        "shown",
+        AMOUNT,
+        shown_moment("generated_at", _("Generated")),
+        shown_moment("due_at", _("Due")),
+    )
+    list_filter = ("state", BillDueFilter, "currency")
+    search_fields = ("=number", "=order_number", "=account__name", "=account__number")
+    search_help_text = _("Bill No., Order No., account name or account ID, exactly")
+    list_select_related = ("account", "milestone")
+    ordering = ("-pk",)
+    operation_buttons = (
+        OperationButton(
+            "bookMilestoneTransfer",
+            _("Book bank transfer"),
+            run=lambda call, row, data: repaying.book_transfer(
+                call,
+                bill=row.number,
+                amount=Money(data["amount"], row.currency),
+                reference=data["reference"],
+            ),
+            form=MilestoneTransferForm,
+            initial=lambda row: {"amount": row.amount},
+            says=_(
+                "A transfer that has arrived at the bank repays this bill in full. Customer and seller are told, and "
+                "the milestone credit is free again."
+            ),
+            shown=lambda row: row.is_unpaid,
+            icon="account_balance",
+        ),
+    )
+
+    @admin.display(description=_("status"))
+    def shown(self, row: MilestoneBill) -> Any:
+        """The state at this moment."""
+        return row.shown_state(clock.now()).label
+
+
 class CreditChangeInline(GuardedInline):
     """The history of a credit line."""
 
@@ -303,11 +374,39 @@ class CreditChangeInline(GuardedInline):
 class CreditLineAdmin(GuardedModelAdmin):
     """Credit limits with their history."""
 
-    list_display = ("account", "kind", shown_money("limit", _("Limit")), shown_moment("granted_at", _("Granted")))
+    list_display = (
+        "account",
+        "kind",
+        shown_money("limit", _("Limit")),
+        "used",
+        "free",
+        "reserved",
+        shown_moment("granted_at", _("Granted")),
+    )
+    readonly_fields = ("used", "free", "reserved")
     list_filter = ("kind",)
     search_fields = ("=account__name", "=account__number")
     list_select_related = ("account",)
     inlines = (CreditChangeInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return queries.with_use(super().get_queryset(request))
+
+    @admin.display(description=_("Used"))
+    def used(self, row: Any) -> Money:
+        """Spent or billed, and not repaid."""
+        return Money(row.limit - row.left, row.currency)
+
+    @admin.display(description=_("Free"))
+    def free(self, row: Any) -> Money:
+        """What can still be ordered with it."""
+        return Money(max(row.left - row.to_bill, Decimal(0)), row.currency)
+
+    @admin.display(description=_("Reserved"))
+    def reserved(self, row: Any) -> Money:
+        """What open milestone orders will still be billed."""
+        return Money(row.to_bill, row.currency)
+
     list_buttons = (
         OperationButton(
             "grantCredit",

@@ -9,7 +9,21 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import CharField, Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    DecimalField,
+    Exists,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast, Coalesce, Concat, TruncMonth
 from django.utils.translation import gettext as _
 
@@ -151,32 +165,37 @@ def balance(account_id: int) -> Money:
 
 def credits(account_id: int) -> list[Credit]:
     """The credits that finance has granted an account."""
-    lines = list(CreditLine.objects.filter(account_id=account_id).order_by("kind"))
-    if not lines:
-        return []
-    left = {
-        account.kind: account.balance
-        for account in LedgerAccount.objects.filter(
-            kind__in=[LedgerKind.PLATFORM_CREDIT, LedgerKind.MILESTONE_CREDIT],
-            owner=str(account_id),
-            currency=lines[0].currency,
-        )
-    }
+    lines: Any = with_use(CreditLine.objects.filter(account_id=account_id).order_by("kind"))
     return [
         Credit(
             kind=CreditKind(line.kind),
             limit=line.money,
-            available=Money(left.get(CreditKind(line.kind).ledger_kind, Decimal(0)), line.currency),
-            reserved=Money(unbilled(account_id) if line.kind == CreditKind.MILESTONE else Decimal(0), line.currency),
+            available=Money(line.left, line.currency),
+            reserved=Money(line.to_bill, line.currency),
         )
         for line in lines
     ]
 
 
-def unbilled(account_id: int) -> Decimal:
-    """What open milestone orders of an account will still be billed."""
-    rows = Milestone.objects.filter(account_id=account_id, bill__isnull=True, lapsed_at__isnull=True)
-    return rows.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+def with_use(lines: QuerySet[CreditLine]) -> QuerySet[CreditLine]:
+    """Credit lines with what is `left` of each in the ledger, and what open milestone orders have still `to_bill`."""
+    kinds = {kind.value: kind.ledger_kind.value for kind in CreditKind}
+    ledger_kind = Case(*[When(kind=kind, then=Value(name)) for kind, name in kinds.items()], output_field=CharField())
+    left = LedgerAccount.objects.filter(
+        kind=OuterRef("ledger_kind"), owner=Cast(OuterRef("account_id"), CharField()), currency=OuterRef("currency")
+    )
+    to_bill = (
+        Milestone.objects.filter(account_id=OuterRef("account_id"), bill__isnull=True, lapsed_at__isnull=True)
+        .order_by()
+        .values("account_id")
+        .annotate(sum=Sum("amount"))
+        .values("sum")
+    )
+    nothing = Value(Decimal(0), output_field=DecimalField())
+    return lines.annotate(ledger_kind=ledger_kind).annotate(
+        left=Coalesce(Subquery(left.values("balance")[:1]), nothing),
+        to_bill=Case(When(kind=CreditKind.MILESTONE, then=Coalesce(Subquery(to_bill), nothing)), default=nothing),
+    )
 
 
 def credit(account_id: int, kind: CreditKind = CreditKind.PLATFORM) -> Credit | None:
@@ -351,6 +370,11 @@ def milestone_bills_due(account: Account, *, at: datetime) -> BillsDue:
 def milestone_bills_of(account_id: int) -> QuerySet[MilestoneBill]:
     """Every milestone bill of an account with its milestone."""
     return MilestoneBill.objects.filter(account_id=account_id).select_related("milestone")
+
+
+def milestone_bill_by_number(number: str) -> MilestoneBill | None:
+    """The milestone bill of that number with its milestone."""
+    return MilestoneBill.objects.select_related("milestone").filter(number=number[:24]).first()
 
 
 def unpaid_milestone_bills(account_id: int) -> QuerySet[MilestoneBill]:

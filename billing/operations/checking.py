@@ -109,6 +109,75 @@ CHECKS = (
         "ON l.account_id = a.id LEFT JOIN billing_ledgeraccount g ON g.kind = 'credit_granted' "
         "AND g.owner = a.id::text WHERE coalesce(-g.balance, 0) <> l.total",
     ),
+    Check(
+        "receivable",
+        gettext_noop("What an account owes for milestones is the sum of its unpaid bills"),
+        "SELECT owner || ':' || currency, sum(balance)::text, sum(billed)::text FROM ("
+        "SELECT owner, currency, balance, 0 AS billed FROM billing_ledgeraccount WHERE kind = 'receivable' UNION ALL "
+        "SELECT account_id::text, currency, 0, amount FROM billing_milestonebill WHERE ended_at IS NULL) n "
+        "GROUP BY owner, currency HAVING sum(balance) <> sum(billed)",
+    ),
+    Check(
+        "milestone_credit",
+        gettext_noop("Free milestone credit and unpaid bills are the limit"),
+        "SELECT owner || ':' || currency, sum(there)::text, sum(granted)::text FROM ("
+        "SELECT owner, currency, balance AS there, 0 AS granted FROM billing_ledgeraccount "
+        "WHERE kind IN ('milestone_credit', 'receivable') UNION ALL "
+        "SELECT account_id::text, currency, 0, \"limit\" FROM billing_creditline WHERE kind = 'milestone') n "
+        "GROUP BY owner, currency HAVING sum(there) <> sum(granted)",
+    ),
+    Check(
+        "bill_amounts",
+        gettext_noop("Every milestone bill is over its milestone, and an order's milestones sum to its line"),
+        "SELECT b.number, b.amount::text, m.amount::text FROM billing_milestonebill b "
+        "JOIN billing_milestone m ON m.id = b.milestone_id "
+        "WHERE (b.amount, b.currency, b.account_id) <> (m.amount, m.currency, m.account_id) UNION ALL "
+        "SELECT line_number, sum(share_percent)::text, '100' FROM billing_milestone GROUP BY line_number "
+        "HAVING sum(share_percent) <> 100 OR count(*) <> max(count)",
+    ),
+    Check(
+        "bills_booked",
+        gettext_noop("Every milestone bill is booked with its amount, and once more when it ends"),
+        "SELECT number, coalesce(there, 0)::text, due::text FROM ("
+        "SELECT b.number, b.amount AS due, e.amount AS there FROM billing_milestonebill b "
+        "JOIN billing_milestone m ON m.id = b.milestone_id "
+        "LEFT JOIN billing_posting p ON p.key = 'bill:' || m.line_number || '/' || m.position AND p.kind = 'bill' "
+        "LEFT JOIN billing_entry e ON e.posting_id = p.id AND e.amount > 0 UNION ALL "
+        "SELECT b.number, CASE WHEN b.ended_at IS NULL THEN 0 ELSE b.amount END, e.amount FROM billing_milestonebill b "
+        "LEFT JOIN billing_posting p ON p.key = 'bill-ended:' || b.number AND p.kind = 'bill_ended' "
+        "LEFT JOIN billing_entry e ON e.posting_id = p.id AND e.amount > 0) n WHERE coalesce(there, 0) <> due",
+    ),
+    Check(
+        "bills_repaid",
+        gettext_noop("Every repaid milestone bill, and no other, has its payment"),
+        "SELECT b.number, coalesce(p.number, '-') || ' ' || coalesce(p.amount, 0), b.state || ' ' || b.amount "
+        "FROM billing_milestonebill b JOIN billing_milestone m ON m.id = b.milestone_id "
+        "LEFT JOIN billing_payment p ON p.number = b.payment_number AND p.state = 'succeeded' AND p.purpose = 'bill' "
+        "AND p.line_number = m.line_number AND p.part = 'm' || m.position AND p.amount = b.amount "
+        "WHERE (p.id IS NOT NULL) <> (b.state = 'repaid') OR (b.payment_number <> '') <> (b.state = 'repaid')",
+    ),
+    Check(
+        "no_posting_without_bill",
+        gettext_noop("No posting of a milestone bill and no payment for one is without its bill"),
+        "SELECT p.key, p.about, '-' FROM billing_posting p WHERE p.kind = 'bill' AND NOT EXISTS ("
+        "SELECT 1 FROM billing_milestone m JOIN billing_milestonebill b ON b.milestone_id = m.id "
+        "WHERE m.line_number = p.about AND p.key = 'bill:' || m.line_number || '/' || m.position) UNION ALL "
+        "SELECT p.key, p.about, '-' FROM billing_posting p WHERE p.kind = 'bill_ended' AND NOT EXISTS ("
+        "SELECT 1 FROM billing_milestonebill b WHERE p.key = 'bill-ended:' || b.number) UNION ALL "
+        "SELECT y.number, y.line_number || '/' || y.part, '-' FROM billing_payment y WHERE y.purpose = 'bill' "
+        "AND NOT EXISTS (SELECT 1 FROM billing_milestone m JOIN billing_milestonebill b ON b.milestone_id = m.id "
+        "WHERE m.line_number = y.line_number AND y.part = 'm' || m.position)",
+    ),
+    Check(
+        "milestones_earned",
+        gettext_noop("No milestone is earned before it is accepted, or the order completed, and repaid"),
+        "SELECT m.line_number || '/m' || m.position, p.at::text, "
+        "coalesce(greatest(m.earn_from, b.ended_at)::text, '-') FROM billing_milestone m "
+        "JOIN billing_ledgeraccount h ON h.kind = 'held' AND h.owner = m.line_number || '/m' || m.position "
+        "JOIN billing_entry e ON e.account_id = h.id JOIN billing_posting p ON p.id = e.posting_id "
+        "AND p.kind = 'earning' LEFT JOIN billing_milestonebill b ON b.milestone_id = m.id AND b.state = 'repaid' "
+        "WHERE m.earn_from IS NULL OR b.id IS NULL OR p.at < m.earn_from OR p.at < b.ended_at",
+    ),
 )
 """Each is one statement, so it sees one moment."""
 
@@ -128,7 +197,7 @@ def check_ledger(call: Call) -> LedgerCheck:
         cursor.execute(
             "SELECT (SELECT count(*) FROM billing_posting), (SELECT count(*) FROM billing_entry), "
             "(SELECT count(*) FROM billing_ledgeraccount), "
-            "(SELECT count(DISTINCT order_number) FROM billing_payment WHERE purpose = 'order')"
+            "(SELECT count(DISTINCT order_number) FROM billing_payment WHERE purpose IN ('order', 'bill'))"
         )
         postings, entries, accounts, orders = cursor.fetchone()
     result = LedgerCheck.objects.create(

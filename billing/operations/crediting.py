@@ -39,7 +39,8 @@ LEDGER_REFS = {CreditKind.PLATFORM: ledger.platform_credit, CreditKind.MILESTONE
 def grant_credit(call: Call, *, account: Account, kind: CreditKind, limit: Money, reason: str = "") -> CreditLine:
     """Set the limit of one credit of a direct postpaid account; the change is kept with its reason.
 
-    Raises `Refused`: `not_postpaid`, `credit_in_use` below what is used, `amount_not_positive` below zero.
+    Raises `Refused`: `not_postpaid`, `credit_in_use` below what is used, `credit_reserved` below what is used and what
+    open milestone orders will still be billed, `amount_not_positive` below zero.
     """
     kind = CreditKind(kind)
     if account.kind != AccountKind.POSTPAID:
@@ -52,6 +53,8 @@ def grant_credit(call: Call, *, account: Account, kind: CreditKind, limit: Money
     if line is None:
         line = CreditLine(account=account, kind=kind, limit=Decimal(0), currency=account.currency, granted_at=call.at)
     before = line.money
+    if limit < before and kind is CreditKind.MILESTONE:
+        _check_reserved(account, limit)
     line.limit = limit.amount
     line.save()
     change = CreditChange.objects.create(
@@ -83,6 +86,18 @@ def grant_credit(call: Call, *, account: Account, kind: CreditKind, limit: Money
         at=call.at,
     )
     return line
+
+
+def _check_reserved(account: Account, limit: Money) -> None:
+    credit = queries.credit(account.pk, CreditKind.MILESTONE)
+    if credit is not None and credit.reserved and limit < credit.owed + credit.reserved:
+        raise Refused(
+            "credit_reserved",
+            field="limit",
+            least=credit.owed + credit.reserved,
+            used=credit.owed,
+            reserved=credit.reserved,
+        )
 
 
 @operation(

@@ -40,10 +40,12 @@ def overview(request: HttpRequest) -> HttpResponse:
     spent = queries.spend_by_month(account.pk, currency=account.currency, months=MONTHS_SHOWN, at=call.at)
     statements = queries.open_statements(account.pk)
     credits = queries.credits(account.pk)
+    in_milestones = any(credit.kind is CreditKind.MILESTONE for credit in credits)
     context = {
         "page": framed(_("Billing Overview")),
         "balance": queries.balance(account.pk),
         "credits": credits,
+        "bills_due": queries.milestone_bills_due(account, at=call.at) if in_milestones else None,
         "statements": [(statement, statement.state_at(call.at)) for statement in statements],
         "cards": queries.cards(account.pk),
         "spent_now": spent[-1].amount,

@@ -31,6 +31,7 @@ MODELS = [
     "card",
     "creditline",
     "creditstatement",
+    "milestonebill",
     "ledgercheck",
 ]
 
