@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from billing import queries
+from billing.events import MilestoneRepaid
 from billing.models import LedgerAccount, Milestone, MilestoneBill
 from billing.operations import crediting, milestones, refunding
 from billing.operations.checking import check_ledger
@@ -23,7 +24,7 @@ from billing.states import UNPAID_BILLS, CreditKind
 from catalog.rules.offers import MilestoneTerms, milestone_amounts
 from koogallery import clock
 from koogallery.identity.models import Account
-from koogallery.kernel import guard
+from koogallery.kernel import events, guard
 from koogallery.kernel.calls import Call, system_call
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
@@ -36,7 +37,7 @@ LIMIT = Decimal(1000)
 DIGITS = {"USD": 2, "JPY": 0, "KWD": 3}
 SHOWN = settings(deadline=None, max_examples=300)
 BOOKED = settings(
-    deadline=None, max_examples=25, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
+    deadline=None, max_examples=15, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
 )
 
 
@@ -133,6 +134,13 @@ def test_a_bill_of_the_last_second_of_a_month_is_due_in_the_next() -> None:
 
 # Sequences
 
+
+@pytest.fixture(autouse=True)
+def no_rooms_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These are the books alone: no order of the rooms above stands behind what is billed."""
+    monkeypatch.setitem(events._handlers, MilestoneRepaid, [])
+
+
 STEPS = ["order", "start", "accept", "repay", "start", "accept", "repay", "finish", "cancel", "sleep", "sweep", "grant"]
 SHARES = [["50", "50"], ["33.33", "33.33", "33.34"], ["10", "20", "30", "40"], ["99", "1"]]
 
@@ -159,7 +167,7 @@ class Books:
             with transaction.atomic(), guard.opened("test"):
                 getattr(self, name)(system_call(at=self.at), line, amount, shares)
         except Refused as refused:
-            assert refused.code in ("milestone_credit_short", "credit_in_use")
+            assert refused.code in ("milestone_credit_short", "credit_in_use", "credit_reserved")
 
     def order(self, call: Call, line: str, amount: int, shares: Sequence[Decimal]) -> None:
         total = Money(Decimal(amount), self.currency)

@@ -13,11 +13,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
-
-from billing.models import Milestone, MilestoneBill, Payment
-from billing.operations import ledger, paying
-from billing.states import CreditKind, PaymentPurpose, PaymentState, PayMethod
+from billing.models import MilestoneBill, Payment
+from billing.operations import repaying
+from billing.states import CreditKind
 from catalog.models import PrivateOffer, Product
 from catalog.operations import offers
 from catalog.operations.offers import OfferTerms
@@ -29,8 +27,7 @@ from koogallery.identity.states import AccountKind
 from koogallery.kernel import guard, pages
 from koogallery.kernel.calls import Role
 from orders.models import Order
-from orders.operations import paying as order_paying
-from orders.operations import placing
+from orders.operations import paying, placing
 from orders.queries.quoting import quote_of_offer
 from orders.rules.quote import sign
 from supervision.models import Flow
@@ -114,7 +111,7 @@ def order_by_offer(buyer: Persona, offer: PrivateOffer, *, at: datetime | None =
 def confirm(buyer: Persona, order: Order, *, at: datetime | None = None) -> Order:
     """Confirm a milestone order by monthly settlement."""
     call = buyer.call(at=at or clock.now(), key=pages.new_key())
-    return order_paying.confirm_milestones(call, order=order.number, confirmed=True)
+    return paying.confirm_milestones(call, order=order.number, confirmed=True)
 
 
 def in_milestones(
@@ -155,22 +152,7 @@ def repay(bill: MilestoneBill, *, at: datetime, method: str = "balance") -> Paym
     """Repay a bill from its customer's balance, which gets the money for it first."""
     billing.fund(bill.account, bill.money)
     call = Persona(root_user(bill.account), Role.BUYER).call(at=at, key=pages.new_key())
-    with transaction.atomic(), guard.opened("test"):
-        milestone = Milestone.objects.select_for_update().get(bill=bill)
-        subject = paying.PaymentSubject(
-            order_number=bill.order_number,
-            line_number=milestone.line_number,
-            account_id=bill.account_id,
-            seller_id=milestone.seller_id,
-            fee_percent=milestone.fee_percent,
-            part=milestone.part,
-        )
-        payer = bill.account_id
-        payment = paying.new_payment(call, subject=subject, amount=bill.money, method=PayMethod(method), payer_id=payer)
-        payment.purpose, payment.state, payment.finished_at = PaymentPurpose.BILL, PaymentState.SUCCEEDED, at
-        payment.save(force_insert=True)
-        paying.book(payment, source=ledger.cash(payer))
-    return payment
+    return repaying.repay(call, bill=bill.number, method=method)
 
 
 def bills_of(order: Order) -> list[MilestoneBill]:

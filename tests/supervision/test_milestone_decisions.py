@@ -10,6 +10,7 @@ import pytest
 from django.urls import reverse
 
 from billing.models import Milestone, Payment, Refund
+from billing.operations import paying, repaying, settling_cards
 from billing.operations.checking import check_ledger
 from billing.queries import balance, credit, order_money
 from billing.states import BillState, CreditKind
@@ -23,6 +24,7 @@ from orders.states import OrderState
 from supervision.models import Appeal
 from supervision.operations import deciding
 from supervision.states import AppealState, Decision, Step
+from tests.factories import billing
 from tests.factories.billing import usd
 from tests.factories.offers import bills_of, in_milestones, repay
 from tests.factories.supervision import Deal, supervised
@@ -229,13 +231,17 @@ def test_withdrawn_lapsed_and_due_bills_count_for_the_second_signature(
 
 def test_money_that_arrives_for_a_withdrawn_bill_goes_back_at_once() -> None:
     deal = second_part(repaid=())
-    late = bills_of(deal.order)[0]
+    card = billing.card(deal.buyer.account)
+    call = deal.buyer.call(at=deal.at, key=pages.new_key())
+    payment = repaying.start_by_card(call, bill=bills_of(deal.order)[0].number, card=card.code)
     decided(deal, "refund_all")
-    before = balance(deal.buyer.account.pk)
-    repay(late, at=deal.wait(days=1).at)
     assert states(deal) == ["withdrawn", "withdrawn"]
-    assert amounts(deal) == ("0.00", "0.00", "300.00")
-    assert balance(deal.buyer.account.pk) == before + usd(300)
+    deal.wait(minutes=1)
+    paying.ask_gateway(payment, at=deal.at)
+    settling_cards.settle_payment(system_call(at=deal.at), payment=payment.number)
+    assert states(deal) == ["withdrawn", "withdrawn"]
+    assert (amounts(deal), owed(deal)) == (("0.00", "0.00", "300.00"), "0.00")
+    assert [(part.destination, part.amount) for part in Refund.objects.get().parts.all()] == [("card", 300)]
     assert check_ledger(system_call()).findings == []
 
 

@@ -333,7 +333,7 @@ def test_no_walk_leaves_the_tables_or_loses_money(db: None) -> None:
         officers = (make_operator(), make_operator())
         products = {method: supervised_product(method, indexed=False) for method in METHODS}
 
-    run_walk(Walk, settings=settings(QUICK, max_examples=12))
+    run_walk(Walk, settings=settings(QUICK, max_examples=9))
 
 
 def test_no_walk_over_milestones_loses_a_bill_or_money(db: None) -> None:
@@ -344,4 +344,4 @@ def test_no_walk_over_milestones_loses_a_bill_or_money(db: None) -> None:
             method: one_time_product(method, price="1200.00", indexed=False) for method in sorted(MILESTONE_METHODS)
         }
 
-    run_walk(Walk, settings=settings(QUICK, max_examples=12))
+    run_walk(Walk, settings=settings(QUICK, max_examples=9))
