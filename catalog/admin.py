@@ -12,8 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import (
     Category,
     ChangePath,
+    OfferMilestone,
+    OfferUse,
     PlanPrice,
     PricePlan,
+    PrivateOffer,
     Product,
     ResellerDiscount,
     Seller,
@@ -24,8 +27,9 @@ from catalog.models import (
 )
 from catalog.operations import categories, discounts, products, sellers
 from catalog.states import ProductState, SellerState
+from koogallery import clock
 from koogallery.identity import queries as identity
-from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, OperationButton, shown_moment
+from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, OperationButton, shown_moment, shown_money
 from koogallery.kernel.reasons import Refused
 
 
@@ -244,3 +248,45 @@ class StockMovementAdmin(GuardedModelAdmin):
     )  # fmt: skip
     search_fields = ("order_number", "product__code")
     list_select_related = ("product",)
+
+
+class WithMilestones(admin.SimpleListFilter):
+    """Offers with or without milestones."""
+
+    title = _("milestones")
+    parameter_name = "with_milestones"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("With milestones")), ("no", _("Without milestones"))]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        wanted = {"yes": {"milestones__gt": 0}, "no": {"milestones": 0}}
+        return queryset.filter(**wanted.get(self.value() or "", {}))
+
+
+class OfferMilestoneInline(GuardedInline):
+    model = OfferMilestone
+    fields = ("position", "name", "delivery", "share_percent", "amount", "currency")
+
+
+class OfferUseInline(GuardedInline):
+    model = OfferUse
+    fields = ("order_number", "state", "taken_at", "ended_at")
+
+
+@admin.register(PrivateOffer)
+class PrivateOfferAdmin(GuardedModelAdmin):
+    list_display = (
+        "number", "name", "seller", "account", "product", "shown_state", shown_money("amount", _("amount")),
+        "milestones", shown_moment("valid_from", _("valid from")), shown_moment("valid_to", _("valid to")),
+        shown_moment("sent_at", _("sent")),
+    )  # fmt: skip
+    list_filter = ("state", WithMilestones, "created_at")
+    search_fields = ("number", "name", "account__name", "account__number", "product__name", "seller__name")
+    list_select_related = ("seller", "account", "product")
+    exclude = ("token", "form", "configuration")
+    inlines = (OfferMilestoneInline, OfferUseInline)
+
+    @admin.display(description=_("status"), ordering="state")
+    def shown_state(self, row: PrivateOffer) -> str:
+        return str(row.shown_state(clock.now()).label)

@@ -31,6 +31,7 @@ class SupervisionConfig(AppConfig):
         navigation.provide_count("seller_supervision", lists.seller_to_do_given)
         navigation.provide("deliveries_to_do", lists.buyer_to_do_shown)
         navigation.provide("deliveries_to_handle", lists.seller_to_do_shown)
+        navigation.provide("milestones_to_deliver", lists.seller_milestones_shown)
         delivered.use_license_files(history.license_files_of)
         sweeps.register(
             sweeps.RowSweep(

@@ -16,12 +16,12 @@ from catalog.models import OfferMilestone, PrivateOffer, Product
 from catalog.queries import products
 from catalog.queries.configuration import Configuration, configure, price
 from catalog.queries.offers import made_offer_locked, offer_locked
+from catalog.queries.seller_offers import customer_named
 from catalog.rules import offers as rules
 from catalog.rules.offers import MilestoneTerms
 from catalog.states import OFFER_MOVES, OfferState
 from koogallery import clock
 from koogallery.identity import authorising
-from koogallery.identity import queries as identity
 from koogallery.kernel import ids
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.money import Money
@@ -31,7 +31,6 @@ from koogallery.notifications.operations import Notice, notify_many
 
 if TYPE_CHECKING:
     from catalog.models import Seller
-    from koogallery.identity.models import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,9 @@ def drafted(call: Call, terms: OfferTerms) -> tuple[PrivateOffer, list[OfferMile
     """
     seller = products.seller_of_account(call.account_id or 0)
     product = _own_product(seller, terms.product)
-    account = _customer(call, terms.account)
+    account = customer_named(terms.account, seller_account_id=call.account_id)
+    if account is None:
+        raise Refused("offer_account", field="account")
     if not terms.name.strip():
         raise Refused("text_required", field="name")
     if not 1 <= terms.uses <= settings.OFFER_MOST_USES:
@@ -251,15 +252,6 @@ def _own_product(seller: Seller | None, code: str) -> Product:
     if not product.is_on_sale:
         raise Refused("not_on_sale", field="product", name=product.label)
     return product
-
-
-def _customer(call: Call, written: str) -> Account:
-    """The customer by account ID or by its exact name; what is not told apart is that the name exists."""
-    wanted = written.strip()
-    account = identity.account_by_number(wanted) or identity.account_by_name(wanted) if wanted else None
-    if account is None or account.pk == call.account_id:
-        raise Refused("offer_account", field="account")
-    return account
 
 
 def _spec_text(configuration: Configuration, language: str) -> str:

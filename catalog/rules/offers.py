@@ -56,6 +56,11 @@ class Figures:
         return None if self.list_price is None or self.total is None else self.list_price.rounded() - self.total
 
     @property
+    def list_shown(self) -> Money | None:
+        """The list price as shown, rounded."""
+        return None if self.list_price is None else self.list_price.rounded()
+
+    @property
     def is_whole(self) -> bool:
         """Whether the shares sum to 100 percent."""
         return self.shares == WHOLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from billing import queries as billing
-from catalog.queries import seller_of_account
+from catalog.queries import offers_ending, seller_of_account, seller_offers
 from koogallery.kernel import display, navigation, operations, pages
 from koogallery.kernel.charts import Point
 from koogallery.kernel.money import Money
@@ -20,6 +21,7 @@ from orders.queries import overview
 from orders.queries.overview import Day
 
 SHOWN = 5
+OFFERS_END_SOON = timedelta(days=30)
 MOST = 99
 
 
@@ -49,11 +51,12 @@ def console(request: HttpRequest) -> HttpResponse:
         "has_spent": any(day.amount for day in spent),
         "balance": billing.balance(account.pk),
         "deliveries": deliveries(request, "deliveries_to_do"),
+        "offers": offers_to_use(request),
     }
     return pages.render(request, "orders/overview.html", context)
 
 
-@page(audience="seller", operations=["queryOrderList", "querySupervisionList"])
+@page(audience="seller", operations=["queryOrderList", "querySupervisionList", "querySellerOfferList"])
 def seller(request: HttpRequest) -> HttpResponse:
     """Orders to handle by their waiting time, money, sales of 30 days, how the interface does."""
     call = request.call
@@ -76,6 +79,8 @@ def seller(request: HttpRequest) -> HttpResponse:
         "has_sold": any(day.amount for day in sold),
         "health": overview.interface_health(profile.pk, at=call.at),
         "deliveries": deliveries(request, "deliveries_to_handle"),
+        "milestones": deliveries(request, "milestones_to_deliver"),
+        "offers": None if operations.may(call, "querySellerOfferList") else seller_offers.reach(profile.pk, at=call.at),
     }
     return pages.render(request, "orders/seller_overview.html", context)
 
@@ -86,6 +91,14 @@ def deliveries(request: HttpRequest, name: str) -> Sequence[Any]:
         return []
     found: Sequence[Any] = navigation.provided(name, request, [])
     return found
+
+
+def offers_to_use(request: HttpRequest) -> Sequence[Any]:
+    """The exclusive offers that end soon; nothing for who may not see offers, no question without one in effect."""
+    call = request.call  # type: ignore[attr-defined]
+    if operations.may(call, "queryPrivateOfferList") or not navigation.provided("offers_in_effect", request, 0):
+        return []
+    return list(offers_ending(call.account_id, at=call.at, within=OFFERS_END_SOON)[:SHOWN])
 
 
 def points(days: Sequence[Day]) -> list[Point]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Case, Count, F, Q, QuerySet, When, Window
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from koogallery import clock
@@ -124,6 +125,20 @@ def seller_to_do_shown(request: HttpRequest) -> list[Waiting]:
     return [
         _waiting(flow, text=_DO[flow.step_enum], customer=flow.account.name, url=flow.get_seller_url())
         for flow in flows
+    ]
+
+
+def seller_milestones_shown(request: HttpRequest) -> list[Waiting]:
+    """The first milestones that the seller is to deliver, by their clocks, for the overview."""
+    flows = seller_to_do(_account_of(request), clock.now()).filter(milestones__gt=0)
+    return [
+        _waiting(
+            flow,
+            text=_("Milestone %(number)s of %(count)s") % {"number": flow.milestone, "count": flow.milestones},
+            customer=flow.account.name,
+            url=flow.get_seller_url(),
+        )
+        for flow in _first(flows.select_related("order__product", "account"))
     ]
 
 

@@ -71,6 +71,8 @@ NO_PAGES = {
     "products/<slug:slug>/save/": REDIRECT,
     "products/<slug:slug>/unsave/": REDIRECT,
     "saved/": REDIRECT,
+    "seller/offers/<str:number>/send/": REDIRECT,
+    "seller/offers/<str:number>/withdraw/": REDIRECT,
     "console/apps/<str:number>/password/": REDIRECT,
     "console/apps/<str:number>/license/": REDIRECT,
     "console/supervision/<str:number>/evidence/": FILE,

@@ -26,6 +26,7 @@ from koogallery.notifications.models import Message
 from koogallery.notifications.operations import notify
 from orders.models import InterfaceCall, Resource
 from tests.factories import audit, billing, catalog, identity, orders, tickets
+from tests.factories.offers import draft_offer, order_by_offer, sent_offer
 from tests.factories.supervision import Deal, supervised
 from tests.security.world import World
 
@@ -194,6 +195,23 @@ def _seller_page(world: World) -> dict[str, str]:
 @sample("seller/products/<slug:code>/")
 def _own_product(world: World) -> dict[str, str]:
     return {"code": world.product.code}
+
+
+@sample("seller/offers/<str:number>/")
+def _sold_by_offer(world: World) -> dict[str, str]:
+    billing.fund(world.buyer.account, 1_000)
+    offer = sent_offer(world.buyer.account, world.product)
+    order_by_offer(world.buyer, offer)
+    return {"number": offer.number}
+
+
+@sample(
+    "seller/offers/<str:number>/edit/",
+    "seller/offers/<str:number>/send/",
+    "seller/offers/<str:number>/withdraw/",
+)
+def _drafted_offer(world: World) -> dict[str, str]:
+    return {"number": draft_offer(world.buyer.account, world.product).number}
 
 
 @sample("help/<slug:topic>/", public=True)
