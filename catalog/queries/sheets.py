@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +15,7 @@ from billing.rules.plans import PricePlan
 from catalog.models import Product, Sku, Specification
 from catalog.models.plan import plan_value
 from catalog.states import AttributeKind, BillingMode
-from koogallery.kernel.prepared import Given, Prepared
+from koogallery.kernel.prepared import Given, GivenEach, Prepared
 
 
 def _told(english: str, chinese: str) -> str:
@@ -203,22 +205,89 @@ _SPECIFICATIONS: Prepared[Any] = Prepared(
         "attributes__options__code", "attributes__options__name", "attributes__options__name_zh",
     )
 )  # fmt: skip
-_SKUS: Prepared[Any] = Prepared(
-    lambda: Sku.objects.filter(product=Given("product"), is_active=True)
-    .order_by("position", "pk", "plans__pk", "plans__prices__currency")
-    .values_list(
-        "specification_id", "pk", "code", "choices",
-        "plans__pk", "plans__billing_mode", "plans__model", "plans__term_unit", "plans__lengths",
-        "plans__usage_unit", "plans__usage_units", "plans__usage_unit_zh",
-        "plans__package_quota", "plans__package_months", "plans__overflow", "plans__is_active",
-        "plans__prices__currency", "plans__prices__unit_price", "plans__prices__bands",
-        "plans__prices__length_prices", "plans__prices__overflow_price",
-    )
+_SKU_COLUMNS = (
+    "specification_id", "pk", "code", "choices",
+    "plans__pk", "plans__billing_mode", "plans__model", "plans__term_unit", "plans__lengths",
+    "plans__usage_unit", "plans__usage_units", "plans__usage_unit_zh",
+    "plans__package_quota", "plans__package_months", "plans__overflow", "plans__is_active",
+    "plans__prices__currency", "plans__prices__unit_price", "plans__prices__bands",
+    "plans__prices__length_prices", "plans__prices__overflow_price", "product_id",
 )  # fmt: skip
+_SKU_ORDER = ("position", "pk", "plans__pk", "plans__prices__currency")
+_SKUS: Prepared[Any] = Prepared(
+    lambda: (
+        Sku.objects.filter(product=Given("product"), is_active=True).order_by(*_SKU_ORDER).values_list(*_SKU_COLUMNS)
+    )
+)
+_SKUS_BY_CODE: Prepared[Any] = Prepared(
+    lambda: (
+        Sku.objects.filter(
+            product__in=GivenEach("products"),
+            code__in=GivenEach("codes", "text"),
+            is_active=True,
+            specification__is_active=True,
+        )
+        .order_by(*_SKU_ORDER)
+        .values_list(*_SKU_COLUMNS)
+    )
+)
+
+
+@dataclass(slots=True)
+class _Read:
+    sheets: dict[int, Sheet] = field(default_factory=dict)
+    skus: dict[tuple[int, str], SkuSheet | None] = field(default_factory=dict)
+
+
+_read: ContextVar[_Read | None] = ContextVar("sheets_read", default=None)
+
+
+@contextmanager
+def read_once(*, skus: Iterable[tuple[int, str]] = ()) -> Iterator[None]:
+    """Within, each sheet is read once, and these SKUs (product, code) by one query: for pages that quote much.
+
+    What is placed or charged reads anew: it stands outside.
+    """
+    wanted = list(dict.fromkeys(skus))
+    token = _read.set(_Read(skus=_skus_by_code(wanted) if wanted else {}))
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+def sku_of(product: Product, code: str) -> SkuSheet | None:
+    """A SKU that is sold, with its plans; one query."""
+    known = _read.get()
+    if known is not None and product.pk in known.sheets:
+        found = known.sheets[product.pk].sku(code)
+        return found[1] if found else None
+    key = (product.pk, code)
+    if known is not None and key in known.skus:
+        return known.skus[key]
+    read = _skus_by_code([key])
+    if known is not None:
+        known.skus |= read
+    return read[key]
+
+
+def _skus_by_code(wanted: list[tuple[int, str]]) -> dict[tuple[int, str], SkuSheet | None]:
+    rows = _SKUS_BY_CODE.all(products=[pk for pk, _code in wanted], codes=[code for _pk, code in wanted])
+    sold = {(row[21], row[2]): sku for row, sku in _cells(rows)}
+    return {key: sold.get(key) for key in wanted}
 
 
 def sheet_of(product: Product) -> Sheet:
     """The active specifications, SKUs and plans of a product. Two queries."""
+    known = _read.get()
+    if known is None:
+        return _sheet_of(product)
+    if product.pk not in known.sheets:
+        known.sheets[product.pk] = _sheet_of(product)
+    return known.sheets[product.pk]
+
+
+def _sheet_of(product: Product) -> Sheet:
     rows = _SPECIFICATIONS.all(product=product.pk)
     specifications: dict[int, tuple[Any, ...]] = {}
     attributes: dict[int, dict[int, tuple[Any, ...]]] = {}
@@ -247,13 +316,20 @@ def sheet_of(product: Product) -> Sheet:
 
 
 def _skus_of(product: Product) -> dict[int, list[SkuSheet]]:
-    rows = _SKUS.all(product=product.pk)
+    found: dict[int, list[SkuSheet]] = {}
+    for row, sku in _cells(_SKUS.all(product=product.pk)):
+        found.setdefault(row[0], []).append(sku)
+    return found
+
+
+def _cells(rows: Iterable[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], SkuSheet]]:
+    """The SKUs of rows in their order, each with its first row."""
     cells: dict[int, tuple[Any, ...]] = {}
     plans: dict[int, dict[int, tuple[Any, ...]]] = {}
     values: dict[int, dict[str, PricePlan]] = {}
     overflows: dict[int, dict[str, Decimal | None]] = {}
     for row in rows:
-        cells.setdefault(row[1], row[:4])
+        cells.setdefault(row[1], row)
         plan_id, active, currency = row[4], row[15], row[16]
         if plan_id is None or not active:
             continue
@@ -265,8 +341,8 @@ def _skus_of(product: Product) -> dict[int, list[SkuSheet]]:
             unit_price=row[17], bands=row[18], length_prices=row[19],
         )  # fmt: skip
         overflows.setdefault(plan_id, {})[currency] = row[20]
-    found: dict[int, list[SkuSheet]] = {}
-    for sku_id, (specification_id, _pk, code, choices) in cells.items():
+    found = []
+    for sku_id, first in cells.items():
         sheets = tuple(
             PlanSheet(
                 pk=plan_id, billing_mode=row[1], term_unit=row[3], lengths=tuple(row[4] or ()),
@@ -276,5 +352,5 @@ def _skus_of(product: Product) -> dict[int, list[SkuSheet]]:
             )
             for plan_id, row in plans.get(sku_id, {}).items()
         )  # fmt: skip
-        found.setdefault(specification_id, []).append(SkuSheet(code=code, choices=choices, plans=sheets))
+        found.append((first, SkuSheet(code=first[2], choices=first[3], plans=sheets)))
     return found
