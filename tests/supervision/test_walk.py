@@ -46,7 +46,13 @@ PACKS = {
     "2024": PolicySet(pack="2024"),
     "2024 closing": PolicySet(pack="2024", overrides={"flow.auto_close_days": 365}),
 }
-SWEEPS = ("milestone-bills", "completing-flows", "closing-flows")
+SWEEPS = (
+    "milestone-bills",
+    "overdue-milestone-bills",
+    "milestone-bill-reminders",
+    "completing-flows",
+    "closing-flows",
+)
 LIMIT = 1_000_000
 MOVING = {
     RecordKind.SUBMIT_REQUEST,
