@@ -102,7 +102,7 @@ class OfferHelp:
     is_taken: bool
     refused: Refused | None
     differences: tuple[Difference, ...]
-    values: dict[str, str]
+    values: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,14 +265,14 @@ def _offer_help(
 ) -> OfferHelp:
     why = why_unusable(offer, at)
     linked = why is None and chosen is not None and is_offers(offer, chosen)
-    values: dict[str, str] = {}
+    values: tuple[tuple[str, str], ...] = ()
     if why is None and not linked:
         try:
             sold = configure(product, offer.form, account=account, sheet=sheet)
         except Refused:
             pass
         else:
-            values = dict(offer.form) if is_offers(offer, sold) else {}
+            values = tuple(offer.form.items()) if is_offers(offer, sold) else ()
     taken = linked and priced is not None and priced.discount_source == DiscountSource.OFFER
     return OfferHelp(
         offer=offer,
