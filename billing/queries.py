@@ -356,15 +356,19 @@ def milestone_bills_due(account: Account, *, at: datetime) -> BillsDue:
     """The unpaid milestone bills of an account, summed up."""
     late = Q(due_at__lt=at)
     sums = unpaid_milestone_bills(account.pk).aggregate(
-        count=Count("pk"),
-        amount=Coalesce(Sum("amount"), Decimal(0)),
-        next_due_at=Min("due_at"),
-        overdue_count=Count("pk", filter=late),
-        overdue=Coalesce(Sum("amount", filter=late), Decimal(0)),
+        bills=Count("pk"),
+        total=Coalesce(Sum("amount"), Decimal(0)),
+        first=Min("due_at"),
+        late_bills=Count("pk", filter=late),
+        late_total=Coalesce(Sum("amount", filter=late), Decimal(0)),
     )
-    for name in ("amount", "overdue"):
-        sums[name] = Money(sums[name], account.currency)
-    return BillsDue(**sums)
+    return BillsDue(
+        count=sums["bills"],
+        amount=Money(sums["total"], account.currency),
+        next_due_at=sums["first"],
+        overdue_count=sums["late_bills"],
+        overdue=Money(sums["late_total"], account.currency),
+    )
 
 
 def milestone_bills_of(account_id: int) -> QuerySet[MilestoneBill]:
