@@ -52,6 +52,7 @@ def console(request: HttpRequest) -> HttpResponse:
         "balance": billing.balance(account.pk),
         "deliveries": deliveries(request, "deliveries_to_do"),
         "offers": offers_to_use(request),
+        "bills_due": bills_to_repay(request),
     }
     return pages.render(request, "orders/overview.html", context)
 
@@ -99,6 +100,14 @@ def offers_to_use(request: HttpRequest) -> Sequence[Any]:
     if operations.may(call, "queryPrivateOfferList") or not navigation.provided("offers_in_effect", request, 0):
         return []
     return list(offers_ending(call.account_id, at=call.at, within=OFFERS_END_SOON)[:SHOWN])
+
+
+def bills_to_repay(request: HttpRequest) -> billing.BillsDue | None:
+    """The milestone bills to repay; None for who may not see bills, and without a question when there are none."""
+    call = request.call  # type: ignore[attr-defined]
+    if operations.may(call, "queryMilestoneBillList") or not navigation.provided("milestone_bills_due", request, 0):
+        return None
+    return billing.milestone_bills_due(call.account, at=call.at)
 
 
 def points(days: Sequence[Day]) -> list[Point]:

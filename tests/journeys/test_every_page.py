@@ -68,6 +68,7 @@ NO_PAGES = {
     "console/billing/cards/<str:code>/default/": REDIRECT,
     "products/suggest/": FRAGMENT,
     "products/<slug:slug>/price/": REDIRECT,
+    "offers/<str:token>/": REDIRECT,
     "products/<slug:slug>/save/": REDIRECT,
     "products/<slug:slug>/unsave/": REDIRECT,
     "saved/": REDIRECT,
@@ -128,6 +129,7 @@ MORE = (
     ("public", "products/", "?q=nothing+like+this"),
     ("buyer", "console/orders/<str:number>/", "?tab=payments"),
     ("buyer", "console/orders/<str:number>/", "?tab=traces"),
+    ("buyer", "offers/<str:token>/", ""),
 )
 
 ADDRESSES = {address.route: address for address in all_addresses() if address.audience != "api"}

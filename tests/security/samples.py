@@ -197,6 +197,16 @@ def _own_product(world: World) -> dict[str, str]:
     return {"code": world.product.code}
 
 
+@sample("console/offers/<str:number>/")
+def _received_offer(world: World) -> dict[str, str]:
+    return {"number": sent_offer(world.buyer.account, world.product).number}
+
+
+@sample("offers/<str:token>/")
+def _offer_link(world: World) -> dict[str, str]:
+    return {"token": sent_offer(world.buyer.account, world.product).token}
+
+
 @sample("seller/offers/<str:number>/")
 def _sold_by_offer(world: World) -> dict[str, str]:
     billing.fund(world.buyer.account, 1_000)
