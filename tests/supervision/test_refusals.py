@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from audit.models import Trace
 from koogallery.kernel import pages
@@ -17,6 +16,7 @@ from supervision.operations import accepting, appealing, deciding, delivering, r
 from supervision.operations.delivering import Delivery
 from supervision.states import OVER_STEPS, TABLES, Actor, MoveName, Step, Template
 from tests.factories import identity
+from tests.factories.fingerprint import rows_of
 from tests.factories.supervision import Deal, supervised, upload
 from tests.personas import Persona, make_buyer, make_operator, make_seller
 
@@ -140,17 +140,7 @@ def _allowed(attempt: Attempt, actor: Actor, template: Template, step: Step, *, 
 
 
 def _rows() -> dict[str, str]:
-    """A fingerprint of every row that an operation of this room might touch, in one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(_fingerprint())
-        return dict(cursor.fetchall())
-
-
-@cache
-def _fingerprint() -> str:
-    tables = [name for name in sorted(connection.introspection.table_names()) if name.startswith(WATCHED)]
-    rows = "SELECT '{0}', coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {0} t"
-    return " UNION ALL ".join(rows.format(table) for table in tables)
+    return rows_of(*WATCHED)
 
 
 def _denied(deal: Deal) -> Persona:
