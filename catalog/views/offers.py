@@ -74,11 +74,6 @@ def _orders(offer: PrivateOffer) -> SafeString:
     return links or SafeString(display.NOTHING)
 
 
-def _validity(offer: PrivateOffer) -> SafeString:
-    note = _("from %(day)s") % {"day": display.date_text(offer.valid_from)}
-    return display.moment_html(offer.valid_to, note=note)
-
-
 def _by_payment(rows: QuerySet[PrivateOffer], kind: str) -> QuerySet[PrivateOffer]:
     return rows.filter(milestones__gt=0) if kind == IN_MILESTONES else rows.filter(milestones=0)
 
@@ -113,13 +108,13 @@ OFFERS = ListPage(
             sort="product__name",
             wide=True,
         ),
-        Column("seller", gettext_lazy("Seller"), value="seller.label", sort="seller__name"),
+        Column("seller", gettext_lazy("Seller"), value="seller.label", sort="seller__name", shown=False),
         Column("discount", gettext_lazy("Discount"), value=discount_text, note=_milestones),
         Column("list_price", gettext_lazy("List price"), value="list_total", numeric=True, shown=False),
         Column("amount", gettext_lazy("Amount"), value="total", sort="amount", numeric=True),
         Column("state", gettext_lazy("Status"), value=state_of),
         Column("valid_from", gettext_lazy("Valid from"), value="valid_from", sort="valid_from", shown=False),
-        Column("valid_to", gettext_lazy("Valid to"), value="valid_to", html=_validity, sort="valid_to"),
+        Column("valid_to", gettext_lazy("Valid to"), value="valid_to", sort="valid_to"),
         Column(
             "order",
             gettext_lazy("Order No."),
