@@ -91,6 +91,7 @@ def order_detail(request: HttpRequest, number: str) -> HttpResponse:
         "state": order.shown_state(call.at),
         "timeline": timeline_of(order),
         "money": billing.order_money(order.number, currency=order.currency),
+        "milestones": billing.milestones_of(order.number) if order.line.milestones else [],
         "contact_label": ContactKind(order.contact_kind).label if consent else "",
         "contact": identity.contact_for_seller(consent) if consent else "",
         "is_masked": consent is not None and consent.withdrawn_at is not None,

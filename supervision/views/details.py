@@ -151,7 +151,7 @@ def for_buyer(request: HttpRequest, flow: Flow) -> dict[str, Any]:
         "can_submit": waits and step is Step.SUBMIT,
         "may_submit": operations.may(call, "submitRequirement", flow),
         "can_accept": waits and step.is_acceptance,
-        "may_accept": operations.may(call, "confirmAcceptance", flow),
+        "may_accept": _may_accept(call, flow, context["milestones"]),
         "may_reject": _may_reject(call, flow),
         "can_remind": flow.turn is Actor.SELLER and not step.is_over,
         "may_remind": reminding.why_not(flow, at=call.at) or operations.may(call, "remindSeller", flow),
@@ -161,6 +161,14 @@ def for_buyer(request: HttpRequest, flow: Flow) -> dict[str, Any]:
         "reject_form": ReasonForm(auto_id="reject_%s"),
     }
     return context
+
+
+def _may_accept(call: Call, flow: Flow, milestones: Sequence[billing.MilestoneMoney]) -> Refused | None:
+    if flow.policies["milestone.block_on_overdue"] and any(
+        each.bill is not None and each.bill.is_overdue(call.at) for each in milestones
+    ):
+        return Refused("milestone_bill_overdue")
+    return operations.may(call, "confirmAcceptance", flow)
 
 
 def _may_reject(call: Call, flow: Flow) -> Refused | None:
@@ -174,8 +182,8 @@ def accept_text(flow: Flow) -> str:
     product = flow.order.product.label
     if not flow.is_last_part:
         return _(
-            "You accept milestone %(number)s of %(count)s of %(product)s, order %(order)s. The seller goes on with the "
-            "next milestone."
+            "You accept milestone %(number)s of %(count)s of %(product)s, order %(order)s. The bill for the next "
+            "milestone is generated, and the seller goes on with it."
         ) % {"number": flow.milestone, "count": flow.milestones, "product": product, "order": flow.order_number}
     return _(
         "You accept %(product)s, order %(order)s, as delivered. %(hours)s hours later the order is completed and the "
@@ -238,6 +246,7 @@ def _shared(call: Call, flow: Flow, party: Actor, *, whole: bool) -> dict[str, A
         "step": step,
         "is_frozen": stands,
         "milestone": milestone_text(flow),
+        "milestones": billing.milestones_of(flow.order_number) if flow.milestones else [],
         "delivery_method": DeliveryMethod(flow.delivery_method).label,
         "steps": _steps(flow, history, party=party, at=call.at),
         "banner": _banner(flow, running, party=party, at=call.at, appeal=history.undecided),

@@ -10,13 +10,15 @@ from django.db import connection
 
 from billing import queries
 from billing.models import LedgerCheck, Payment
-from billing.operations import checking, earning
+from billing.operations import checking, earning, repaying
 from koogallery import clock
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import guard, sweeps
 from koogallery.kernel.calls import system_call
+from koogallery.kernel.pages import new_key
 from tests.factories import billing as money
 from tests.factories.identity import AccountFactory
+from tests.factories.offers import bills_of, in_milestones
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +74,53 @@ def test_sound_books_are_clean(books):
     ],
 )
 def test_what_is_wrong_is_found(books, statement, check):
+    behind_the_triggers(statement)
+    assert check in found()
+
+
+@pytest.fixture
+def in_parts():
+    """An order in milestones: the first bill repaid and earned, the second open."""
+    deal = in_milestones(shares=["30", "30", "40"])
+    deal.submit()
+    deal.accept_request()
+    deal.deliver()
+    deal.accept()
+    money.fund(deal.buyer.account, 300)
+    call = deal.buyer.call(at=deal.at, key=new_key())
+    repaying.repay(call, bill=bills_of(deal.order)[0].number, method="balance")
+    return deal
+
+
+def test_sound_milestones_are_clean(in_parts):
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "check"),
+    [
+        ("UPDATE billing_milestonebill SET amount = amount + 1 WHERE ended_at IS NULL", "receivable"),
+        ("UPDATE billing_milestonebill SET amount = amount + 1 WHERE ended_at IS NULL", "bill_amounts"),
+        ("UPDATE billing_ledgeraccount SET balance = balance + 1 WHERE kind = 'milestone_credit'", "milestone_credit"),
+        ('UPDATE billing_creditline SET "limit" = "limit" + 1', "milestone_credit"),
+        ("UPDATE billing_milestone SET share_percent = 31 WHERE position = 1", "bill_amounts"),
+        ("DELETE FROM billing_milestone WHERE position = 3", "bill_amounts"),
+        ("DELETE FROM billing_posting WHERE kind = 'bill'", "bills_booked"),
+        ("DELETE FROM billing_posting WHERE kind = 'bill_ended'", "bills_booked"),
+        (
+            "UPDATE billing_milestonebill SET state = 'open', ended_at = NULL, payment_number = '' "
+            "WHERE state = 'repaid'",
+            "bills_booked",
+        ),
+        ("UPDATE billing_milestonebill SET payment_number = 'PY1' WHERE state = 'repaid'", "bills_repaid"),
+        ("UPDATE billing_payment SET state = 'failed' WHERE purpose = 'bill'", "bills_repaid"),
+        ("UPDATE billing_milestonebill SET payment_number = 'PY1' WHERE state = 'open'", "bills_repaid"),
+        ("DELETE FROM billing_milestonebill", "no_posting_without_bill"),
+        ("UPDATE billing_milestone SET earn_from = NULL", "milestones_earned"),
+        ("UPDATE billing_milestone SET earn_from = earn_from + interval '1 hour'", "milestones_earned"),
+    ],
+)
+def test_what_is_wrong_with_milestones_is_found(in_parts, statement, check):
     behind_the_triggers(statement)
     assert check in found()
 

@@ -66,6 +66,8 @@ NO_PAGES = {
     "console/billing/cards/entered/": REDIRECT,
     "console/billing/cards/<str:code>/remove/": REDIRECT,
     "console/billing/cards/<str:code>/default/": REDIRECT,
+    "console/bills/milestones/<str:number>/pdf/": FILE,
+    "console/bills/milestones/<str:number>/csv/": FILE,
     "products/suggest/": FRAGMENT,
     "products/<slug:slug>/price/": REDIRECT,
     "offers/<str:token>/": REDIRECT,

@@ -26,7 +26,7 @@ from koogallery.notifications.models import Message
 from koogallery.notifications.operations import notify
 from orders.models import InterfaceCall, Resource
 from tests.factories import audit, billing, catalog, identity, orders, tickets
-from tests.factories.offers import draft_offer, order_by_offer, sent_offer
+from tests.factories.offers import bills_of, draft_offer, in_milestones, order_by_offer, sent_offer
 from tests.factories.supervision import Deal, supervised
 from tests.security.world import World
 
@@ -205,6 +205,15 @@ def _received_offer(world: World) -> dict[str, str]:
 @sample("offers/<str:token>/")
 def _offer_link(world: World) -> dict[str, str]:
     return {"token": sent_offer(world.buyer.account, world.product).token}
+
+
+@sample(
+    "console/bills/milestones/<str:number>/",
+    "console/bills/milestones/<str:number>/pdf/",
+    "console/bills/milestones/<str:number>/csv/",
+)
+def _milestone_bill(world: World) -> dict[str, str]:
+    return {"number": bills_of(in_milestones(buyer=world.buyer).order)[0].number}
 
 
 @sample("seller/offers/<str:number>/")
