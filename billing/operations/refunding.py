@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import F
 
-from billing.models import Charge, LedgerAccount, Payment, Refund, RefundPart
+from billing.models import Charge, LedgerAccount, Milestone, Payment, Refund, RefundPart
 from billing.operations import ledger, statements
 from billing.rules.shares import split_by_shares
 from billing.states import (
@@ -80,7 +80,7 @@ def refund(
     parts = [part for payment, share in shares for part in _parts(given, payment, share)]
     _book(given, parts, payments)
     RefundPart.objects.bulk_create(parts)
-    _write_charge(given, payments[0])
+    _write_charge(given, [payment for payment, _ in shares])
     if any(payment.method == PayMethod.CARD for payment, _ in shares):
         after_commit(lambda: run_sweep.delay(CARD_REFUNDS))
     return given
@@ -208,7 +208,8 @@ def _held(payments: Sequence[Payment], *, currency: str) -> list[LedgerAccount]:
     return list(accounts.order_by("pk"))
 
 
-def _write_charge(given: Refund, payment: Payment) -> None:
+def _write_charge(given: Refund, payments: Sequence[Payment]) -> None:
+    payment = payments[0]
     Charge.objects.bulk_create(
         [
             Charge(
@@ -221,7 +222,7 @@ def _write_charge(given: Refund, payment: Payment) -> None:
                 method=payment.method,
                 amount=-given.amount,
                 currency=given.currency,
-                description=payment.description,
+                description=_refunded(payments),
                 project_code=payment.project_code,
                 tags=payment.tags,
                 explanation=given.explanation,
@@ -229,3 +230,12 @@ def _write_charge(given: Refund, payment: Payment) -> None:
             )
         ]
     )
+
+
+def _refunded(payments: Sequence[Payment]) -> str:
+    """What the refund of these payments is for: of several milestones, the product without their names."""
+    payment = payments[0]
+    if len(payments) == 1 or payment.purpose != PaymentPurpose.BILL:
+        return payment.description
+    milestones = Milestone.objects.filter(line_number=payment.line_number)
+    return milestones.values_list("description", flat=True).first() or payment.description

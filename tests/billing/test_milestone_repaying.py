@@ -11,7 +11,7 @@ from django.db import connection
 
 from billing import queries
 from billing.models import Charge, Milestone, MilestoneBill, Payment, Posting
-from billing.operations import checking, closing, repaying, settling_cards
+from billing.operations import checking, closing, refunding, repaying, settling_cards
 from billing.states import BillState, CreditKind, PaymentState, PayMethod
 from koogallery.identity.states import AccountKind, OperatorRole
 from koogallery.kernel import guard, pages
@@ -85,6 +85,32 @@ def test_the_line_of_bills_names_the_milestone_and_explains_its_share(deal: Deal
     assert charge.description.endswith(" · 1/3 Part 1")
     assert charge.explanation == Milestone.objects.get(position=1).explanation
     assert (charge.money, charge.line_number) == (usd(300), deal.order.line.number)
+
+
+@pytest.mark.parametrize(("amount", "names_milestone"), [(100, True), (500, False)])
+def test_the_line_of_a_refund_names_the_milestone_only_when_there_is_one(amount: int, names_milestone: bool) -> None:
+    deal = in_milestones(shares=["30", "30", "40"])
+    deal.submit()
+    deal.accept_request()
+    deal.deliver()
+    deal.accept()
+    money.fund(deal.buyer.account, 600)
+    for bill in bills_of(deal.order):
+        repaying.repay(deal.buyer.call(at=deal.at, key=pages.new_key()), bill=bill.number, method="balance")
+    line = deal.order.line.number
+    with guard.opened("test"):
+        refunding.refund(
+            system_call(at=deal.at),
+            order_number=deal.order.number,
+            line_number=line,
+            amount=usd(amount),
+            reason="test",
+            key="test",
+        )
+    charge = Charge.objects.get(kind="refund")
+    product = Milestone.objects.filter(line_number=line)[0].description
+    assert charge.description == (f"{product} · 2/3 Part 2" if names_milestone else product)
+    assert sound()
 
 
 def test_both_sides_are_told_once(deal: Deal) -> None:
