@@ -116,13 +116,7 @@ OFFERS = ListPage(
     columns=(
         Column("number", gettext_lazy("Offer No."), link=PrivateOffer.get_seller_url, mono=True, hideable=False),
         Column("name", gettext_lazy("Offer name"), sort="name", wide=True, strong=True),
-        Column(
-            "customer",
-            gettext_lazy("Customer"),
-            value="account.name",
-            note=lambda offer: offer.account.number,
-            sort="account__name",
-        ),
+        Column("customer", gettext_lazy("Customer"), value="account.name", sort="account__name"),
         Column(
             "product",
             gettext_lazy("Product"),

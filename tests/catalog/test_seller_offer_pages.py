@@ -23,7 +23,7 @@ from koogallery.kernel import guard, pages
 from koogallery.kernel.calls import Role, system_call
 from koogallery.kernel.operations import may
 from tests.factories import billing, catalog, identity
-from tests.factories.offers import draft_offer, one_time_product, order_by_offer, sent_offer
+from tests.factories.offers import draft_offer, in_milestones, one_time_product, order_by_offer, sent_offer
 from tests.factories.supervision import seller_of
 from tests.personas import Persona, make_buyer, make_seller
 
@@ -561,6 +561,18 @@ def test_the_overview_tells_how_offers_do_and_what_to_deliver(owner: Persona, bu
     order_by_offer(buyer, ordered)
     offers.note_opened(system_call(), offer=ordered.number)
     assert "Sent 2 Opened 1 Ordered 1" in text_of(owner.client.get("/seller/"))
+
+
+def test_the_overview_names_the_milestones_that_are_to_be_delivered() -> None:
+    deal = in_milestones(shares=["30", "30", "40"], at=clock.now())
+    deal.submit()
+    deal.accept_request()
+    shown = text_of(deal.seller.client.get("/seller/"))
+    assert "Milestones to deliver" in shown
+    assert "Milestone 1 of 3" in shown
+    assert deal.order.number in shown
+    deal.deliver()
+    assert "Milestones to deliver" not in text_of(deal.seller.client.get("/seller/"))
 
 
 def test_operations_look_at_offers_and_change_nothing(operator: Persona, buyer: Persona, product: Product) -> None:
