@@ -75,10 +75,10 @@ BILLS = ListPage(
         Column(
             "order_number", gettext_lazy("Order No."), link=lambda bill: order_address(bill.order_number), mono=True
         ),
-        Column("product", gettext_lazy("Product"), value="milestone.description", wide=True),
-        Column("milestone", gettext_lazy("Milestone"), value=milestone_words),
+        Column("product", gettext_lazy("Product"), value="milestone.description", note=milestone_words, wide=True),
+        Column("milestone", gettext_lazy("Milestone"), value=milestone_words, shown=False),
         Column("state", gettext_lazy("Status"), value=lambda bill: bill.shown_state(clock.now())),
-        Column("generated", gettext_lazy("Generated"), value="generated_at", sort="generated_at"),
+        Column("generated", gettext_lazy("Generated"), value="generated_at", sort="generated_at", shown=False),
         Column("written", gettext_lazy("Written"), value="written_at", sort="written_at", shown=False),
         Column("due", gettext_lazy("Due"), value="due_at", sort="due_at"),
         Column("amount", gettext_lazy("Amount"), value="money", sort="amount", numeric=True, strong=True),
