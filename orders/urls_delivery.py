@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.views import api, apps, interface, resources
+from orders.views import api, apps, changes, interface, resources
 
 API = "api/mkp-openapi-public/global/v1"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("console/apps/<str:number>/license/", resources.resource_license, name="resource_license"),
     path("console/apps/<str:number>/disable/", resources.resource_disable, name="resource_disable"),
     path("console/apps/<str:number>/expiration/", resources.resource_policy, name="resource_policy"),
+    path("console/apps/<str:number>/change/", changes.change, name="change"),
     path("console/apps/<str:number>/tags/", resources.resource_tags, name="resource_tags"),
     path("seller/interface/", interface.call_list, name="interface_calls"),
     path("seller/interface/debug/", interface.debug, name="interface_debug"),

@@ -10,7 +10,7 @@ from billing.rules.plans import PricePlan
 from billing.rules.terms import TermLength
 from catalog.models import ChangePath, Product
 from catalog.queries.configuration import Choice, Configuration
-from catalog.queries.sheets import AttributeSheet, PlanSheet, sheet_of
+from catalog.queries.sheets import AttributeSheet, PlanSheet, Sheet, SkuSheet, sheet_of, sku_of
 from catalog.states import BillingMode
 from koogallery.kernel.reasons import Refused
 
@@ -44,23 +44,38 @@ class Cycles:
         return self.monthly is None and self.yearly is None
 
 
+def _sheet(product: Product) -> Sheet:
+    """The sheet of a product, read once for the product as it was fetched."""
+    known: Sheet | None = product.__dict__.get("_sheet")
+    if known is None:
+        known = product.__dict__["_sheet"] = sheet_of(product)
+    return known
+
+
+def _sku(product: Product, sku_code: str) -> SkuSheet | None:
+    """A SKU that is sold: from the product's sheet when that was read, else asked for alone."""
+    known: Sheet | None = product.__dict__.get("_sheet")
+    if known is None:
+        return sku_of(product, sku_code)
+    found = known.sku(sku_code)
+    return found[1] if found else None
+
+
 def cycles_of(product: Product, sku_code: str, *, currency: str) -> Cycles:
     """The yearly/monthly plans of a SKU; none of them when the SKU is no longer sold."""
-    found = sheet_of(product).sku(sku_code)
+    sku = _sku(product, sku_code)
     plans: Mapping[str, PlanSheet] = {}
-    if found is not None:
-        _specification, sku = found
+    if sku is not None:
         plans = {plan.term_unit: plan for plan in sku.plans_in(currency) if plan.billing_mode == BillingMode.PERIOD}
     return Cycles(monthly=plans.get("month"), yearly=plans.get("year"), currency=currency)
 
 
 def usage_plan_of(product: Product, sku_code: str, *, currency: str) -> PlanSheet | None:
     """The pay-per-use plan of a SKU, if it is sold so."""
-    found = sheet_of(product).sku(sku_code)
-    if found is None:
+    sku = _sku(product, sku_code)
+    if sku is None:
         return None
-    plans = found[1].plans_in(currency)
-    return next((plan for plan in plans if plan.billing_mode == BillingMode.ON_DEMAND), None)
+    return next((plan for plan in sku.plans_in(currency) if plan.billing_mode == BillingMode.ON_DEMAND), None)
 
 
 def with_plan(configuration: Configuration, plan: PlanSheet, *, length: TermLength) -> Configuration:
@@ -83,7 +98,7 @@ def reconfigured(
 
     Raises `Refused`: `configuration_not_sold`, `quantity_range`.
     """
-    found = sheet_of(product).sku(sku_code or configuration.sku_code)
+    found = _sheet(product).sku(sku_code or configuration.sku_code)
     if found is None:
         raise Refused("configuration_not_sold", field="target")
     specification, sku = found
@@ -143,17 +158,38 @@ def _quantity(attribute: AttributeSheet, wanted: Decimal) -> Choice:
 
 def quantity_of(product: Product, sku_code: str) -> AttributeSheet | None:
     """The quantity attribute of a SKU's specification, if it has one."""
-    found = sheet_of(product).sku(sku_code)
+    found = _sheet(product).sku(sku_code)
     return found[0].quantity if found else None
+
+
+def name_of(product: Product, sku_code: str) -> str:
+    """A SKU as a choice calls it, in the language in force: "Pro · Europe"; empty for one that is not sold."""
+    found = _sheet(product).sku(sku_code)
+    if found is None:
+        return ""
+    specification, sku = found
+    options = [
+        option.label
+        for attribute in specification.enumerations
+        for option in attribute.options
+        if option.code == sku.choices.get(attribute.code)
+    ]
+    return " · ".join([specification.label, *options])
+
+
+def _paths(product: Product, sku_code: str) -> list[tuple[str, bool]]:
+    """Where the change paths of a SKU lead and whether upwards, read once for the product as it was fetched."""
+    known: dict[str, list[tuple[str, bool]]] = product.__dict__.setdefault("_paths", {})
+    if sku_code not in known:
+        paths = ChangePath.objects.filter(product=product, source__code=sku_code)
+        known[sku_code] = list(paths.values_list("target__code", "is_upgrade"))
+    return known[sku_code]
 
 
 def targets_of(product: Product, sku_code: str, *, upgrades_only: bool) -> list[str]:
     """The codes of the SKUs that a change path leads to from this one, sold ones, in the order of the sheet."""
-    paths = ChangePath.objects.filter(product=product, source__code=sku_code)
-    if upgrades_only:
-        paths = paths.filter(is_upgrade=True)
-    codes = set(paths.values_list("target__code", flat=True))
-    sheet = sheet_of(product)
+    codes = {code for code, is_upgrade in _paths(product, sku_code) if is_upgrade or not upgrades_only}
+    sheet = _sheet(product)
     return [sku.code for each in sheet.specifications for sku in each.skus if sku.code in codes]
 
 

@@ -1026,6 +1026,12 @@ _LIST = [
         "该商品已下架，不能续费或变更。",
         Help.SELLER,
     ),
+    Reason(
+        "renewal_batch_size",
+        "At most {most} resources are renewed at once; {count} were selected.",
+        "一次最多续费 {most} 个资源，已选择 {count} 个。",
+        status=400,
+    ),
     Reason("renewal_not_waiting", "There is no change upon renewal to cancel.", "没有可取消的续费变更。"),
     Reason(
         "unified_day",
@@ -1074,6 +1080,35 @@ _LIST = [
         "有效期内只能增加，当前为 {now}。",
         status=400,
     ),
+    Reason(
+        "change_none_offered",
+        "The seller offers no upgrade and no expansion of this specification within the term.",
+        "卖家未提供该规格在有效期内的升级或扩容。",
+        Help.SELLER,
+    ),
+    Reason(
+        "change_below_zero",
+        "The new configuration costs less than the current one; within the term nothing is credited.",
+        "新配置的价格低于当前配置，有效期内不退差价。",
+    ),
+    Reason(
+        "change_meanwhile",
+        "The resource was renewed or changed meanwhile. Look at the new price and confirm again.",
+        "该资源已被续费或变更，请查看新价格后再次确认。",
+    ),
+    Reason(
+        "change_check_refused",
+        "The seller's server refuses this change: {answer} Nothing was changed or charged.",
+        "卖家的服务器拒绝了此变更：{answer} 未做任何变更，也未扣费。",
+        Help.SELLER,
+    ),
+    Reason(
+        "change_check_unanswered",
+        "The seller's server did not confirm that this change is possible: {answer} Nothing was changed or charged. "
+        "Try again later.",
+        "卖家的服务器未确认此变更可行：{answer} 未做任何变更，也未扣费。请稍后重试。",
+        Help.SELLER,
+    ),
     Reason("change_not_priced", "The new configuration is not sold by month or year.", "新配置没有包年/包月价格。"),
     Reason(
         "autorenew_scope",
@@ -1103,6 +1138,32 @@ _LIST = [
         "autorenew_credit",
         "The platform credit is too low: {amount} needed, {missing} missing. Repay what is owed.",
         "信用额度不足：需要 {amount}，还差 {missing}，请还款。",
+    ),
+    Reason(
+        "autorenew_frozen_by_reseller",
+        "Your reseller has frozen the account, so nothing can be renewed. Ask the reseller.",
+        "经销商已冻结该账号，无法续费，请联系经销商。",
+        Help.RESELLER,
+    ),
+    Reason(
+        "autorenew_credit_overdue",
+        "Credit statements over {missing} are overdue. Repay them before {amount} can be charged.",
+        "有 {missing} 的信用账单逾期，请先还款，然后才能扣款 {amount}。",
+    ),
+    Reason(
+        "autorenew_card_declined",
+        "The card was declined for {amount}. Replace the card or choose another method.",
+        "银行卡扣款 {amount} 被拒，请更换银行卡或选择其他支付方式。",
+    ),
+    Reason(
+        "autorenew_card_silent",
+        "The card gateway did not answer in time, so {amount} could not be charged. Choose another method or wait.",
+        "支付网关未及时响应，未能扣款 {amount}，请选择其他支付方式或等待重试。",
+    ),
+    Reason(
+        "autorenew_card_expired",
+        "The card {card} is expired when {amount} is to be charged. Replace it.",
+        "扣款 {amount} 时银行卡 {card} 已过期，请更换。",
     ),
     Reason("autorenew_card_gone", "The chosen card was removed. Choose another.", "所选银行卡已被移除，请重新选择。"),
 ]

@@ -658,6 +658,13 @@ add(
         _("Order %(order)s renews and changes %(product)s at %(effective)s. You can cancel it until then."),
     ),
     Kind(
+        "renewal_change_refunded",
+        Topic.RESOURCES,
+        _("A change upon renewal is refunded"),
+        _("Order %(order)s is canceled and refunded"),
+        _("%(product)s ended before order %(order)s could renew and change it. %(amount)s goes back to you."),
+    ),
+    Kind(
         "renewal_change_effective",
         Topic.RESOURCES,
         _("A change upon renewal took effect"),
@@ -670,6 +677,31 @@ add(
         _("A resource expires soon"),
         _("%(product)s expires in %(days)s days"),
         _("%(product)s, %(specification)s, expires at %(expires)s. Renew it to keep it."),
+        severity=Severity.WARNING,
+    ),
+    Kind(
+        "resource_renewing",
+        Topic.RESOURCES,
+        _("A resource that renews itself expires soon"),
+        _("%(product)s expires in %(days)s days"),
+        _("%(product)s, %(specification)s, expires at %(expires)s. Its auto-renewal is tried at %(on)s."),
+    ),
+    Kind(
+        "resource_turning",
+        Topic.RESOURCES,
+        _("A resource will be billed by use"),
+        _("%(product)s expires in %(days)s days"),
+        _(
+            "The term of %(product)s, %(specification)s, ends at %(expires)s. "
+            "After that it is billed by use, as you chose."
+        ),
+    ),
+    Kind(
+        "resource_ending",
+        Topic.RESOURCES,
+        _("A trial or package ends soon"),
+        _("%(product)s ends in %(days)s days"),
+        _("%(product)s, %(specification)s, ends at %(expires)s and is closed then. Save what you want to keep."),
         severity=Severity.WARNING,
     ),
     Kind(
@@ -712,6 +744,28 @@ add(
         severity=Severity.WARNING,
     ),
     Kind(
+        "resource_to_change",
+        Topic.RESOURCES,
+        _("A customer's resource is to be changed (sellers)"),
+        _("Change %(product)s to %(specification)s"),
+        _(
+            "Order %(order)s changed resource %(resource)s to %(specification)s. "
+            "It has no instance that the platform can call about: change the service by hand."
+        ),
+        severity=Severity.WARNING,
+    ),
+    Kind(
+        "resource_to_unfreeze",
+        Topic.RESOURCES,
+        _("A customer's resource is to be unfrozen (sellers)"),
+        _("Unfreeze %(product)s of order %(order)s"),
+        _(
+            "Resource %(resource)s was renewed and expires at %(expires)s now. "
+            "It has no instance that the platform can call about: let the customer use it again."
+        ),
+        severity=Severity.WARNING,
+    ),
+    Kind(
         "resource_to_release",
         Topic.RESOURCES,
         _("A customer's resource is to be released (sellers)"),
@@ -749,6 +803,17 @@ add(
         ),
         severity=Severity.WARNING,
         required=True,
+    ),
+    Kind(
+        "customer_renewal_failed",
+        Topic.RESOURCES,
+        _("A frozen customer's auto-renewal failed (resellers)"),
+        _("%(product)s of %(customer)s was not renewed"),
+        _(
+            "The auto-renewal of %(product)s of your customer %(customer)s failed because you froze the account. "
+            "It expires at %(expires)s; unfreeze the account to let it be renewed."
+        ),
+        severity=Severity.WARNING,
     ),
     Kind(
         "auto_renewal_ended",

@@ -11,6 +11,7 @@ from koogallery.kernel.guard import GuardedModel
 from orders.models.line import OrderLine
 from orders.models.order import Order
 from orders.models.resource import Resource
+from orders.saas.activities import Activity
 from orders.saas.codes import outcome_sentence
 from orders.states import CALL_MOVES, CallState
 
@@ -90,9 +91,14 @@ class InterfaceCall(GuardedModel):
         return CallState(self.state)
 
     @property
+    def is_check(self) -> bool:
+        """Whether it asks, once and while a buyer waits, if a change may be ordered."""
+        return self.activity == Activity.CHANGE_INSTANCE_CHECK and not self.test
+
+    @property
     def is_replayable(self) -> bool:
-        """Whether it ended without success and can be made again."""
-        return CALL_MOVES.allowed(self.state_enum, CallState.WAITING)
+        """Whether it ended without success and can be made again; nobody waits for a check of a change any more."""
+        return not self.is_check and CALL_MOVES.allowed(self.state_enum, CallState.WAITING)
 
     @property
     def last_sentence(self) -> str:

@@ -21,10 +21,11 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
 from orders.events import OrderPaymentFailed
 from orders.models import Order
+from orders.operations import cancelling, taking_effect
 from orders.operations.moving import actor_of, tell
 from orders.operations.paying import check_payable, go_on, subject_of
 from orders.queries.orders import order_locked, own_order_locked
-from orders.states import OrderStep, PaidBy
+from orders.states import CancelReason, OrderStep, PaidBy
 
 if TYPE_CHECKING:
     from billing.models import Payment
@@ -109,7 +110,11 @@ def _conclude(call: Call, order: Order, payment: Payment) -> None:
         tell(order, OrderStep.PAYMENT_FAILED, at=call.at, note=str(payment.card))
         events.publish(OrderPaymentFailed(order=order, at=call.at))
     elif payment.state == PaymentState.SUCCEEDED and order.is_payable(call.at):
-        go_on(call, order, paid_by=PaidBy.CARD)
+        if taking_effect.why_outlived(order, at=call.at) is None:
+            go_on(call, order, paid_by=PaidBy.CARD)
+            return
+        cancelling.cancel(call, order, reason=CancelReason.RESOURCE, at=call.at)
+        refund_late_payment(call, order=order, payment=payment.number)
     elif payment.state == PaymentState.SUCCEEDED:
         refund_late_payment(call, order=order, payment=payment.number)
 

@@ -67,28 +67,47 @@ def enqueue(
     test: bool = False,
 ) -> InterfaceCall:
     """Write a call with the running transaction and hint a worker; a call with the same key is written once."""
-    schedule = schedule_of(activity, test=test)
-    written = InterfaceCall(
-        number=ids.public_id(),
-        key=key,
-        activity=activity.value,
+    written = new_call(
+        activity=activity,
         version=product.interface_version,
-        seller=product.seller,
-        product=product,
-        order=order,
-        line=line,
-        resource=resource,
-        parameters={name: value for name, value in parameters.items() if value != ""},
+        seller_id=product.seller_id,
+        product_id=product.pk,
+        order_id=order.pk if order is not None else None,
+        line_id=line.pk if line is not None else None,
+        resource_id=resource.pk if resource is not None else None,
+        parameters=parameters,
+        key=key,
+        at=call.at,
         test=test,
-        created_at=call.at,
-        first_try_at=call.at,
-        next_try_at=call.at,
-        deadline_at=call.at + schedule.window,
     )
     # A conflict changes nothing, but answers the id of the call that is there.
     InterfaceCall.objects.bulk_create([written], update_conflicts=True, unique_fields=["key"], update_fields=["key"])
     nudge()
     return written
+
+
+def new_call(
+    *, activity: Activity, parameters: Mapping[str, Any], at: datetime, test: bool = False, **columns: Any
+) -> InterfaceCall:
+    """A call that is not written yet, due at once, with the schedule of its activity."""
+    return InterfaceCall(
+        number=ids.public_id(),
+        activity=activity.value,
+        parameters={name: value for name, value in parameters.items() if value != ""},
+        test=test,
+        created_at=at,
+        first_try_at=at,
+        next_try_at=at,
+        deadline_at=at + schedule_of(activity, test=test).window,
+        **columns,
+    )
+
+
+def enqueue_many(calls: Sequence[InterfaceCall]) -> None:
+    """Write the calls of a sweep's chunk with one statement; those whose key was written before are left out."""
+    if calls:
+        InterfaceCall.objects.bulk_create(calls, ignore_conflicts=True)
+        nudge()
 
 
 def nudge() -> None:
@@ -189,6 +208,11 @@ class Sent:
     result: CallResult
 
 
+def ask_once(interface_call: InterfaceCall) -> Sent:
+    """Make a call now, while somebody waits, outside of any transaction; at most five seconds."""
+    return _ask([interface_call])[0]
+
+
 def _ask(calls: Sequence[InterfaceCall]) -> list[Sent]:
     """Make the calls at once, each in a thread that never touches the database."""
     if not calls:
@@ -286,8 +310,10 @@ def record_answer(call: Call, *, interface_call: InterfaceCall, sent: Sent) -> I
     elif result.status is CallStatus.REFUSED and interface_call.activity != Activity.QUERY_INSTANCE:
         _end(interface_call, CallState.REFUSED, at=call.at)
         _refused(call, interface_call)
-    elif interface_call.test or _is_pointless(interface_call):
+    elif interface_call.test or interface_call.is_check or _is_pointless(interface_call):
         _end(interface_call, CallState.GIVEN_UP, at=call.at)
+        if interface_call.is_check:
+            _tell_seller(interface_call, at=call.at)
     else:
         _try_again(interface_call, at=call.at)
     return interface_call
@@ -356,8 +382,8 @@ def _is_closed(interface_call: InterfaceCall) -> bool:
 
 
 def _refused(call: Call, interface_call: InterfaceCall) -> None:
-    """A business refusal: of a creation it ends the order, of anything else it waits for the seller."""
-    if interface_call.test:
+    """A business refusal: of a creation it ends the order, of a change it is the answer; else the seller is told."""
+    if interface_call.test or interface_call.is_check:
         return
     if interface_call.activity == Activity.NEW_INSTANCE:
         _creation_failed(call, interface_call)
@@ -405,7 +431,7 @@ def give_up(call: Call, *, interface_call: InterfaceCall) -> InterfaceCall:
         interface_call.claimed_until = None
         interface_call.save()
     else:
-        given_up = creation or interface_call.test
+        given_up = creation or interface_call.test or interface_call.is_check
         _end(interface_call, CallState.GIVEN_UP if given_up else CallState.PARKED, at=call.at)
     describe(state=interface_call.state, tries=interface_call.tries)
     if creation:

@@ -10,11 +10,29 @@ from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from orders.events import OrderPlaced
 from orders.models import Order, RenewalChange, Resource
-from orders.operations import cancelling, paying, placing, taking_effect
+from orders.operations import cancelling, change_checks, paying, placing, taking_effect
 from orders.queries import renewing as queries
 from orders.queries.resources import own_resource_locked
-from orders.rules.quote import Quote, SignedQuote, open_quote
+from orders.rules.quote import SignedQuote, open_quote
 from orders.states import CancelReason, OrderState, OrderType, RenewalChangeState
+
+
+def renew(call: Call, *, resource: str, quote: SignedQuote) -> Order:
+    """Place the order of a quoted renewal. Where it changes the specification, the seller's server is asked first.
+
+    Call it outside of any transaction. Raises `Refused` as `place_renewal` does.
+    """
+    change_checks.before_placing(call, "renewOrder", resource=resource, quote=quote)
+    return place_renewal(call, resource=resource, quote=quote)
+
+
+def change(call: Call, *, resource: str, quote: SignedQuote) -> Order:
+    """Ask the seller's server and place the order of a quoted change within the term.
+
+    Call it outside of any transaction. Raises `Refused` as `place_change` does.
+    """
+    change_checks.before_placing(call, "changeOrder", resource=resource, quote=quote)
+    return place_change(call, resource=resource, quote=quote)
 
 
 @operation(
@@ -25,11 +43,11 @@ from orders.states import CancelReason, OrderState, OrderType, RenewalChangeStat
     once=True,
     default_allowed=True,
 )
-def renew(call: Call, *, resource: Resource, quote: SignedQuote) -> Order:
+def place_renewal(call: Call, *, resource: Resource, quote: SignedQuote) -> Order:
     """Place the order of a quoted renewal, with or without a change of the specification.
 
     A quote becomes at most one order. Raises `Refused`: a changed price of an expired quote, why the resource cannot be
-    renewed, a missing payment method, a frozen account.
+    renewed, what the seller's server has against the change, a missing payment method, a frozen account.
     """
     return _place(call, resource, quote, OrderType.RENEW)
 
@@ -41,8 +59,8 @@ def renew(call: Call, *, resource: Resource, quote: SignedQuote) -> Order:
     targets={"resource": own_resource_locked},
     once=True,
 )
-def change(call: Call, *, resource: Resource, quote: SignedQuote) -> Order:
-    """Place the order of a quoted change within the term. Raises `Refused` as `renew` does."""
+def place_change(call: Call, *, resource: Resource, quote: SignedQuote) -> Order:
+    """Place the order of a quoted change within the term. Raises `Refused` as `place_renewal` does."""
     return _place(call, resource, quote, OrderType.CHANGE)
 
 
@@ -78,7 +96,8 @@ def _place(call: Call, resource: Resource, signed: SignedQuote, order_type: Orde
         return placed
     if account.is_frozen:
         raise Refused("account_frozen")
-    quoted = still_true(quoted, resource, call)
+    quoted = queries.still_true(quoted, resource, at=call.at)
+    change_checks.check_agreed(resource, quoted)
     configuration = catalog.Configuration.from_json(quoted.configuration)
     if placing.needs_payment_method(account, quoted, configuration) and not placing.has_payment_method(account):
         raise Refused("no_payment_method")
@@ -100,25 +119,17 @@ def _place(call: Call, resource: Resource, signed: SignedQuote, order_type: Orde
     return order
 
 
-def still_true(quoted: Quote, resource: Resource, call: Call) -> Quote:
-    """The quote, if today's is the same or its 30 minutes run and the resource still ends when it did.
+def cancel_unpaid(call: Call, resource: Resource, *, only: OrderType | None = None, changing: bool = False) -> None:
+    """Cancel the unpaid renewals and changes of a locked resource that left the state they need.
 
-    Raises `Refused("quote_changed")`, and why the resource cannot be renewed or changed.
+    `only` those of a type; of the renewals, `changing` takes only those that change the specification, too.
     """
-    fresh = queries.quoted_again(quoted, resource, at=call.at)
-    if fresh.form.get("until") != quoted.form.get("until"):
-        raise Refused("quote_invalid")
-    if quoted.is_expired(call.at) and fresh.amount != quoted.amount:
-        raise Refused("quote_changed", old=str(quoted.amount), new=str(fresh.amount))
-    return quoted
-
-
-def cancel_unpaid(call: Call, resource: Resource, *, only: OrderType | None = None) -> None:
-    """Cancel the unpaid renewals and changes of a locked resource that left the state they need."""
     orders = Order.objects.select_for_update(of=("self",)).filter(
         lines__resource=resource, state=OrderState.PENDING_PAYMENT
     )
     if only is not None:
         orders = orders.filter(type=only)
+    if changing:
+        orders = orders.filter(form__changes="1")
     for order in orders.order_by("pk"):
         cancelling.cancel(call, order, reason=CancelReason.RESOURCE, at=call.at)

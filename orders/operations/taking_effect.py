@@ -9,16 +9,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.utils import translation
+
 from billing.operations import refunding
+from billing.rules.changes import full_prices
 from billing.rules.explanation import to_decimal
 from billing.rules.terms import Term
 from catalog.queries import Configuration
 from koogallery import clock
 from koogallery.kernel import events
+from koogallery.kernel.addresses import Address
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
-from koogallery.notifications.operations import notify
+from koogallery.notifications.operations import Notice, notify, notify_many
 from orders.events import ResourceRenewed
 from orders.models import InterfaceCall, Order, RenewalChange, Resource, ResourceTerm
 from orders.operations import completing, interface_calls
@@ -28,6 +32,8 @@ from orders.queries.resources import resource_locked
 from orders.rules import life
 from orders.saas.activities import Activity, InstanceStatus, Scene, expire_time
 from orders.states import OrderType, RenewalChangeState, ResourceStatus
+
+_SOLD = Address("orders:seller_detail")
 
 
 def take_effect(call: Call, order: Order) -> None:
@@ -48,13 +54,22 @@ def take_effect(call: Call, order: Order) -> None:
 
 
 def _check_alive(resource: Resource, order: Order, call: Call) -> None:
-    """Raise `Refused("order_outlived")` when the resource left the state that the order was placed for."""
-    status = resource.status_at(call.at, order.policies)
-    fit = status.is_in_use if order.type == OrderType.RENEW else status is ResourceStatus.ENABLED
-    if order.form.get("changes"):
-        fit = status is ResourceStatus.ENABLED
-    if not fit:
-        raise Refused("order_outlived", state=status.label)
+    refused = _why_outlived(resource, order, at=call.at)
+    if refused is not None:
+        raise refused
+
+
+def why_outlived(order: Order, *, at: datetime) -> Refused | None:
+    """Why a renewal or change can no longer take effect: its resource left the state that it was placed for (R19)."""
+    resource = order.line.resource
+    return _why_outlived(resource, order, at=at) if resource is not None else None
+
+
+def _why_outlived(resource: Resource, order: Order, *, at: datetime) -> Refused | None:
+    status = resource.status_at(at, order.policies)
+    needs_term = order.type == OrderType.CHANGE or order.form.get("changes")
+    fit = status is ResourceStatus.ENABLED if needs_term else status.is_in_use
+    return None if fit else Refused("order_outlived", state=status.label)
 
 
 # Renewal
@@ -69,17 +84,13 @@ def renew(call: Call, order: Order, resource: Resource) -> ResourceTerm:
     last = queries.last_term(resource, terms)
     term = last.renewed(length=length, unified_day=unified)
     plain = last.renewed(length=length)
-    configuration = line.configured
-    price = configuration.plan.term_price(
-        months=length.months, quantity=configuration.quantity, items=configuration.items
-    )
     added = ResourceTerm.objects.create(
         resource=resource,
         line=line,
         start=term.start,
         end=term.end,
         extra_days=(term.end - plain.end).days,
-        price=to_decimal(price),
+        price=queries.full_price(line.configured, length),
         discount_share=line.discount_share,
         paid=line.amount,
         currency=line.currency,
@@ -87,7 +98,9 @@ def renew(call: Call, order: Order, resource: Resource) -> ResourceTerm:
     was = resource.status_enum
     prolong(call, resource, term)
     if was is ResourceStatus.RETENTION:
-        tell_instance(call, resource, order, status=InstanceStatus.UNFREEZE)
+        unfrozen = tell_instance(call, resource, order, status=InstanceStatus.UNFREEZE)
+        if unfrozen is None:
+            notify_many([seller_asked(resource, kind="resource_to_unfreeze", at=call.at)])
     refresh_instance(call, resource, order, scene=Scene.RENEWAL)
     notify(
         account_id=resource.account_id,
@@ -116,16 +129,14 @@ def prolong(call: Call, resource: Resource, term: Term) -> None:
 
 
 def change(call: Call, order: Order, resource: Resource) -> None:
-    """Bring the new configuration into force: the open terms carry its full price from now on; the expiry stays."""
-    reconfigure(call, resource, order.line.configured, prices_from=clock.platform_date(call.at))
-    if resource.instance_id and resource.product.has_interface:
-        _enqueue(
-            call,
-            resource,
-            order,
-            Activity.UPGRADE_INSTANCE,
-            {"instanceId": resource.instance_id, "orderId": order.number, "orderLineId": order.line.number},
-        )
+    """Bring the new configuration into force; the terms it was quoted for carry its full price, the expiry stays."""
+    reconfigure(call, resource, order.line.configured)
+    prices = full_prices(order.line.explanation)
+    for term in queries.terms_of(resource):
+        if term.start in prices:
+            term.price = to_decimal(prices[term.start])
+            term.save(update_fields=["price"])
+    _upgrade_instance(call, resource, order)
     notify(
         account_id=resource.account_id,
         kind="resource_changed",
@@ -136,17 +147,34 @@ def change(call: Call, order: Order, resource: Resource) -> None:
     )
 
 
-def reconfigure(call: Call, resource: Resource, configuration: Configuration, *, prices_from: Any = None) -> None:
-    """Give a locked resource another configuration; with `prices_from`, its terms not over by that day its price."""
+def reconfigure(call: Call, resource: Resource, configuration: Configuration) -> None:
+    """Give a locked resource another configuration."""
+    describe(was=resource.configured.spec_text, configuration=configuration.spec_text)
     resource.configuration = configuration.to_json()
-    resource.spec_text = configuration.spec_text[:300]
+    with translation.override("en"):
+        resource.spec_text = configuration.spec_text[:300]
     resource.save(update_fields=["configuration", "spec_text"])
-    if prices_from is None:
+
+
+def _upgrade_instance(call: Call, resource: Resource, order: Order) -> None:
+    """Have the seller's server change the instance; without one the seller is asked to do it by hand."""
+    if not resource.instance_id or not resource.product.has_interface:
+        notify_many([seller_asked(resource, kind="resource_to_change", at=call.at, order=order)])
         return
-    for term in queries.terms_of(resource):
-        if term.end >= prices_from:
-            term.price = queries.new_term_price(resource, term, configuration)
-            term.save(update_fields=["price"])
+    configuration = order.line.configured
+    _enqueue(
+        call,
+        resource,
+        order,
+        Activity.UPGRADE_INSTANCE,
+        {
+            "instanceId": resource.instance_id,
+            "orderId": order.number,
+            "orderLineId": order.line.number,
+            "skuCode": configuration.sku_code,
+            "productId": order.line.product_code,
+        },
+    )
 
 
 # Change upon renewal
@@ -189,22 +217,20 @@ def take_renewal_effect(call: Call, *, order: Order) -> Order:
     length = queries.parse_length(order.form["length"])
     term = queries.last_term(resource, terms).renewed(length=length)
     configuration = order.line.configured
-    price = configuration.plan.term_price(
-        months=length.months, quantity=configuration.quantity, items=configuration.items
-    )
     ResourceTerm.objects.create(
         resource=resource,
         line=order.line,
         start=term.start,
         end=term.end,
-        price=to_decimal(price),
+        price=queries.full_price(configuration, length),
         discount_share=order.line.discount_share,
         paid=order.line.amount,
         currency=order.line.currency,
     )
     reconfigure(call, resource, configuration)
     prolong(call, resource, term)
-    refresh_instance(call, resource, order, scene=Scene.RENEWAL_CHANGE)
+    if refresh_instance(call, resource, order, scene=Scene.RENEWAL_CHANGE) is None:
+        notify_many([seller_asked(resource, kind="resource_to_change", at=call.at, order=order)])
     completing.complete(call, order=order)
     events.publish(ResourceRenewed(resource=resource, order=order, at=call.at))
     notify(
@@ -263,6 +289,35 @@ def tell_instance(call: Call, resource: Resource, order: Order, *, status: Insta
         Activity.UPDATE_INSTANCE_STATUS,
         {"instanceId": resource.instance_id, "status": status.value},
         key=f"{status}:{resource.number}:{call.at.isoformat()}",
+    )
+
+
+def seller_asked(resource: Resource, *, kind: str, at: datetime, order: Order | None = None) -> Notice:
+    """The work item of a seller for a resource without an instance about which the platform could call.
+
+    It names the `order` that caused it, else the one that the resource was bought by.
+    """
+    return work_item(
+        seller_account_id=resource.seller.account_id,
+        kind=kind,
+        params=told_of(resource),
+        resource=resource.number,
+        order=order.number if order is not None else resource.order_number,
+        at=at,
+    )
+
+
+def work_item(
+    *, seller_account_id: int, kind: str, params: dict[str, Any], resource: str, order: str, at: datetime
+) -> Notice:
+    """What a seller is to do by hand with a resource; its page is that of the order."""
+    return Notice(
+        account_id=seller_account_id,
+        kind=kind,
+        params={**params, "order": order},
+        link=_SOLD(order),
+        key=f"{kind}:{resource}:{at:%Y%m%d%H%M}",
+        at=at,
     )
 
 

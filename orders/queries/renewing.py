@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import OuterRef, QuerySet, Subquery
+
 from billing.rules.changes import (
     ChangePrice,
     PaidTerm,
@@ -35,22 +37,62 @@ from koogallery import clock
 from koogallery.kernel import ids, policies
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
-from orders.models import Order, RenewalChange, Resource, ResourceTerm
+from orders.models import Order, OrderLine, RenewalChange, Resource, ResourceTerm
 from orders.rules.quote import Quote
 from orders.states import ChangeKind, ExpirationPolicy, OrderState, OrderType, RenewalChangeState, ResourceStatus
 
 if TYPE_CHECKING:
     from catalog.queries.sheets import PlanSheet
     from koogallery.kernel.policies import PolicySet
+    from koogallery.kernel.prepared import Given
 
 CHANGE_UPON_RENEWAL_DAYS = 30
 ANY_LENGTHS = {TermUnit.MONTH: (1, 2, 3, 6), TermUnit.YEAR: (1, 2, 3)}
 
 
 def waiting_change(resource: Resource) -> RenewalChange | None:
-    """The change upon renewal that waits for a resource."""
+    """The change upon renewal that waits for a resource; asked anew unless it was read along (`with_follow_ups`)."""
+    if is_read_along(resource):
+        return _waiting_read_along(resource)
     rows = RenewalChange.objects.filter(resource=resource, state=RenewalChangeState.WAITING)
     return rows.select_related("order").first()
+
+
+def with_follow_ups(resources: QuerySet[Resource], *, at: datetime | Given) -> QuerySet[Resource]:
+    """The same resources, each with what waits for it: for pages; what changes a resource asks anew, under its lock."""
+    waiting = RenewalChange.objects.filter(resource=OuterRef("pk"), state=RenewalChangeState.WAITING)
+    unpaid = OrderLine.objects.filter(
+        resource=OuterRef("pk"), order__state=OrderState.PENDING_PAYMENT, order__payment_due_at__gt=at
+    )
+    return resources.annotate(
+        waiting_number=Subquery(waiting.values("order__number")),
+        waiting_at=Subquery(waiting.values("effective_at")),
+        unpaid_number=Subquery(unpaid.order_by("order_id").values("order__number")[:1]),
+    )
+
+
+def is_read_along(resource: Resource) -> bool:
+    """Whether a resource was read `with_follow_ups`."""
+    return "unpaid_number" in resource.__dict__
+
+
+def _waiting_read_along(resource: Any) -> RenewalChange | None:
+    if resource.waiting_number is None:
+        return None
+    return RenewalChange(
+        resource=resource,
+        order=Order(number=resource.waiting_number),
+        state=RenewalChangeState.WAITING,
+        effective_at=resource.waiting_at,
+    )
+
+
+def unpaid_number(resource: Any, at: datetime) -> str:
+    """The number of the unpaid order that renews or changes a resource; empty when there is none."""
+    if is_read_along(resource):
+        return resource.unpaid_number or ""
+    order = unpaid_follow_up(resource, at)
+    return order.number if order is not None else ""
 
 
 def unpaid_follow_up(resource: Resource, at: datetime) -> Order | None:
@@ -71,9 +113,8 @@ def why_not_renewable(resource: Resource, *, at: datetime, in_force: PolicySet |
     change = waiting_change(resource)
     if change is not None:
         return Refused("renewal_change_waits", order=change.order.number, date=change.effective_at)
-    order = unpaid_follow_up(resource, at)
-    if order is not None:
-        return Refused("renewal_order_unpaid", order=order.number)
+    if unpaid := unpaid_number(resource, at):
+        return Refused("renewal_order_unpaid", order=unpaid)
     if not resource.product.is_on_sale and resource.expiration_policy != ExpirationPolicy.AUTO:
         return Refused("renewal_withdrawn")
     return None
@@ -89,15 +130,16 @@ def why_not_changeable(resource: Resource, *, at: datetime, in_force: PolicySet 
     change = waiting_change(resource)
     if change is not None:
         return Refused("renewal_change_waits", order=change.order.number, date=change.effective_at)
-    order = unpaid_follow_up(resource, at)
-    if order is not None:
-        return Refused("renewal_order_unpaid", order=order.number)
+    if unpaid := unpaid_number(resource, at):
+        return Refused("renewal_order_unpaid", order=unpaid)
     return Refused("renewal_withdrawn") if not resource.product.is_on_sale else None
 
 
-def why_no_change_upon_renewal(resource: Resource, *, at: datetime) -> Refused | None:
+def why_no_change_upon_renewal(
+    resource: Resource, *, at: datetime, in_force: PolicySet | None = None
+) -> Refused | None:
     """Why a renewal cannot change the specification, too: from 30 days before the expiry, not in grace."""
-    refused = why_not_changeable(resource, at=at)
+    refused = why_not_changeable(resource, at=at, in_force=in_force)
     if refused is not None:
         return refused
     assert resource.expires_at is not None
@@ -120,6 +162,8 @@ def _why_no_change_at_all(resource: Resource) -> Refused | None:
 
 def terms_of(resource: Resource) -> list[ResourceTerm]:
     """The paid terms of a resource, oldest first."""
+    if "terms" in getattr(resource, "_prefetched_objects_cache", {}):
+        return list(resource.terms.all())
     return list(resource.terms.select_related("line").order_by("start"))
 
 
@@ -140,12 +184,27 @@ def paid_terms(resource: Resource, terms: Sequence[ResourceTerm]) -> list[PaidTe
         PaidTerm(
             term=Term(start=each.start, end=each.end, anchor_day=resource.anchor_day or each.end.day),
             length=length_of(each),
-            list_price=each.price,
+            list_price=_full_price(resource, each),
             share=each.discount_share,
             extra_days=each.extra_days,
         )
         for each in terms
     ]
+
+
+def _full_price(resource: Resource, term: ResourceTerm) -> Decimal:
+    """The full price of the configuration in force for a term, unrounded.
+
+    As long as nothing was changed that is what the term's line says; the term itself may hold it rounded.
+    """
+    return term.price if resource.configuration else full_price(term.line.configured, length_of(term))
+
+
+def full_price(configuration: Configuration, length: TermLength) -> Decimal:
+    """The full price of a configuration for a length by its own plan, before discount, unrounded."""
+    return to_decimal(
+        configuration.plan.term_price(months=length.months, quantity=configuration.quantity, items=configuration.items)
+    )
 
 
 # Renewal
@@ -246,20 +305,30 @@ def renewal(
     return Renewal(configuration=configuration, price=priced, share=share)
 
 
-def renewal_quote(resource: Resource, *, form: Mapping[str, str], at: datetime, quote_id: str = "") -> Quote:
+def renewal_quote(
+    resource: Resource,
+    *,
+    form: Mapping[str, str],
+    at: datetime,
+    quote_id: str = "",
+    in_force: PolicySet | None = None,
+    terms: Sequence[ResourceTerm] | None = None,
+) -> Quote:
     """A quote of a renewal: `length` (`1-year`), `unified` (a day), and for a change upon renewal `target`, `quantity`.
 
     Raises `Refused` for what cannot be renewed, or not so.
     """
     changes = bool(form.get("target") or form.get("quantity"))
-    refused = why_no_change_upon_renewal(resource, at=at) if changes else why_not_renewable(resource, at=at)
+    why_not = why_no_change_upon_renewal if changes else why_not_renewable
+    refused = why_not(resource, at=at, in_force=in_force)
     if refused is not None:
         raise refused
     target = change_target(resource, form=form) if changes else None
     if target is not None and _is_same(target, resource.configured):
         target = None
     length = parse_length(form.get("length", ""))
-    priced = renewal(resource, length=length, unified_day=parse_day(form.get("unified", "")), target=target)
+    unified_day = parse_day(form.get("unified", ""))
+    priced = renewal(resource, length=length, unified_day=unified_day, target=target, terms=terms)
     kept = {name: form[name] for name in ("length", "unified", "target", "quantity") if form.get(name)}
     return _quote(
         resource,
@@ -390,26 +459,37 @@ def _change_price(
             priced = price_scale_out(**common, old_quantity=current.quantity, new_quantity=target.quantity)
     except NotPriced as error:
         raise Refused("change_not_priced", field="target") from error
+    if priced.amount.amount < 0:
+        raise Refused("change_below_zero", field="target" if kind == ChangeKind.UPGRADE else "quantity")
     length = length_of(terms[-1])
     sheet = (cycles.yearly if length.unit is TermUnit.YEAR else cycles.monthly) or cycles.monthly or cycles.yearly
     assert sheet is not None  # a price was found by one of them
     return priced, with_plan(target, sheet, length=length)
 
 
-def new_term_price(resource: Resource, term: ResourceTerm, configuration: Configuration) -> Decimal:
-    """The full price of a configuration for a paid term, by the cycle of the term, else the only one sold."""
-    cycles = cycles_of(resource.product, configuration.sku_code, currency=configuration.currency)
-    length = length_of(term)
-    preferred = (cycles.year, cycles.month) if length.unit is TermUnit.YEAR else (cycles.month, cycles.year)
-    plan = next((each for each in preferred if each is not None), configuration.plan)
-    price = plan.term_price(months=length.months, quantity=configuration.quantity, items=configuration.items)
-    return to_decimal(price)
-
-
 def quoted_again(quote: Quote, resource: Resource, *, at: datetime) -> Quote:
     """The same renewal or change at today's price, under the same id. Raises what the first quote raises."""
     again = renewal_quote if quote.type is OrderType.RENEW else change_quote
     return again(resource, form=quote.form, at=at, quote_id=quote.quote_id)
+
+
+def still_true(quote: Quote, resource: Resource, *, at: datetime) -> Quote:
+    """The quote, if today's is the same or its 30 minutes run, and the resource is still what it was quoted for.
+
+    Raises `Refused`: `change_meanwhile`, `quote_changed`, and why the resource cannot be renewed or changed.
+    """
+    fresh = quoted_again(quote, resource, at=at)
+    if any(fresh.form.get(name) != quote.form.get(name) for name in ("from", "until")):
+        raise Refused("change_meanwhile")
+    if quote.is_expired(at) and fresh.amount != quote.amount:
+        raise Refused("quote_changed", old=str(quote.amount), new=str(fresh.amount))
+    return quote
+
+
+def configured_now(resource: Resource) -> str:
+    """What a quote starts from: a change that another tab brought about meanwhile makes it worth nothing."""
+    configuration = resource.configured
+    return f"{configuration.sku_code} {configuration.quantity.normalize():f}"
 
 
 def _is_same(target: Configuration, current: Configuration) -> bool:
@@ -434,7 +514,7 @@ def _quote(
         account_id=resource.account_id,
         type=order_type,
         product_code=resource.product.code,
-        form={name: value for name, value in form.items() if value},
+        form={name: value for name, value in form.items() if value} | {"from": configured_now(resource)},
         configuration=configuration.to_json(),
         amount=amount,
         list_amount=max(listed, amount),
@@ -449,4 +529,9 @@ def _quote(
 
 def new_expiry(quote: Quote) -> date:
     """The expiry date that a quoted renewal leads to."""
-    return date.fromisoformat(quote.form["until"])
+    return date_of(quote.form["until"])
+
+
+def date_of(until: str) -> date:
+    """The expiry date that a form carries along."""
+    return date.fromisoformat(until)

@@ -25,7 +25,7 @@ from koogallery.kernel import operations, pages, policies
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Missing, Refused
 from orders.forms import Confirmation, ConfirmForm, PayForm, configuration_of
-from orders.operations import card_paying, paying, placing, reading
+from orders.operations import card_paying, change_checks, paying, placing, reading
 from orders.queries import eligibility
 from orders.queries.quoting import quote_for, quoted_again
 from orders.rules.quote import Quote, SignedQuote, open_quote, sign
@@ -249,6 +249,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
 def _pay(request: HttpRequest, number: str, chosen: str) -> None:
     """Pay by what was chosen: `balance`, `credit` or `card:<token>`. Raises `Refused`."""
     method, _separator, token = chosen.partition(":")
+    change_checks.before_payment(request.call, order=number)
     if method != PayMethod.CARD:
         paying.pay_order(request.call, order=number, method=method)
         return

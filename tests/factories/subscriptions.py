@@ -54,10 +54,11 @@ class Owned:
     now: datetime
 
     def at(self, text: str) -> Owned:
-        """Act at another moment; every deadline on the way happens at its own time."""
+        """Act at another moment; every deadline on the way happens at its own time, housekeeping by the hour beside."""
         target = moment(text)
+        watched = {name: each for name, each in sweeps.sweeps.items() if not isinstance(each, sweeps.Periodic)}
         for _round in range(10_000):
-            dues = {name: due for name, sweep in sweeps.sweeps.items() if (due := sweep.next_due()) and due <= target}
+            dues = {name: due for name, sweep in watched.items() if (due := sweep.next_due()) and due <= target}
             if not dues:
                 break
             sweeps.tick(min(dues.values()))

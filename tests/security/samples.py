@@ -27,6 +27,7 @@ from koogallery.notifications.operations import notify
 from orders.models import InterfaceCall, Resource
 from tests.factories import audit, billing, catalog, identity, orders, tickets
 from tests.factories.offers import bills_of, draft_offer, in_milestones, order_by_offer, sent_offer
+from tests.factories.subscriptions import subscribed
 from tests.factories.supervision import Deal, supervised
 from tests.security.world import World
 
@@ -258,11 +259,22 @@ def _order(world: World) -> dict[str, str]:
     "console/apps/<str:number>/license/",
     "console/apps/<str:number>/disable/",
     "console/apps/<str:number>/expiration/",
+    "console/apps/<str:number>/change/",
     "console/apps/<str:number>/tags/",
 )
 def _resource(world: World) -> dict[str, str]:
     order = orders.bought(world.buyer, catalog.content_product())
     return {"number": Resource.objects.get(order_number=order.number).number}
+
+
+@sample(
+    "console/renewals/<str:number>/",
+    "console/renewals/<str:number>/cancel/",
+    "console/renewals/<str:number>/auto/",
+    "console/renewals/<str:number>/auto/disable/",
+)
+def _renewal(world: World) -> dict[str, str]:
+    return {"number": subscribed(buyer=world.buyer).resource.number}
 
 
 @sample("seller/interface/<str:number>/", "seller/interface/<str:number>/replay/")
