@@ -17,7 +17,7 @@ class OrdersConfig(AppConfig):
         from catalog.queries import storefront
         from koogallery.kernel import events, navigation, sweeps
         from koogallery.tickets.queries.linked import know
-        from orders.events import OrderPaymentFailed, ResourceRenewed
+        from orders.events import OrderCanceled, OrderPaymentFailed, ResourceRenewed
         from orders.operations import (
             auto_renewing,
             cancelling,
@@ -52,16 +52,17 @@ class OrdersConfig(AppConfig):
         sweeps.register(sweeps.Periodic(name="popularity", work=popularity.publish, every=timedelta(hours=1)))
         sweeps.register(sweeps.Periodic(name="used-nonces", work=nonces.forget, daily_at=time(4, 35)))
         for sweep in (
-            ("resource-life", "orders_resource", "life_due_at", life.advance_due),
-            ("expiry-notices", "orders_resource", "notice_due_at", life.notify_due),
             ("renewal-changes", "orders_renewalchange", "effective_due_at", taking_effect.bring_changes_into_effect),
             ("auto-renewals", "orders_autorenewal", "next_attempt_at", auto_renewing.attempt_due),
+            ("resource-life", "orders_resource", "life_due_at", life.advance_due),
+            ("expiry-notices", "orders_resource", "notice_due_at", life.notify_due),
             ("auto-renewal-preflights", "orders_autorenewal", "preflight_due_at", auto_renewing.preflight_due),
         ):
             name, table, column, act = sweep
             sweeps.register(sweeps.RowSweep(name=name, table=table, due_column=column, act=act))
         events.subscribe(ResourceRenewed, auto_renewing.on_renewed)
         events.subscribe(OrderPaymentFailed, auto_renewing.on_payment_failed)
+        events.subscribe(OrderCanceled, auto_renewing.on_canceled)
         storefront.use_ownership(resources.owns)
         know(linked.ORDER)
         navigation.provide_count("unpaid_orders", orders.unpaid_orders_given)

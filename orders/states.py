@@ -183,7 +183,7 @@ class CallState(models.TextChoices):
 RESOURCE_MOVES = Moves(
     {
         ResourceStatus.IN_DELIVERY: {ResourceStatus.ENABLED, ResourceStatus.CLOSED},
-        ResourceStatus.ENABLED: {ResourceStatus.GRACE, ResourceStatus.CLOSED},
+        ResourceStatus.ENABLED: {ResourceStatus.GRACE, ResourceStatus.RETENTION, ResourceStatus.CLOSED},
         ResourceStatus.GRACE: {ResourceStatus.ENABLED, ResourceStatus.RETENTION, ResourceStatus.CLOSED},
         ResourceStatus.RETENTION: {ResourceStatus.ENABLED, ResourceStatus.CLOSED},
         ResourceStatus.CLOSED: set(),

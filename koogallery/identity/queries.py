@@ -79,6 +79,11 @@ def account(account_id: int, *, locked: bool = False) -> Account:
     return found
 
 
+def accounts_by_id(account_ids: Iterable[int]) -> dict[int, Account]:
+    """The accounts of these row numbers: one query."""
+    return Account.objects.in_bulk(set(account_ids))
+
+
 def ordering_account(account_id: int, *, at: datetime) -> tuple[Account, PolicySet]:
     """The account as it is now, locked against other changes, and the policies in force: one query for an order.
 

@@ -9,7 +9,6 @@ from django.db.models import F, Q
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from billing.rules.terms import life_cycle
 from catalog.queries import Configuration
 from catalog.states import BillingMode
 from koogallery import clock
@@ -19,6 +18,7 @@ from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
 from koogallery.kernel.policies import PolicySet
 from orders.models.line import OrderLine
+from orders.rules import life
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
 
 _PAGE = Address("orders:resource")
@@ -173,14 +173,13 @@ class Resource(GuardedModel):
             return status
         if not self.has_term:
             return ResourceStatus.CLOSED
-        cycle = life_cycle(
+        return life.stage(
             expiry=clock.platform_date(self.expires_at),
+            at=at,
             grace_days=in_force["grace_days"],
             retention_days=in_force["retention_days"],
-        )
-        if at >= cycle.released_at:
-            return ResourceStatus.CLOSED
-        return ResourceStatus.RETENTION if at >= cycle.retention_from else ResourceStatus.GRACE
+            reached=status,
+        ).status
 
     def remaining_days(self, at: datetime) -> int | None:
         """Expiry date minus today's date in the platform zone (R4); None without an expiry."""

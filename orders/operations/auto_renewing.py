@@ -6,42 +6,59 @@ changes nothing, is traced with rating `warning` and tried again at the next hou
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
-
-from django.db import transaction
 
 from audit.recording import system_traces
 from billing import queries as billing
-from billing.states import PayMethod
+from billing.states import PaymentState, PayMethod
 from catalog import queries as catalog
-from catalog.states import DeliveryMethod
 from koogallery import clock
 from koogallery.identity import queries as identity
-from koogallery.identity.states import AccountKind
-from koogallery.kernel import policies
+from koogallery.identity.states import AccountKind, FrozenBy
+from koogallery.kernel import jsontext, policies, prepared
+from koogallery.kernel.addresses import Address
+from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Call, Role, system_call
-from koogallery.kernel.operations import Rating, describe, operation, present
+from koogallery.kernel.operations import Rating, describe, operation, present, untraced
 from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Refused
-from koogallery.notifications.operations import notify
-from orders.events import OrderPaymentFailed, ResourceRenewed
+from koogallery.notifications.operations import Notice, notify_many
+from orders.events import OrderCanceled, OrderPaymentFailed, ResourceRenewed
 from orders.models import AutoRenewal, Order, Resource
 from orders.operations import cancelling, card_paying, paying, placing, renewing
-from orders.operations.taking_effect import told_of
+from orders.operations.deciding_renewals import (
+    CARD,
+    Candidate,
+    Decision,
+    by_id,
+    candidates,
+    decide,
+    out_of_scope,
+    rivals,
+)
+from orders.operations.renewing_many import is_plain, renew_many
 from orders.queries import renewing as queries
 from orders.queries.resources import own_resource_locked, resource_locked
 from orders.rules import life
-from orders.rules.quote import Quote
 from orders.states import CancelReason, ExpirationPolicy, OrderType
 
-SCOPE = {
-    "image": DeliveryMethod.IMAGE,
-    "saas": DeliveryMethod.SAAS,
-    "license": DeliveryMethod.LICENSE,
-    "professional_service": DeliveryMethod.PROFESSIONAL_SERVICE,
-}
+_PAGE = Address("orders:resource")
+SOON = timedelta(minutes=1)
+BUSY = timedelta(hours=1)
+BY_RESOURCE = "a.resource_id = %s"
+_FAILED = """
+UPDATE orders_autorenewal a SET failed_at = %s, failure = g.code, failure_params = g.params,
+    next_attempt_at = g.following
+FROM unnest(%s::bigint[], %s::text[], %s::jsonb[], %s::timestamptz[]) AS g(id, code, params, following)
+WHERE a.id = g.id
+"""
+_SIMULATED = """
+UPDATE orders_autorenewal a SET preflight_due_at = g.following
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS g(id, following) WHERE a.id = g.id
+"""
 UNIT_COUNTS = {"month": range(1, 10), "year": range(1, 4)}
 
 
@@ -55,14 +72,15 @@ class Chosen:
     method: str
 
 
-def why_not_automatic(resource: Resource, *, in_force: PolicySet) -> Refused | None:
+def why_not_automatic(resource: Resource, *, at: datetime, in_force: PolicySet) -> Refused | None:
     """Why a resource cannot renew itself; None when it can."""
-    if not resource.has_term or not resource.status_enum.is_in_use:
+    if not resource.has_term or not resource.status_at(at, in_force).is_in_use:
         return Refused("renewal_no_term")
-    scope = {SCOPE[name] for name in in_force["autorenew.scope"]}
-    if resource.delivery_method not in scope:
-        return Refused("autorenew_scope")
-    return None if resource.product.supports_auto_renewal else Refused("autorenew_not_supported")
+    if (refused := out_of_scope(resource.delivery_method, resource.product, in_force=in_force)) is not None:
+        return refused
+    if not resource.product.is_on_sale and resource.expiration_policy != ExpirationPolicy.AUTO:
+        return Refused("renewal_withdrawn")
+    return None
 
 
 def default_method(account: Any) -> str:
@@ -82,14 +100,17 @@ def default_method(account: Any) -> str:
 def enable(call: Call, *, resource: Resource, chosen: Chosen) -> AutoRenewal:
     """Let a resource renew itself, or change how it does.
 
-    Raises `Refused`: `renewal_no_term`, `autorenew_scope`, `autorenew_not_supported`, `autorenew_frozen` for accounts
-    that their reseller froze, `term_not_sold`, `autorenew_times`, `autorenew_day`, `payment_method_unknown`.
+    Raises `Refused`: `renewal_no_term`, `autorenew_scope`, `autorenew_not_supported`, `account_frozen`,
+    `autorenew_frozen_by_reseller`, `renewal_withdrawn` unless it is on already, `term_not_sold`, `autorenew_times`,
+    `autorenew_day`, `payment_method_unknown`, `renewal_change_waits` while a change upon renewal waits.
     """
     in_force = policies.in_force(call.at)
     if call.account.is_frozen:
-        raise Refused("account_frozen")
-    if (refused := why_not_automatic(resource, in_force=in_force)) is not None:
+        by_reseller = call.account.frozen_by == FrozenBy.RESELLER
+        raise Refused("autorenew_frozen_by_reseller" if by_reseller else "account_frozen")
+    if (refused := why_not_automatic(resource, at=call.at, in_force=in_force)) is not None:
         raise refused
+    _check_nothing_waits(resource)
     length = queries.parse_length(chosen.length)
     if length.count not in UNIT_COUNTS[length.unit.value]:
         raise Refused("term_not_sold", field="length")
@@ -135,13 +156,23 @@ def enable(call: Call, *, resource: Resource, chosen: Chosen) -> AutoRenewal:
     once=True,
 )
 def disable(call: Call, *, resource: Resource) -> Resource:
-    """Stop a resource from renewing itself. Raises `Refused("autorenew_off")`."""
+    """Stop a resource from renewing itself.
+
+    Raises `Refused("autorenew_off")`, `Refused("renewal_change_waits")` while a change upon renewal waits.
+    """
     if resource.expiration_policy != ExpirationPolicy.AUTO:
         raise Refused("autorenew_off")
+    _check_nothing_waits(resource)
     switch_off(resource)
     resource.expiration_policy = ExpirationPolicy.MANUAL
     resource.save(update_fields=["expiration_policy"])
     return resource
+
+
+def _check_nothing_waits(resource: Resource) -> None:
+    """Until a change upon renewal takes effect, the expiration policy stays. Raises `Refused`."""
+    if (change := queries.waiting_change(resource)) is not None:
+        raise Refused("renewal_change_waits", order=change.order.number, date=change.effective_at)
 
 
 def switch_off(resource: Resource) -> None:
@@ -158,35 +189,80 @@ def follow(resource: Resource, *, at: datetime, counts: bool) -> None:
         auto.left -= 1
     if auto.left == 0:
         auto.enabled, auto.next_attempt_at, auto.preflight_due_at = False, None, None
-        Resource.objects.filter(pk=resource.pk).update(expiration_policy=ExpirationPolicy.MANUAL)
+        resource.expiration_policy = ExpirationPolicy.MANUAL
+        resource.save(update_fields=["expiration_policy"])
     else:
-        expiry = clock.platform_date(resource.expires_at)
-        auto.next_attempt_at = life.first_attempt(
-            expiry=expiry, days_before=auto.days_before, hour=_hour(policies.in_force(at)), now=at
-        )
-        auto.preflight_due_at = life.next_preflight(expiry=expiry, after=at)
+        _wait(auto, resource, at=at)
     auto.failed_at, auto.failure, auto.failure_params = None, "", {}
     auto.save()
 
 
-def attempt_due(auto_ids: list[int], upto: datetime) -> None:
-    """Make the attempts of claimed auto-renewals, dated now: after an outage one at once."""
-    for number in AutoRenewal.objects.filter(pk__in=auto_ids).values_list("resource__number", flat=True):
-        call = system_call(at=upto)
-        try:
-            with transaction.atomic():
-                renew_automatically(call, resource=number)
-        except Refused as refused:
-            note_failure(call, resource=number, refused=refused)
+def _wait(auto: AutoRenewal, resource: Resource, *, at: datetime) -> None:
+    """Set when a resource is next tried and simulated."""
+    assert resource.expires_at is not None
+    expiry = clock.platform_date(resource.expires_at)
+    hour = _hour(policies.in_force(at))
+    auto.next_attempt_at = life.first_attempt(expiry=expiry, days_before=auto.days_before, hour=hour, now=at)
+    auto.preflight_due_at = life.next_preflight(expiry=expiry, after=at)
+
+
+# Attempts
+
+
+def attempt_due(auto_ids: Sequence[int], upto: datetime) -> None:
+    """Make the attempts of claimed auto-renewals, in the order of their due times and dated now.
+
+    After an outage each is tried once, at once, even if its resource has expired meanwhile. Those paid by balance,
+    credit or reseller are renewed set-wise; a resource that somebody works on is left for the next minute.
+    """
+    found = by_id(auto_ids, locked=True)
+    _postpone(set(auto_ids) - {candidate.pk for candidate in found}, until=upto + SOON)
+    decisions = decide(found, when=lambda candidate: upto, locked=True)
+    refused = [(decision, decision.refused) for decision in decisions if decision.refused is not None]
+    plain = [decision for decision in decisions if is_plain(decision)]
+    renew_many(plain, at=upto)
+    for decision in decisions:
+        if decision.later:
+            _leave(decision, at=upto)
+        elif decision.priced is not None and not is_plain(decision):
+            candidate = decision.candidate
+            try:
+                renew_automatically(system_call(at=upto, on_behalf_of=candidate.enabled_by), resource=candidate.number)
+            except Refused as error:
+                _fail([(decision, error)], at=upto, traced=True)
+    _fail(refused, at=upto)
+
+
+def _postpone(auto_ids: Collection[int], *, until: datetime) -> None:
+    """Try again soon; what is no longer on is tried no more."""
+    if auto_ids:
+        AutoRenewal.objects.filter(pk__in=auto_ids, enabled=True).update(next_attempt_at=until)
+
+
+def _leave(decision: Decision, *, at: datetime) -> None:
+    """Skip an attempt without a word: a change upon renewal waits for this term, or the buyer is paying a renewal."""
+    candidate = decision.candidate
+    following = at + BUSY if decision.busy else _next_attempt(candidate, at=at)
+    AutoRenewal.objects.filter(pk=candidate.pk).update(next_attempt_at=following)
+
+
+def _next_attempt(candidate: Candidate, *, at: datetime) -> datetime | None:
+    return life.next_attempt(expiry=candidate.expiry, hour=_hour(policies.in_force(at)), after=at)
 
 
 @operation("renewAutomatically", resource_type="Resource", roles={Role.SYSTEM}, targets={"resource": resource_locked})
 def renew_automatically(call: Call, *, resource: Resource) -> Order:
-    """Renew a resource by its own choice and charge the chosen method. Raises `Refused` with why it did not work."""
+    """Renew a resource by its own choice and charge the chosen method. Raises `Refused` with why it did not work.
+
+    The sweep does so set-wise, under this name, where neither a card nor an unpaid order is involved.
+    """
     auto = AutoRenewal.objects.select_for_update().get(resource=resource)
-    quoted = simulate(call, resource, auto)
+    decision = _decided(auto, at=call.at)
+    if decision is None or decision.priced is None:
+        raise decision.refused if decision is not None and decision.refused is not None else Refused("autorenew_off")
     renewing.cancel_unpaid(call, resource, only=OrderType.RENEW)
     account, in_force = identity.ordering_account(resource.account_id, at=call.at)
+    quoted = queries.automatic_quote(resource, length=auto.length, at=call.at)
     configuration = catalog.Configuration.from_json(quoted.configuration)
     order = placing.write(
         call, account, resource.product, quoted, configuration, in_force,
@@ -194,9 +270,28 @@ def renew_automatically(call: Call, *, resource: Resource) -> Order:
     )  # fmt: skip
     auto.next_attempt_at = None
     auto.save(update_fields=["next_attempt_at"])
-    _charge(call, order, auto, account)
-    describe(order=order.number, amount=order.total)
+    _charge(call, order, auto)
+    describe(order=order.number, amount=order.total, enabled_by=auto.enabled_by)
     return order
+
+
+def _decided(auto: AutoRenewal, *, at: datetime) -> Decision | None:
+    """What becomes of an attempt at a moment; None while auto-renewal is off."""
+    decisions = decide(by_id([auto.pk]), when=lambda candidate: at, locked=False)
+    return decisions[0] if decisions else None
+
+
+def _charge(call: Call, order: Order, auto: AutoRenewal) -> None:
+    paid_by = placing.goes_straight_on(order, order.line.configured)
+    if paid_by is not None:
+        paying.go_on(call, order, paid_by=paid_by)
+    elif auto.method.startswith(CARD):
+        card_paying.start_automatic(call, order, card=auto.method.removeprefix(CARD))
+    else:
+        paying.charge(call, order, method=auto.method)
+
+
+# What happens to orders elsewhere
 
 
 def on_renewed(happened: ResourceRenewed) -> None:
@@ -205,118 +300,174 @@ def on_renewed(happened: ResourceRenewed) -> None:
 
 
 def on_payment_failed(happened: OrderPaymentFailed) -> None:
-    """The card refused an automatic renewal: its order is canceled, the attempt has failed."""
+    """The card refused an automatic renewal: its order is canceled, so that the attempt has failed."""
+    if happened.order.form.get("automatic"):
+        cancelling.cancel(system_call(at=happened.at), happened.order, reason=CancelReason.UNPAID, at=happened.at)
+
+
+def on_canceled(happened: OrderCanceled) -> None:
+    """An order for a resource ended unpaid or was given up: its auto-renewal goes on.
+
+    An automatic renewal that its card did not pay has failed.
+    """
     order = happened.order
-    if not order.form.get("automatic") or order.line.resource is None:
+    if order.type != OrderType.RENEW or order.line.resource_id is None:
         return
-    call = system_call(at=happened.at)
-    cancelling.cancel(call, order, reason=CancelReason.UNPAID, at=happened.at)
-    note_failure(call, resource=order.line.resource.number, refused=Refused("card_declined", field="method"))
-
-
-def simulate(call: Call, resource: Resource, auto: AutoRenewal) -> Quote:
-    """What an attempt at the moment of the call would charge. Raises `Refused` with why it would not work."""
-    account = resource.account
-    if account.is_frozen:
-        raise Refused("account_frozen")
-    in_force = policies.in_force(call.at)
-    if (refused := why_not_automatic(resource, in_force=in_force)) is not None:
-        raise refused
-    if (change := queries.waiting_change(resource)) is not None:
-        raise Refused("renewal_change_waits", order=change.order.number, date=change.effective_at)
-    quoted = queries.automatic_quote(resource, length=auto.length, at=call.at)
-    _check_covered(account, auto, quoted, at=call.at)
-    return quoted
-
-
-def _check_covered(account: Any, auto: AutoRenewal, quoted: Quote, *, at: datetime) -> None:
-    if not quoted.amount or auto.method == PayMethod.RESELLER:
+    candidate = next(iter(candidates(BY_RESOURCE, order.line.resource_id)), None)
+    if candidate is None:
         return
-    if auto.method == PayMethod.BALANCE:
-        balance = billing.balance(account.pk)
-        if balance < quoted.amount:
-            raise Refused("autorenew_balance", missing=quoted.amount - balance, amount=quoted.amount)
-    elif auto.method == PayMethod.CREDIT:
-        credit = billing.credit(account.pk)
-        if credit is None or credit.available < quoted.amount:
-            free = credit.available if credit else quoted.amount - quoted.amount
-            raise Refused("autorenew_credit", missing=quoted.amount - free, amount=quoted.amount)
-        if billing.is_credit_overdue(account.pk, at=at):
-            raise Refused("credit_overdue")
-    elif not any(f"card:{card.code}" == auto.method for card in billing.cards(account.pk)):
-        raise Refused("autorenew_card_gone")
+    if order.form.get("automatic") and happened.reason == CancelReason.UNPAID:
+        is_declined = any(payment.state == PaymentState.FAILED for payment in billing.payments_of(order.number))
+        code = "autorenew_card_declined" if is_declined else "autorenew_card_silent"
+        account = order.account
+        _fail([(Decision(candidate, account), Refused(code, amount=order.total))], at=happened.at)
+    elif happened.reason == CancelReason.BUYER and candidate.next_attempt_at is None:
+        auto = AutoRenewal.objects.select_related("resource").get(pk=candidate.pk)
+        _wait(auto, auto.resource, at=happened.at)
+        auto.save(update_fields=["next_attempt_at", "preflight_due_at"])
 
 
-def _charge(call: Call, order: Order, auto: AutoRenewal, account: Any) -> None:
-    paid_by = placing.goes_straight_on(order, order.line.configured)
-    if paid_by is not None:
-        paying.go_on(call, order, paid_by=paid_by)
+# Failures
+
+
+def _fail(failed: Sequence[tuple[Decision, Refused]], *, at: datetime, traced: bool = False) -> None:
+    """Keep why attempts failed, set the next ones, and tell each buyer the reason and the cure.
+
+    Nothing was deducted. Each is traced with rating `warning`, naming who enabled it, unless it is `traced` already. A
+    reseller who froze the account is told, too.
+    """
+    if not failed:
         return
-    if auto.method.startswith("card:"):
-        card_paying.start_automatic(call, order, card=auto.method.removeprefix("card:"))
-        return
-    paying.charge(call, order, method=auto.method)
-
-
-@operation("noteFailedRenewal", resource_type="Resource", roles={Role.SYSTEM}, targets={"resource": resource_locked})
-def note_failure(call: Call, *, resource: Resource, refused: Refused) -> AutoRenewal:
-    """Keep why an attempt failed, set the next one, tell the buyer the reason and the cure."""
-    auto = AutoRenewal.objects.select_for_update().get(resource=resource)
-    assert resource.expires_at is not None
-    expiry = clock.platform_date(resource.expires_at)
-    auto.failed_at, auto.failure = call.at, refused.code
-    auto.failure_params = present(refused.params)
-    auto.next_attempt_at = life.next_attempt(expiry=expiry, hour=_hour(policies.in_force(call.at)), after=call.at)
-    auto.save(update_fields=["failed_at", "failure", "failure_params", "next_attempt_at"])
-    row = (
-        resource.account_id, resource.number, resource.product_name, call.at,
-        {"resource": resource.number}, {"code": refused.code, "next": present(auto.next_attempt_at)},
-    )  # fmt: skip
-    system_traces("renewAutomatically", rows=[row], rating=Rating.WARNING)
-    told = [resource.account] + ([resource.account.reseller] if resource.account.reseller else [])
-    for account in told:
-        notify(
-            account_id=account.pk,
-            kind="auto_renewal_failed" if auto.next_attempt_at else "auto_renewal_ended",
-            params=told_of(resource) | {"reason": refused, "next": auto.next_attempt_at},
-            link=resource.get_absolute_url() if account.pk == resource.account_id else "",
-            key=f"auto-renewal-failed:{resource.number}:{call.at.isoformat()}:{account.pk}",
-            at=call.at,
+    following = [_next_attempt(decision.candidate, at=at) for decision, _refused in failed]
+    with prepared.cursor() as cursor:
+        cursor.execute(
+            _FAILED,
+            [
+                at,
+                array(decision.candidate.pk for decision, _refused in failed),
+                array(refused.code for _decision, refused in failed),
+                array(jsontext.text(present(refused.params)) for _decision, refused in failed),
+                array(following),
+            ],
         )
-    return auto
+    notices, rows = [], []
+    for (decision, refused), moment in zip(failed, following, strict=True):
+        candidate, account = decision.candidate, decision.account
+        notices.append(
+            Notice(
+                account_id=candidate.account_id,
+                kind="auto_renewal_failed" if moment else "auto_renewal_ended",
+                params={**candidate.told, "reason": refused, "next": moment},
+                link=_PAGE(candidate.number),
+                key=f"auto-renewal-failed:{candidate.number}:{at.isoformat()}",
+                at=at,
+            )
+        )
+        if refused.code == "autorenew_frozen_by_reseller" and account.reseller_id is not None:
+            notices.append(
+                Notice(
+                    account_id=account.reseller_id,
+                    kind="customer_renewal_failed",
+                    params={**candidate.told, "customer": account.name},
+                    key=f"customer-renewal-failed:{candidate.number}:{at.isoformat()}",
+                    at=at,
+                )
+            )
+        rows.append(
+            (
+                candidate.account_id,
+                candidate.number,
+                candidate.product_name,
+                at,
+                {"resource": candidate.number, "enabled_by": candidate.enabled_by},
+                {"code": refused.code, "message": str(refused), "next": present(moment) or ""},
+            )
+        )
+    notify_many(notices)
+    if not traced:
+        system_traces("renewAutomatically", rows=rows, rating=Rating.WARNING)
 
 
-def preflight_due(auto_ids: list[int], upto: datetime) -> None:
-    """Simulate the charges of claimed auto-renewals and tell what will come, dated at the due time."""
-    for auto in AutoRenewal.objects.filter(pk__in=auto_ids, preflight_due_at__isnull=False).select_related("resource"):
-        preflight(system_call(at=auto.preflight_due_at), resource=auto.resource.number)
+# Pre-flights
+
+
+def preflight_due(auto_ids: Sequence[int], upto: datetime) -> None:
+    """Take the decision of the next attempt for claimed auto-renewals and tell what will come, dated at the due time.
+
+    What else the account's auto-renewals charge until then is gone by then. After an outage an account is told once,
+    now, and only of what is still to come.
+    """
+    found = by_id(auto_ids)
+    with prepared.cursor() as cursor:
+        cursor.execute(
+            _SIMULATED,
+            [
+                array(candidate.pk for candidate in found),
+                array(life.next_preflight(expiry=candidate.expiry, after=upto) for candidate in found),
+            ],
+        )
+    ahead = {
+        candidate.pk: candidate
+        for candidate in found
+        if candidate.next_attempt_at is not None and candidate.expires_at > upto
+    }
+    last = max((candidate.next_attempt_at or upto for candidate in ahead.values()), default=upto)
+    everything = rivals(sorted({candidate.account_id for candidate in ahead.values()}), upto=last) if ahead else []
+    notices, rows = [], []
+    for decision in decide(
+        everything, when=lambda candidate: max(candidate.next_attempt_at or upto, upto), locked=False
+    ):
+        candidate = decision.candidate
+        if candidate.pk not in ahead or decision.later:
+            continue
+        due = ahead[candidate.pk].preflight_due_at or upto
+        at = due if clock.platform_date(due) == clock.platform_date(upto) else upto
+        notices.append(_simulated(decision, at=at))
+        rows.append(
+            (
+                candidate.account_id,
+                candidate.number,
+                candidate.product_name,
+                at,
+                {"resource": candidate.number, "enabled_by": candidate.enabled_by},
+                {"amount": str(decision.priced.amount)}
+                if decision.priced is not None
+                else {"code": decision.refused.code if decision.refused is not None else ""},
+            )
+        )
+    notify_many(notices)
+    system_traces("simulateRenewal", rows=rows)
+
+
+def _simulated(decision: Decision, *, at: datetime) -> Notice:
+    candidate = decision.candidate
+    params: dict[str, Any] = {**candidate.told, "on": candidate.next_attempt_at}
+    if decision.priced is not None:
+        kind = "auto_renewal_ahead"
+        params |= {"amount": decision.priced.amount, "until": decision.priced.term.expires_at}
+    else:
+        kind = "auto_renewal_would_fail"
+        params |= {"reason": decision.refused}
+    return Notice(
+        account_id=candidate.account_id,
+        kind=kind,
+        params=params,
+        link=_PAGE(candidate.number),
+        key=f"auto-renewal-preflight:{candidate.number}:{at:%Y%m%d}",
+        at=at,
+    )
 
 
 @operation("simulateRenewal", resource_type="Resource", roles={Role.SYSTEM}, targets={"resource": resource_locked})
 def preflight(call: Call, *, resource: Resource) -> AutoRenewal:
-    """Simulate, by what charges, whether the next attempt would work, and warn when it would not."""
+    """Simulate, by what charges, whether the next attempt would work, and warn when it would not.
+
+    The sweep does so set-wise, under this name.
+    """
+    untraced()
     auto = AutoRenewal.objects.select_for_update().get(resource=resource)
-    assert resource.expires_at is not None
-    expiry = clock.platform_date(resource.expires_at)
-    auto.preflight_due_at = life.next_preflight(expiry=expiry, after=call.at)
-    auto.save(update_fields=["preflight_due_at"])
-    params: dict[str, Any]
-    try:
-        quoted = simulate(call, resource, auto)
-    except Refused as refused:
-        describe(code=refused.code)
-        kind, params = "auto_renewal_would_fail", {"reason": refused}
-    else:
-        describe(amount=quoted.amount)
-        kind, params = "auto_renewal_ahead", {"amount": quoted.amount, "until": queries.new_expiry(quoted)}
-    notify(
-        account_id=resource.account_id,
-        kind=kind,
-        params=told_of(resource) | {"on": auto.next_attempt_at, **params},
-        link=resource.get_absolute_url(),
-        key=f"auto-renewal-preflight:{resource.number}:{call.at:%Y%m%d}",
-        at=call.at,
-    )
+    preflight_due([auto.pk], call.at)
+    auto.refresh_from_db()
     return auto
 
 
@@ -325,7 +476,7 @@ def _check_method(account: Any, method: str) -> None:
         if method != PayMethod.RESELLER:
             raise Refused("reseller_pays", field="method")
         return
-    offered = {PayMethod.BALANCE.value, *(f"card:{card.code}" for card in billing.cards(account.pk))}
+    offered = {PayMethod.BALANCE.value, *(f"{CARD}{card.code}" for card in billing.cards(account.pk))}
     if billing.credit(account.pk) is not None:
         offered.add(PayMethod.CREDIT.value)
     if method not in offered:
@@ -337,6 +488,6 @@ def _hour(in_force: PolicySet) -> time:
 
 
 __all__ = [
-    "Chosen", "attempt_due", "default_method", "disable", "enable", "follow", "note_failure", "preflight",
-    "preflight_due", "renew_automatically", "simulate", "switch_off", "why_not_automatic",
+    "Chosen", "attempt_due", "default_method", "disable", "enable", "follow", "on_canceled", "on_payment_failed",
+    "on_renewed", "preflight", "preflight_due", "renew_automatically", "switch_off", "why_not_automatic",
 ]  # fmt: skip

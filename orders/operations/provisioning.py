@@ -156,14 +156,24 @@ def release_instance(
         order=order,
         line=line,
         resource=resource,
-        key=f"{Activity.RELEASE_INSTANCE}:{line.number}:{instance_id}",
-        parameters={
-            "instanceId": instance_id,
-            "orderId": order.number,
-            "orderLineId": line.number,
-            "productId": line.product_code,
-        },
+        key=release_key(line, instance_id),
+        parameters=release_parameters(order.number, line, instance_id),
     )
+
+
+def release_key(line: OrderLine, instance_id: str) -> str:
+    """What makes the release of an instance one."""
+    return f"{Activity.RELEASE_INSTANCE}:{line.number}:{instance_id}"
+
+
+def release_parameters(order_number: str, line: OrderLine, instance_id: str) -> dict[str, str]:
+    """What the seller's server is told about an instance to release."""
+    return {
+        "instanceId": instance_id,
+        "orderId": order_number,
+        "orderLineId": line.number,
+        "productId": line.product_code,
+    }
 
 
 def _create(call: Call, order: Order, line: OrderLine, *, status: ResourceStatus, instance_id: str = "") -> Resource:

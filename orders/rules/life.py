@@ -3,14 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 
+from billing.rules.terms import life_cycle
 from koogallery import clock
+from orders.states import ResourceStatus
 
 NOTICE_DAYS = (30, 15, 7, 3, 1)
 NOTICE_TIME = time(10)
 PREFLIGHT_DAYS = (30, 15, 7, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a yearly/monthly resource stands, and the moment at which its next step is due; None once released."""
+
+    status: ResourceStatus
+    until: datetime | None
+
+
+@lru_cache(maxsize=1024)
+def stage(*, expiry: date, at: datetime, grace_days: int, retention_days: int, reached: ResourceStatus) -> Stage:
+    """The stage of an expiry at a moment (R8); never one before `reached`, though the policies became milder.
+
+    Without grace or retention days the stage is left out.
+    """
+    cycle = life_cycle(expiry=expiry, grace_days=grace_days, retention_days=retention_days)
+    ends = (
+        (ResourceStatus.ENABLED, cycle.grace_from),
+        (ResourceStatus.GRACE, cycle.retention_from),
+        (ResourceStatus.RETENTION, cycle.released_at),
+    )
+    first = next((place for place, (status, _end) in enumerate(ends) if status == reached), len(ends))
+    for status, end in ends[first:]:
+        if at < end:
+            return Stage(status, end)
+    return Stage(ResourceStatus.CLOSED, None)
 
 
 def due_columns(expires_at: datetime | None, *, after: datetime) -> dict[str, Any]:
@@ -48,7 +79,7 @@ def first_attempt(*, expiry: date, days_before: int, hour: time, now: datetime) 
     none any more, at once.
     """
     wanted = _at(expiry - timedelta(days=days_before), hour)
-    return max(wanted, now) if wanted > now else next_attempt(expiry=expiry, hour=hour, after=now) or now
+    return wanted if wanted >= now else next_attempt(expiry=expiry, hour=hour, after=now) or now
 
 
 def next_attempt(*, expiry: date, hour: time, after: datetime) -> datetime | None:

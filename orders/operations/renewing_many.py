@@ -1,0 +1,337 @@
+"""Automatic renewals of a chunk at once, by balance, credit or reseller: what `renewing` and `paying` do for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, time
+from typing import Any
+
+from django.db import connection
+from django.utils import translation
+
+from audit.recording import system_traces
+from billing.operations import charging
+from billing.states import PayMethod
+from koogallery import clock
+from koogallery.kernel import ids, jsontext, policies
+from koogallery.kernel.addresses import Address
+from koogallery.kernel.arrays import array
+from koogallery.kernel.policies import PolicySet
+from koogallery.notifications.operations import Notice, notify_many
+from orders.models import InterfaceCall, Order
+from orders.operations import interface_calls
+from orders.operations.deciding_renewals import CARD, Candidate, Decision, Priced
+from orders.queries import eligibility
+from orders.rules import life
+from orders.saas.activities import Activity, Scene, expire_time
+from orders.states import OrderState, PaidBy, ResourceStatus
+
+_PAID_BY = {PayMethod.BALANCE: PaidBy.BALANCE, PayMethod.CREDIT: PaidBy.CREDIT, PayMethod.RESELLER: PaidBy.RESELLER}
+_PAGE = Address("orders:resource")
+_SOLD = Address("orders:seller_detail")
+_RENEW = """
+WITH variants AS MATERIALIZED (
+    SELECT * FROM unnest(%(places)s::integer[], %(products)s::bigint[], %(sellers)s::bigint[], %(names)s::text[],
+        %(codes)s::text[], %(specs)s::text[], %(specs_zh)s::text[], %(contacts)s::text[], %(amounts)s::numeric[],
+        %(listed)s::numeric[], %(currencies)s::text[], %(forms)s::jsonb[], %(specifications)s::text[],
+        %(skus)s::text[], %(methods)s::text[], %(supervised)s::boolean[], %(modes)s::text[], %(quantities)s::numeric[],
+        %(items)s::integer[], %(units)s::text[], %(counts)s::integer[], %(configurations)s::jsonb[],
+        %(shares)s::numeric[], %(explanations)s::jsonb[], %(fees)s::numeric[], %(full)s::numeric[], %(starts)s::date[],
+        %(ends)s::date[], %(expiries)s::timestamptz[], %(steps)s::timestamptz[], %(notices)s::timestamptz[])
+        AS v(place, product_id, seller_id, product_name, product_code, spec_text, spec_text_zh, contact_kind, amount,
+            list_amount, currency, form, specification_code, sku_code, delivery_method, supervised, billing_mode,
+            quantity, items, term_unit, term_count, configuration, share, explanation, fee_percent, full_price, starts,
+            ends, expires_at, life_due_at, notice_due_at)
+), given AS MATERIALIZED (
+    SELECT * FROM unnest(%(autos)s::bigint[], %(resources)s::bigint[], %(places_of)s::integer[], %(numbers)s::text[],
+        %(quotes)s::text[], %(paid_by)s::text[], %(resellers)s::bigint[], %(attempts)s::timestamptz[],
+        %(preflights)s::timestamptz[])
+        AS g(auto_id, resource_id, place, number, quote_id, paid_by, reseller_id, next_attempt_at, preflight_due_at)
+), sources AS MATERIALIZED (
+    SELECT g.*, r.number AS resource, r.account_id, r.project_code, r.tags, r.expires_at AS expired_at,
+        l.discount_source, l.discount_reference
+    FROM given g
+    CROSS JOIN LATERAL (SELECT * FROM orders_resource x WHERE x.id = g.resource_id OFFSET 0) r
+    CROSS JOIN LATERAL (SELECT * FROM orders_orderline x WHERE x.id = r.line_id OFFSET 0) l
+), placed AS (
+    INSERT INTO orders_order (number, account_id, seller_id, product_id, product_name, product_code, spec_text,
+        spec_text_zh, type, state, quote_id, amount, list_amount, currency, paid_by, reseller_id, policy, form,
+        project_code, tags, contact_kind, placed_at, paid_at, completed_at, cancel_reason, cancel_note)
+    SELECT s.number, s.account_id, v.seller_id, v.product_id, v.product_name, v.product_code, v.spec_text,
+        v.spec_text_zh, 'RENEW', 'completed', s.quote_id, v.amount, v.list_amount, v.currency, s.paid_by,
+        s.reseller_id, %(policy)s::jsonb, v.form, s.project_code, s.tags, v.contact_kind, %(at)s, %(at)s, %(at)s, '', ''
+    FROM sources s JOIN variants v USING (place)
+    RETURNING id, number
+), lines AS (
+    INSERT INTO orders_orderline (order_id, number, product_id, product_code, product_name, specification_code,
+        sku_code, spec_text, delivery_method, supervised, billing_mode, quantity, items, term_unit, term_count,
+        configuration, list_amount, discount_share, discount_source, discount_reference, amount, currency, explanation,
+        fee_percent, once_key, milestones, resource_id)
+    SELECT p.id, s.number || '-000001', v.product_id, v.product_code, v.product_name, v.specification_code, v.sku_code,
+        v.spec_text, v.delivery_method, v.supervised, v.billing_mode, v.quantity, v.items, v.term_unit, v.term_count,
+        v.configuration, v.list_amount, v.share, CASE WHEN v.share = 1 THEN '' ELSE s.discount_source END,
+        CASE WHEN v.share = 1 THEN '' ELSE s.discount_reference END, v.amount, v.currency, v.explanation,
+        v.fee_percent, 'renew:' || s.resource || ':' || (s.expired_at AT TIME ZONE %(zone)s)::date, 0, s.resource_id
+    FROM sources s JOIN variants v USING (place) JOIN placed p USING (number)
+    RETURNING id, order_id, resource_id
+), terms AS (
+    INSERT INTO orders_resourceterm (resource_id, line_id, start, "end", price, extra_days, discount_share, paid,
+        currency)
+    SELECT s.resource_id, l.id, v.starts, v.ends, v.full_price, 0, v.share, v.amount, v.currency
+    FROM lines l JOIN sources s USING (resource_id) JOIN variants v USING (place)
+), prolonged AS (
+    UPDATE orders_resource r SET expires_at = v.expires_at, status = 'enabled', life_due_at = v.life_due_at,
+        notice_due_at = v.notice_due_at
+    FROM given g JOIN variants v USING (place) WHERE r.id = g.resource_id
+), followed AS (
+    UPDATE orders_autorenewal a SET next_attempt_at = g.next_attempt_at, preflight_due_at = g.preflight_due_at,
+        "left" = a."left" - 1, failed_at = NULL, failure = '', failure_params = '{}'
+    FROM given g WHERE a.id = g.auto_id
+)
+SELECT l.resource_id, l.order_id, l.id FROM lines l
+"""
+
+
+def is_plain(decision: Decision) -> bool:
+    """Whether it is renewed with many others; cards, freezes, last renewals and rivals take the way of one."""
+    candidate, priced = decision.candidate, decision.priced
+    return (
+        priced is not None
+        and bool(priced.amount)
+        and not candidate.method.startswith(CARD)
+        and not decision.unpaid
+        and candidate.left != 1
+        and candidate.status != ResourceStatus.RETENTION
+    )
+
+
+def renew_many(decisions: Sequence[Decision], *, at: datetime) -> None:
+    """Renew what was decided to be charged, dated at `at`, with as many statements for a thousand as for one.
+
+    Orders of type RENEW, Completed, with payment and earning; terms from the original expiry; the auto-renewals wait
+    for the end of these; buyers and sellers are told once each. Nobody above has to hear of renewals one by one.
+    """
+    if not decisions:
+        return
+    in_force = policies.in_force(at)
+    numbers = _free_numbers(at, len(decisions))
+    made = _write(decisions, numbers, in_force, at=at)
+    notify_many(
+        [notice for decision, number in zip(decisions, numbers, strict=True) for notice in _told(decision, number, at)]
+    )
+    _trace(decisions, numbers, at=at)
+    interface_calls.enqueue_many(
+        [
+            call
+            for decision, number in zip(decisions, numbers, strict=True)
+            if (call := _refresh(decision, number, made[decision.candidate.resource_id], at=at)) is not None
+        ]
+    )
+    charging.pay_and_earn([_payment(*pair, at=at) for pair in zip(decisions, numbers, strict=True)])
+
+
+def _free_numbers(at: datetime, count: int) -> list[str]:
+    """New order numbers that nobody has; thousands of one minute often meet."""
+    found: list[str] = []
+    while len(found) < count:
+        drawn = charging.new_numbers("CS", at=at, count=count - len(found), length=5)
+        taken = set(Order.objects.filter(number__in=drawn).values_list("number", flat=True))
+        found += [number for number in drawn if number not in taken]
+        found = list(dict.fromkeys(found))
+    return found
+
+
+def _write(
+    decisions: Sequence[Decision], numbers: Sequence[str], in_force: PolicySet, *, at: datetime
+) -> dict[int, tuple[int, int]]:
+    """Write the rows; the ids of order and line by resource."""
+    known = {id(decision.priced): decision.priced for decision in decisions if decision.priced is not None}
+    places = {key: place for place, key in enumerate(known, 1)}
+    following = {
+        (key, candidate.days_before): _following(known[key], candidate, in_force, at=at)
+        for decision in decisions
+        for key, candidate in [(id(decision.priced), decision.candidate)]
+    }
+    after = [following[id(decision.priced), decision.candidate.days_before] for decision in decisions]
+    given = {
+        **_variants(list(known.values()), at=at),
+        "autos": array(decision.candidate.pk for decision in decisions),
+        "resources": array(decision.candidate.resource_id for decision in decisions),
+        "places_of": array(places[id(decision.priced)] for decision in decisions),
+        "numbers": array(numbers),
+        "quotes": array(ids.public_id() for _ in decisions),
+        "paid_by": array(_PAID_BY[PayMethod(decision.candidate.method)].value for decision in decisions),
+        "resellers": array(decision.account.reseller_id for decision in decisions),
+        "attempts": array(moment for moment, _preflight in after),
+        "preflights": array(preflight for _moment, preflight in after),
+        "policy": jsontext.text(in_force.to_json()),
+        "at": at,
+        "zone": str(clock.platform_zone()),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, given)
+        return {resource: (order, line) for resource, order, line in cursor.fetchall()}
+
+
+def _following(
+    priced: Priced, candidate: Candidate, in_force: PolicySet, *, at: datetime
+) -> tuple[datetime, datetime | None]:
+    """When a resource with this new term is next tried and simulated."""
+    hour = time.fromisoformat(in_force["autorenew.hour"])
+    expiry = priced.term.end
+    return (
+        life.first_attempt(expiry=expiry, days_before=candidate.days_before, hour=hour, now=at),
+        life.next_preflight(expiry=expiry, after=at),
+    )
+
+
+def _variants(found: Sequence[Priced], *, at: datetime) -> dict[str, Any]:
+    configurations = [priced.renewal.configuration for priced in found]
+    prices = [priced.renewal.price for priced in found]
+    with translation.override("zh-hans"):
+        specs_zh = [configuration.spec_text[:300] for configuration in configurations]
+    due = [life.due_columns(priced.term.expires_at, after=at) for priced in found]
+    return {
+        "places": array(range(1, len(found) + 1)),
+        "products": array(priced.product.pk for priced in found),
+        "sellers": array(priced.product.seller_id for priced in found),
+        "names": array(priced.product.name for priced in found),
+        "codes": array(priced.product.code for priced in found),
+        "specs": array(priced.spec_text for priced in found),
+        "specs_zh": array(specs_zh),
+        "contacts": array(eligibility.contact_kind(priced.product.contact_data) for priced in found),
+        "amounts": array(price.amount.amount for price in prices),
+        "listed": array(max(price.term_price.rounded(), price.amount).amount for price in prices),
+        "currencies": array(price.amount.currency for price in prices),
+        "forms": array(priced.form for priced in found),
+        "specifications": array(configuration.specification_code for configuration in configurations),
+        "skus": array(configuration.sku_code for configuration in configurations),
+        "methods": array(configuration.delivery_method for configuration in configurations),
+        "supervised": array(configuration.supervised for configuration in configurations),
+        "modes": array(str(configuration.billing_mode) for configuration in configurations),
+        "quantities": array(configuration.quantity for configuration in configurations),
+        "items": array(configuration.items for configuration in configurations),
+        "units": array(configuration.term_unit for configuration in configurations),
+        "counts": array(configuration.term_count for configuration in configurations),
+        "configurations": array(priced.configuration for priced in found),
+        "shares": array(priced.renewal.share for priced in found),
+        "explanations": array(priced.explanation for priced in found),
+        "fees": array(configuration.fee_percent for configuration in configurations),
+        "full": array(priced.full_price for priced in found),
+        "starts": array(priced.term.start for priced in found),
+        "ends": array(priced.term.end for priced in found),
+        "expiries": array(priced.term.expires_at for priced in found),
+        "steps": array(columns["life_due_at"] for columns in due),
+        "notices": array(columns["notice_due_at"] for columns in due),
+    }
+
+
+def _told(decision: Decision, number: str, at: datetime) -> list[Notice]:
+    candidate, priced = decision.candidate, decision.priced
+    assert priced is not None
+    told = {
+        "product": candidate.product_name,
+        "specification": candidate.spec_text,
+        "order": number,
+        "amount": priced.amount,
+    }
+    return [
+        Notice(
+            account_id=candidate.account_id,
+            kind="resource_renewed",
+            params={**told, "resource": candidate.number, "expires": priced.term.expires_at},
+            link=_PAGE(candidate.number),
+            key=f"resource-renewed:{number}",
+            at=at,
+        ),
+        Notice(
+            account_id=priced.product.seller.account_id,
+            kind="order_received",
+            params={**told, "account": decision.account.name},
+            link=_SOLD(number),
+            key=f"order-received:{number}",
+            at=at,
+        ),
+    ]
+
+
+def _trace(decisions: Sequence[Decision], numbers: Sequence[str], *, at: datetime) -> None:
+    renewed, completed = [], []
+    for decision, number in zip(decisions, numbers, strict=True):
+        candidate, priced = decision.candidate, decision.priced
+        assert priced is not None
+        renewed.append(
+            (
+                candidate.account_id,
+                candidate.number,
+                candidate.product_name,
+                at,
+                {"resource": candidate.number, "enabled_by": candidate.enabled_by},
+                {"order": number, "amount": str(priced.amount)},
+            )
+        )
+        completed.append(
+            (
+                candidate.account_id,
+                number,
+                candidate.product_name,
+                at,
+                {"order": number},
+                {"state": OrderState.COMPLETED.value, "resource": candidate.number},
+            )
+        )
+    system_traces("renewAutomatically", rows=renewed)
+    system_traces("completeOrder", rows=completed)
+
+
+def _refresh(decision: Decision, number: str, made: tuple[int, int], *, at: datetime) -> InterfaceCall | None:
+    """The call that tells a seller's server the new expiry; None where there is no instance."""
+    candidate, priced = decision.candidate, decision.priced
+    assert priced is not None
+    product = priced.product
+    if not candidate.instance_id or not product.has_interface:
+        return None
+    order, line = made
+    return interface_calls.new_call(
+        activity=Activity.REFRESH_INSTANCE,
+        parameters={
+            "scene": Scene.RENEWAL.value,
+            "orderId": number,
+            "orderLineId": f"{number}-000001",
+            "instanceId": candidate.instance_id,
+            "productId": product.code,
+            "expireTime": expire_time(priced.term.expires_at),
+        },
+        key=f"{Activity.REFRESH_INSTANCE}:{number}-000001",
+        version=product.interface_version,
+        seller_id=product.seller_id,
+        product_id=product.pk,
+        order_id=order,
+        line_id=line,
+        resource_id=candidate.resource_id,
+        at=at,
+    )
+
+
+def _payment(decision: Decision, number: str, *, at: datetime) -> charging.NewPayment:
+    candidate, priced, account = decision.candidate, decision.priced, decision.account
+    assert priced is not None
+    is_resold = candidate.method == PayMethod.RESELLER
+    name, spec = priced.product.name, priced.spec_text
+    return charging.NewPayment(
+        method=candidate.method,
+        account_id=account.pk,
+        payer_id=account.reseller_id if is_resold and account.reseller_id else account.pk,
+        order_number=number,
+        line_number=f"{number}-000001",
+        seller_id=priced.product.seller_id,
+        fee_percent=priced.renewal.configuration.fee_percent,
+        amount=priced.amount,
+        shared=(f"{name} · {spec}" if spec else name, priced.explanation),
+        project_code=candidate.project_code,
+        tags=candidate.tags,
+        at=at,
+    )
+
+
+__all__ = ["is_plain", "renew_many"]
