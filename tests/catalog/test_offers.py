@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core import mail as postbox
 from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,14 +21,16 @@ from catalog.operations import offers, products
 from catalog.queries.seller_offers import reach, showing
 from catalog.rules.offers import MilestoneTerms, figures, milestone_amounts
 from catalog.states import OFFER_MOVES, OfferState, UseState
+from koogallery import clock
 from koogallery.identity.models import Account
 from koogallery.identity.states import SellerRole
-from koogallery.kernel import guard, pages
+from koogallery.kernel import guard, outbox, pages
 from koogallery.kernel.calls import Role, system_call
 from koogallery.kernel.models import OutboxMessage
 from koogallery.kernel.money import EXPONENTS, Money
 from koogallery.kernel.reasons import Missing, Refused
 from koogallery.kernel.sweeps import sweeps
+from koogallery.notifications import gateways
 from koogallery.notifications.models import Message
 from orders.operations import cancelling
 from tests.factories import billing, catalog, identity
@@ -279,6 +282,33 @@ def test_a_replay_answers_the_same_offer_and_tells_nobody_twice(
     assert (PrivateOffer.objects.count(), OfferMilestone.objects.count()) == (1, 2)
     assert told() == [(account_of(buyer).pk, "private_offer")]
     assert Trace.objects.filter(trace_name="sendPrivateOffer").count() == 1
+
+
+def test_the_customer_gets_the_link_by_mail_with_its_code_and_by_sms(
+    buyer: Persona, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[tuple[str, str]] = []
+
+    class Gateway:
+        def send(self, *, to: str, text: str, key: str) -> None:
+            texts.append((to, text))
+
+    monkeypatch.setattr(gateways, "gateway", Gateway)
+    with guard.opened("test"):
+        buyer.user.mobile = "+6591234567"
+        buyer.user.save(update_fields=["mobile"])
+    offer = sent_offer(account_of(buyer), product, at=AT)
+    link = f"http://testserver{offer.get_link()}"
+    with clock.at(AT):
+        outbox.deliver_due(AT)
+    (letter,) = postbox.outbox
+    assert letter.to == [buyer.user.email]
+    assert link in letter.body
+    pictures = [part for part in letter.message().walk() if part.get_content_type() == "image/png"]
+    assert len(pictures) == 1
+    ((number, text),) = texts
+    assert number == "+6591234567"
+    assert link in text
 
 
 @pytest.mark.django_db(transaction=True)
