@@ -307,7 +307,11 @@ def milestones_money(order_numbers: Iterable[str]) -> dict[str, list[MilestoneMo
         .order_by()
     )
     held = LedgerAccount.objects.filter(kind=LedgerKind.HELD, owner=owner, currency=OuterRef("currency"))
-    settled = Entry.objects.filter(account__kind=LedgerKind.SETTLED, posting__about=owner).order_by()
+    settled = (
+        Entry.objects.filter(account__kind=LedgerKind.SETTLED, posting__about=owner)
+        .exclude(posting__about="")
+        .order_by()
+    )
     rows: Any = (
         Milestone.objects.filter(order_number__in=list(order_numbers))
         .select_related("bill")

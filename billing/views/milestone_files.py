@@ -76,6 +76,7 @@ def document_of(bill: MilestoneBill, *, account: Account, state: BillState) -> D
             *_calculation(bill),
         ],
         notes=notes,
+        footer=f"KooGallery · {bill.number}",
         link=f"{settings.SITE_ADDRESS}{bill.get_absolute_url()}",
         link_label=_("View bill"),
     )
@@ -89,7 +90,7 @@ def _calculation(bill: MilestoneBill) -> list[Table]:
     return [
         Table(
             title=_("How is this calculated?"),
-            columns=[Column("", weight=3), Column("", weight=2), Column("", numeric=True)],
+            columns=[Column(_("Step"), weight=3), Column(_("Formula"), weight=2), Column(_("Value"), numeric=True)],
             rows=[[line.label, line.formula, line.value] for line in lines],
         )
     ]

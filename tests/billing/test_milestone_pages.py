@@ -269,7 +269,7 @@ def test_both_sides_see_the_milestones_of_the_order(deal: Deal) -> None:
         assert "1. Part 1" in shown, name
         assert "USD 0.00 USD 300.00 USD 0.00" in shown, name
         assert "USD 300.00 USD 0.00 USD 0.00" in shown, name
-        assert "Not billed yet" in shown, name
+        assert "Not billed yet —" in shown, name
         assert (first.get_absolute_url() in response.content.decode()) == ("seller" not in name), name
 
 
