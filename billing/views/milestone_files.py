@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
@@ -13,9 +15,11 @@ from billing.models import MilestoneBill
 from billing.operations import reading
 from billing.states import BillState
 from billing.views.milestone_bills import BILLS, milestone_words
-from koogallery.identity.models import Account
 from koogallery.kernel.documents import Column, Document, Fact, Party, Table
 from koogallery.kernel.pages import page
+
+if TYPE_CHECKING:
+    from koogallery.identity.models import Account
 
 
 @page(audience="buyer", operations=["queryMilestoneBillDetail"])
