@@ -254,7 +254,7 @@ class _Stock:
                     with transaction.atomic():
                         cursor.execute("SET LOCAL session_replication_role = replica")
                         for table in COPIES:
-                            self._copy(cursor, table, values, numbers=(first, last))
+                            self._copy(table, values, numbers=range(first, last + 1))
                         cursor.execute(
                             "UPDATE billing_ledgeraccount a SET balance = a.balance - %s * h.balance "
                             "FROM billing_ledgeraccount h WHERE a.id = %s AND h.id = %s",
@@ -266,19 +266,10 @@ class _Stock:
         sweeps.execute("CHECKPOINT")
         self.count = max(self.count, until)
 
-    def _copy(self, cursor: Any, table: str, values: dict[str, str], *, numbers: tuple[int, int]) -> None:
+    def _copy(self, table: str, values: dict[str, str], *, numbers: range) -> None:
         differences = COPIES[table] if table in SEVERAL else {"id": "{first} + n", **COPIES[table]}
-        cursor.execute(
-            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
-            [table],
-        )
-        columns = [name for (name,) in cursor.fetchall() if name != "id" or name in differences]
-        taken = [differences[name].format(**values) if name in differences else f't."{name}"' for name in columns]
-        named = ", ".join(f'"{name}"' for name in columns)
-        cursor.execute(
-            f"INSERT INTO {table} ({named}) SELECT {', '.join(taken)} FROM {table} t, generate_series({numbers[0]}, "
-            f"{numbers[1]}) n WHERE t.{SEVERAL.get(table, 'id')} = {self.template[table]}"
-        )
+        row = SEVERAL.get(table, "id"), self.template[table]
+        sweeps.copy_rows(table, of=row, differences=differences, values=values, numbers=numbers)
 
 
 def _accepted() -> dict[str, int]:

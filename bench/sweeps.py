@@ -6,7 +6,7 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -286,6 +286,32 @@ def _load(count: int) -> int:
     )
     execute("VACUUM (ANALYZE)")
     return base
+
+
+def copy_rows(
+    table: str,
+    *,
+    of: tuple[str, int],
+    differences: Mapping[str, str],
+    values: Mapping[str, str],
+    numbers: range,
+    where: str = "TRUE",
+) -> None:
+    """Copy the row whose column `of[0]` is `of[1]` once for each number `n`; `differences` are SQL, with `values`."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            [table],
+        )
+        columns = [name for (name,) in cursor.fetchall() if name != "id" or name in differences]
+        taken = [differences[name].format(**values) if name in differences else f't."{name}"' for name in columns]
+        named = ", ".join(f'"{name}"' for name in columns)
+        cursor.execute(
+            f"INSERT INTO {table} ({named}) SELECT {', '.join(taken)} FROM {table} t, "
+            f"generate_series({numbers.start}, {numbers.stop - 1}) n WHERE t.{of[0]} = {of[1]} AND ({where})"
+        )
 
 
 def make_raw_tables(tables: Sequence[str]) -> None:
