@@ -15,6 +15,7 @@ from django.db.models import (
     Count,
     DecimalField,
     Exists,
+    FilteredRelation,
     Min,
     OuterRef,
     Q,
@@ -225,6 +226,30 @@ def payment_methods(account: Account, amount: Money) -> list[PaymentMethod]:
             )
         )
     return methods
+
+
+def methods_on_file(account: Account) -> list[PaymentMethod]:
+    """What may be charged later, without asking, whether or not it covers anything today; one query."""
+    if account.kind == AccountKind.RESELLER_CUSTOMER:
+        return [PaymentMethod(kind=PayMethod.RESELLER, label=_("Through your reseller"), available=True)]
+    granted = CreditLine.objects.filter(account_id=OuterRef("pk"), kind=CreditKind.PLATFORM)
+    kept = FilteredRelation("cards", condition=Q(cards__removed_at=None))
+    rows = (
+        type(account)
+        .objects.filter(pk=account.pk)
+        .annotate(card=kept, has_credit=Exists(granted))
+        .order_by("-card__is_default", "card__added_at", "card__pk")
+        .values_list("has_credit", "card__code", "card__brand", "card__last_digits")
+    )
+    found = list(rows)
+    methods = [PaymentMethod(kind=PayMethod.BALANCE, label=_("Account balance"), available=True)]
+    if found and found[0][0]:
+        methods.append(PaymentMethod(kind=PayMethod.CREDIT, label=_("Platform credit"), available=True))
+    return methods + [
+        PaymentMethod(kind=PayMethod.CARD, label=f"{brand} •••• {digits}", available=True, token=code)
+        for _has_credit, code, brand, digits in found
+        if code
+    ]
 
 
 def repayment_methods(account: Account, amount: Money) -> list[PaymentMethod]:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from orders.urls_delivery import urlpatterns as delivered
+from orders.urls_renewals import urlpatterns as renewals
 from orders.views import checkout, offers, orders, overview, seller_orders
 
 app_name = "orders"
@@ -21,4 +22,5 @@ urlpatterns = [
     path("seller/orders/", seller_orders.order_list, name="seller_list"),
     path("seller/orders/<str:number>/", seller_orders.order_detail, name="seller_detail"),
     *delivered,
+    *renewals,
 ]

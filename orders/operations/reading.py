@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from koogallery.kernel import policies
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.prepared import Question
-from orders.models import InterfaceCall, Order
-from orders.queries import interface, orders
+from orders.models import InterfaceCall, Order, Resource
+from orders.queries import interface, orders, renewals
 
 UNPAID = "unpaid"
 
@@ -51,6 +52,19 @@ def query_order_detail(call: Call, *, order: Order) -> Order:
     """Show one order, to its buyer or its seller."""
     describe(state=order.state)
     return order
+
+
+@operation(
+    "queryRenewalList",
+    resource_type="Resource",
+    action="marketplace:saasResourceInstance:view",
+    roles={Role.BUYER},
+    read=True,
+    default_allowed=True,
+)
+def query_renewal_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> Question[Resource]:
+    """List what the account can come to renew, by hand or by itself."""
+    return renewals.asked_for(call.account_id, at=call.at, in_force=policies.in_force(call.at))
 
 
 @operation(

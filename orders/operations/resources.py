@@ -1,4 +1,4 @@
-"""What happens to a resource after its delivery: information, eye, expiration policy, tags, disabling."""
+"""What happens to a resource after its delivery: information, eye, tags, disabling."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.prepared import Question
 from koogallery.kernel.reasons import Refused
-from koogallery.notifications.operations import notify
+from koogallery.notifications.operations import notify, notify_many
 from orders.events import ResourceClosed
 from orders.models import AutoRenewal, Resource
-from orders.operations import provisioning
+from orders.operations import follow_ups, provisioning
+from orders.operations.taking_effect import seller_asked
 from orders.queries import eligibility
 from orders.queries.renewing import usage_plan
 from orders.queries.resources import asked_for, own_resource, own_resource_locked, resource_locked
@@ -22,6 +23,8 @@ from orders.saas.answers import ApplicationInfo
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
 
 BUYERS = {Role.BUYER}
+DELETED_AT_RELEASE = ("frontend_url", "admin_url", "user_name", "password", "license_key", "memo")
+"""What was kept to reach a resource."""
 
 
 @operation(
@@ -178,9 +181,9 @@ def close_undelivered(call: Call, *, resource: Resource) -> Resource:
 
 def release(call: Call, resource: Resource, *, reason: CloseReason) -> None:
     """Close a locked resource whose time is over; what was kept to reach it is deleted with it."""
-    resource.frontend_url = resource.admin_url = resource.user_name = ""
-    resource.password = resource.license_key = resource.memo = ""
-    resource.save(update_fields=["frontend_url", "admin_url", "user_name", "password", "license_key", "memo"])
+    for name in DELETED_AT_RELEASE:
+        setattr(resource, name, "")
+    resource.save(update_fields=DELETED_AT_RELEASE)
     _close(call, resource, reason=reason)
 
 
@@ -220,6 +223,7 @@ def go_pay_per_use(call: Call, resource: Resource) -> bool:
 
 
 def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
+    follow_ups.end_all(call, resource)
     provisioning.move(
         resource,
         ResourceStatus.CLOSED,
@@ -239,6 +243,8 @@ def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
             instance_id=resource.instance_id,
             resource=resource,
         )
+    elif reason != CloseReason.CANCELED and resource.enabled_at is not None:
+        notify_many([seller_asked(resource, kind="resource_to_release", at=call.at)])
     events.publish(ResourceClosed(resource=resource, reason=reason, at=call.at))
     notify(
         account_id=resource.account_id,
@@ -249,39 +255,6 @@ def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
         at=call.at,
     )
     describe(reason=reason.value)
-
-
-def possible_policies(resource: Resource) -> list[ExpirationPolicy]:
-    """The expiration policies a yearly/monthly resource may have: what its product supports."""
-    found = [ExpirationPolicy.MANUAL, ExpirationPolicy.NONE]
-    if resource.product.supports_auto_renewal:
-        found.insert(1, ExpirationPolicy.AUTO)
-    if usage_plan(resource) is not None:
-        found.append(ExpirationPolicy.PAY_PER_USE)
-    return found
-
-
-@operation(
-    "setResourceStrategy",
-    resource_type="Resource",
-    roles=BUYERS,
-    targets={"resource": own_resource_locked},
-    once=True,
-)
-def set_expiration_policy(call: Call, *, resource: Resource, policy: str) -> Resource:
-    """Choose what happens when the term ends.
-
-    Raises `Refused("resource_has_no_term")` for what does not expire, `Refused("expiration_policy_unsupported")`.
-    """
-    if not resource.has_term or not resource.status_enum.is_in_use:
-        raise Refused("resource_has_no_term")
-    if policy not in possible_policies(resource):
-        raise Refused("expiration_policy_unsupported", field="policy")
-    before = resource.expiration_policy
-    resource.expiration_policy = policy
-    resource.save(update_fields=["expiration_policy"])
-    describe(before=before, after=policy)
-    return resource
 
 
 @operation(

@@ -92,10 +92,10 @@ def listed_unpaid_orders_given() -> QuerySet[Order]:
     return listed_orders_given().filter(waiting(Given("at")))
 
 
-def with_project_names(orders: QuerySet[Order]) -> QuerySet[Order]:
-    """The same orders with `project_name`, None where the order belongs to no project."""
+def with_project_names(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The same orders or resources with `project_name`, None for one that belongs to no project."""
     project = FilteredRelation("account__projects", condition=Q(account__projects__code=F("project_code")))
-    return orders.annotate(project=project).annotate(project_name=F("project__name"))
+    return rows.annotate(project=project).annotate(project_name=F("project__name"))
 
 
 def orders_of_seller(account_id: int | None) -> QuerySet[Order]:

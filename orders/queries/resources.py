@@ -15,7 +15,8 @@ from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.prepared import Given, Question
 from koogallery.kernel.reasons import Missing
 from orders.models import Resource
-from orders.queries.orders import NOBODY
+from orders.queries.orders import NOBODY, with_project_names
+from orders.queries.renewing import with_follow_ups
 from orders.states import EXPIRING_DAYS, IN_USE_STATUSES, ResourceStatus
 
 PERIODS = ("grace_days", "retention_days")
@@ -29,9 +30,10 @@ def resources_of(account_id: int | None) -> QuerySet[Resource]:
 
 _LISTED = (
     "number", "account_id", "order_number", "product_name", "spec_text", "status", "delivery_method", "billing_mode",
-    "trial", "expires_at", "purchased_at", "expiration_policy", "product__name", "product__name_zh", "product__slug",
-    "product__code", "product__logo", "product__supports_change", "line__number", "line__order__spec_text",
-    "line__order__spec_text_zh",
+    "trial", "expires_at", "life_due_at", "purchased_at", "expiration_policy", "configuration", "product__name",
+    "product__name_zh", "product__slug", "product__code", "product__logo", "product__state",
+    "product__supports_change", "line__number", "line__order__spec_text", "line__order__spec_text_zh",
+    "line__order__state",
 )  # fmt: skip
 """What **Purchased Apps** shows."""
 
@@ -42,9 +44,15 @@ def resources_given() -> QuerySet[Resource]:
 
 
 def listed_resources_given() -> QuerySet[Resource]:
-    """The same for a list, each knowing how long grace and retention last, as is given."""
+    """The same for a list, each knowing what waits for it, and how long grace and retention last, as is given."""
     days = {name: Cast(Given(name), IntegerField()) for name in PERIODS}
-    return resources_given().select_related("product", "line__order").only(*_LISTED).annotate(**days)
+    rows = resources_given().select_related("product", "line__order").only(*_LISTED).annotate(**days)
+    return with_follow_ups(rows, at=Given("at"))
+
+
+def periods_of(resource: Any) -> dict[str, int]:
+    """How long grace and retention last for a resource that was read for a list."""
+    return {name: getattr(resource, name) for name in PERIODS}
 
 
 def in_use() -> Q:
@@ -66,7 +74,7 @@ def expiring(until: datetime | Given) -> Q:
 def asked_for(account_id: int | None, *, at: datetime, in_force: PolicySet) -> Question[Resource]:
     """What an account has bought and received, for its list."""
     periods = {name: in_force[name] for name in PERIODS}
-    given = {"account": account_id or NOBODY, "expiring": last_expiring(at), **periods}
+    given = {"account": account_id or NOBODY, "at": at, "expiring": last_expiring(at), **periods}
     return Question(listed_resources_given, given, counted=resources_given)
 
 
@@ -91,8 +99,9 @@ def owns(account_id: int, product_code: str) -> bool:
 
 
 def own_resource(call: Call, number: Any) -> Resource:
-    """A resource of the calling account. Raises `Missing`."""
-    return _one(resources_of(call.account_id), number)
+    """A resource of the calling account as its pages show it, with what waits for it. Raises `Missing`."""
+    mine = resources_of(call.account_id).select_related("product", "seller", "line", "line__order", "auto_renewal")
+    return _one(with_project_names(with_follow_ups(mine, at=call.at)), number)
 
 
 def own_resource_locked(call: Call, number: Any) -> Resource:

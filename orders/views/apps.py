@@ -23,8 +23,11 @@ from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.prepared import Given
 from orders.models import Resource
 from orders.operations import resources
-from orders.queries.resources import days_left, expiring, in_use
+from orders.queries import renewing
+from orders.queries.renewals import why_no_strategy
+from orders.queries.resources import days_left, expiring, in_use, periods_of
 from orders.states import ExpirationPolicy, ResourceStatus
+from orders.views.renewals import RENEWAL, cancel_action, change_url, waiting_context, waiting_note
 
 _ORDER = Address("orders:detail")
 _POLICY = Address("orders:resource_policy")
@@ -41,9 +44,6 @@ class _Words:
     policy: str
     disable: str
     disabling: str
-    only_terms: str
-    no_renewal: str
-    no_support: str
     no_change: str
 
 
@@ -59,9 +59,6 @@ def _words(language: str | None) -> _Words:
             "%(product)s (%(number)s) is closed at once and its data is deleted at the seller. "
             "Nothing is refunded. This cannot be undone."
         ),
-        only_terms=_("Only yearly/monthly resources can be renewed."),
-        no_renewal=_("Renewal is not offered here yet."),
-        no_support=_("This product does not support changes of its specification."),
         no_change=_("Changes are not offered here yet."),
     )
 
@@ -71,46 +68,46 @@ def logo_of(product: Any) -> str:
     return product.logo.url if product.logo else ""
 
 
-def why_not_renewable(resource: Resource) -> str:
-    """Why **Renewal** is disabled."""
-    if resource.billing_mode != BillingMode.PERIOD or resource.trial:
-        return _words(get_language()).only_terms
-    return _words(get_language()).no_renewal
+def renewal_action(resource: Resource, call: Any, in_force: Any) -> Action:
+    """**Renewal**, or why not."""
+    not_now = renewing.why_not_renewable(resource, at=call.at, in_force=in_force)
+    refused = not_now or operations.may(call, "renewOrder", resource)
+    return Action(_words(get_language()).renewal, RENEWAL(resource.number), refused=refused)
 
 
-def why_not_changeable(resource: Resource) -> str:
-    """Why **Change** is disabled."""
-    if not resource.product.supports_change or resource.billing_mode != BillingMode.PERIOD:
-        return _words(get_language()).no_support
-    return _words(get_language()).no_change
+def change_action(resource: Resource, call: Any, in_force: Any) -> Action:
+    """**Change**, or why not."""
+    words, address = _words(get_language()), change_url(resource)
+    not_now = renewing.why_not_changeable(resource, at=call.at, in_force=in_force)
+    refused = not_now or operations.may(call, "changeOrder", resource)
+    return Action(words.change, address, refused=refused, reason="" if address else words.no_change)
 
 
 def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
     """What can be done with a resource, from its row."""
-    words = _words(get_language())
+    words, call = _words(get_language()), request.call
     details = Action(words.details, resource.get_absolute_url())
     if not resource.status_enum.is_in_use:
         return [details]
-    found = [
-        details,
-        Action(words.renewal, reason=why_not_renewable(resource)),
-        Action(words.change, reason=why_not_changeable(resource)),
-    ]
+    periods = periods_of(resource)
+    found = [details, renewal_action(resource, call, periods), change_action(resource, call, periods)]
     if resource.has_term:
         found.append(
             Action(
                 words.policy,
                 _POLICY(resource.number),
-                refused=operations.may(request.call, "setResourceStrategy", resource),
+                refused=why_no_strategy(resource) or operations.may(call, "setResourceStrategy", resource),
             )
         )
+    if (cancel := cancel_action(resource, request)) is not None:
+        found.append(cancel)
     disable = Action(
         words.disable,
         _DISABLE(resource.number),
         post=True,
         danger=True,
         confirm=disable_warning(resource),
-        refused=operations.may(request.call, "closeResource", resource),
+        refused=operations.may(call, "closeResource", resource),
     )
     return [*found, disable]
 
@@ -162,7 +159,7 @@ APPS = ListPage(
             strong=True,
             hideable=False,
         ),
-        Column("specification", gettext_lazy("Specification"), value="specification", wide=True),
+        Column("specification", gettext_lazy("Specification"), value="specification", note=waiting_note, wide=True),
         Column(
             "delivery_method",
             gettext_lazy("Delivery method"),
@@ -231,9 +228,12 @@ APPS = ListPage(
 )
 
 
-@page(audience="buyer", operations=["queryResourceList", "closeResource"])
+@page(audience="buyer", operations=["queryResourceList", "closeResource", "cancelRenewal"])
 def app_list(request: HttpRequest) -> HttpResponseBase:
     """Purchased Apps."""
-    context = {"page": {"title": _("Purchased Apps"), "console": "buyer", "breadcrumbs": [(_("My KooGallery"), "")]}}
+    context = {
+        "page": {"title": _("Purchased Apps"), "console": "buyer", "breadcrumbs": [(_("My KooGallery"), "")]},
+        **waiting_context(request),
+    }
     mine = resources.query_resource_list(request.call, filters=request.GET.dict())
     return APPS.respond(request, mine, "orders/app_list.html", context)

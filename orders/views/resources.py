@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
@@ -14,6 +14,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from catalog.queries.sheets import read_once
 from catalog.states import BillingMode, DeliveryMethod
 from koogallery.identity import queries as identity
 from koogallery.kernel import operations, pages, policies
@@ -22,12 +23,17 @@ from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Refused
 from orders.forms import ExpirationForm, ResourceTagsForm
 from orders.models import Resource
-from orders.operations import resources
+from orders.operations import expiration, resources
 from orders.queries import delivered, eligibility
 from orders.queries.interface import information_call
+from orders.queries.renewals import automation_of, is_automatic, why_no_strategy
+from orders.queries.renewing import terms_of, waiting_change
 from orders.queries.resources import own_resource
-from orders.states import ResourceStatus
-from orders.views.apps import disable_warning, expiry_note, logo_of, why_not_changeable, why_not_renewable
+from orders.states import ExpirationPolicy, ResourceStatus
+from orders.views.apps import change_action, disable_warning, expiry_note, logo_of, renewal_action
+from orders.views.auto_renewals import failure
+from orders.views.life_bar import life_bar
+from orders.views.renewals import AUTO, banner
 
 
 def _page(resource: Resource, title: str = "") -> dict[str, Any]:
@@ -46,6 +52,10 @@ def _page(resource: Resource, title: str = "") -> dict[str, Any]:
         "closeResource",
         "setResourceStrategy",
         "setResourceTags",
+        "renewOrder",
+        "changeOrder",
+        "cancelRenewal",
+        "enableAutoRenewal",
     ],
 )
 def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
@@ -54,7 +64,11 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
     resource = resources.read_details(call, resource=number)
     product = resource.product
     in_force = policies.in_force(call.at)
-    project = identity.project_for(call.account, resource.project_code) if resource.project_code else None
+    terms = terms_of(resource) if resource.has_term else []
+    renewal = renewal_action(resource, call, in_force)
+    change = waiting_change(resource)
+    with read_once():
+        life = life_bar(resource, terms=terms, at=call.at, in_force=in_force, not_renewable=renewal.refused)
     context = {
         "page": _page(resource),
         "resource": resource,
@@ -64,8 +78,15 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "delivery_method": DeliveryMethod(resource.delivery_method).label,
         "billing_mode": BillingMode(resource.billing_mode).label,
         "expiry_note": expiry_note(resource, in_force),
-        "project": project.name if project else resource.project_code,
-        "terms": resource.terms.all(),
+        "project": resource.project_name or resource.project_code,
+        "terms": terms,
+        "life": life,
+        "waiting": [banner(change, resource, call)] if change is not None else [],
+        "auto": automation_of(resource),
+        "failure": failure(automation_of(resource)) if is_automatic(resource) else None,
+        "renewal": renewal,
+        "change": change_action(resource, call, in_force),
+        "auto_url": AUTO(resource.number),
         "information": information_call(resource) if resource.awaits_information else None,
         "is_closed": resource.status == ResourceStatus.CLOSED,
         "is_in_delivery": resource.status == ResourceStatus.IN_DELIVERY,
@@ -77,10 +98,9 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         if resource.status == ResourceStatus.CLOSED or operations.may(call, "revealLicenseKey", resource)
         else delivered.license_files(resource),
         "may_disable": operations.may(call, "closeResource", resource),
-        "may_choose": operations.may(call, "setResourceStrategy", resource),
+        "may_choose": why_no_strategy(resource) or operations.may(call, "setResourceStrategy", resource),
+        "may_automate": why_no_strategy(resource) or operations.may(call, "enableAutoRenewal", resource),
         "may_tag": why_not_taggable(request, resource, in_force),
-        "not_renewable": why_not_renewable(resource),
-        "not_changeable": why_not_changeable(resource),
         "disable_warning": disable_warning(resource),
     }
     return pages.render(request, "orders/resource_detail.html", context)
@@ -154,13 +174,13 @@ def resource_disable(request: HttpRequest, number: str) -> HttpResponse:
 def resource_policy(request: HttpRequest, number: str) -> HttpResponse:
     """Choose what happens when the term ends."""
     resource = resources.read_details(request.call, resource=number)
-    choices = [(policy.value, policy.label) for policy in resources.possible_policies(resource)]
+    choices = [(policy.value, policy.label) for policy in expiration.possible_policies(resource)]
     form = ExpirationForm(request.POST or None, choices=choices, initial={"policy": resource.expiration_policy})
     return _change(
         request,
         resource,
         form,
-        lambda: resources.set_expiration_policy(
+        lambda: expiration.set_expiration_policy(
             request.call, resource=number, policy=str(form.cleaned_data.get("policy", ""))
         ),
         title=_("Expiration policy"),
@@ -202,19 +222,41 @@ def _change(
     if request.method == "POST" and form.is_valid() and pages.attempt(form, do) is not None:
         messages.success(request, done)
         return redirect(resource.get_absolute_url())
-    refused = operations.may(request.call, operation, resource)
+    refused = why_no_strategy(resource) if operation == "setResourceStrategy" else None
+    refused = refused or operations.may(request.call, operation, resource)
     return _show_form(request, resource, form, title=title, refused=refused)
 
 
 def _show_form(
     request: HttpRequest, resource: Resource, form: forms.Form, *, title: str, refused: Refused | None
 ) -> HttpResponse:
-    context = {
+    context: dict[str, Any] = {
         "page": _page(resource, title),
         "resource": resource,
         "form": form,
         "refused": refused,
-        "known_tags": identity.predefined_tags(request.call.account),
     }
+    if isinstance(form, ResourceTagsForm):
+        context["known_tags"] = identity.predefined_tags(request.call.account)
+    else:
+        change = waiting_change(resource)
+        context |= {
+            "waiting": [banner(change, resource, request.call)] if change is not None else [],
+            "policies": _explained(form.fields["policy"].choices),  # type: ignore[attr-defined]
+            "offers_auto": ExpirationPolicy.AUTO in dict(form.fields["policy"].choices),  # type: ignore[attr-defined]
+        }
     template = "orders/resource_tags.html" if isinstance(form, ResourceTagsForm) else "orders/resource_policy.html"
     return pages.render(request, template, context, status=422 if form.errors else 200)
+
+
+def _explained(choices: Iterable[tuple[str, Any]]) -> list[tuple[str, Any, str]]:
+    """The expiration policies with what each means."""
+    notes = {
+        ExpirationPolicy.MANUAL: _("You are told before the expiry. Not renewed, it enters grace, then retention."),
+        ExpirationPolicy.AUTO: _("It renews itself before the expiry; you are told before and after each deduction."),
+        ExpirationPolicy.NONE: _(
+            "It ends: no auto-renewal, grace and retention as usual; you can still renew by hand."
+        ),
+        ExpirationPolicy.PAY_PER_USE: _("From 00:00:00 after the expiry its use is billed; it enters no grace."),
+    }
+    return [(value, label, notes[ExpirationPolicy(value)]) for value, label in choices]

@@ -21,7 +21,7 @@ from koogallery.kernel.reasons import Missing, Refused
 from koogallery.notifications.models import Message
 from orders.example_seller import ExampleSeller
 from orders.models import InterfaceCall, Resource
-from orders.operations import resources
+from orders.operations import expiration, resources
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
 from tests.factories import billing, catalog, identity, orders
 from tests.personas import Persona
@@ -256,14 +256,14 @@ def test_the_expiration_policy_is_chosen_from_what_the_product_supports(buyer: P
     response = buyer.client.post(address, {"policy": "auto"})
     assert response.status_code == 422
     with pytest.raises(Refused) as refused:
-        resources.set_expiration_policy(buyer.call(at=LATER), resource=resource.number, policy="auto")
+        expiration.set_expiration_policy(buyer.call(at=LATER), resource=resource.number, policy="auto")
     assert refused.value.code == "expiration_policy_unsupported"
 
 
 def test_what_has_no_term_has_no_expiration_policy(buyer: Persona) -> None:
     orders.bought(buyer, catalog.content_product(), at=AT)
     with pytest.raises(Refused) as refused:
-        resources.set_expiration_policy(buyer.call(at=LATER), resource=Resource.objects.get().number, policy="none")
+        expiration.set_expiration_policy(buyer.call(at=LATER), resource=Resource.objects.get().number, policy="none")
     assert refused.value.code == "resource_has_no_term"
 
 
