@@ -395,12 +395,20 @@ def _parse_quantity(text: str) -> Decimal | None:
     return number
 
 
-def change_quote(resource: Resource, *, form: Mapping[str, str], at: datetime, quote_id: str = "") -> Quote:
+def change_quote(
+    resource: Resource,
+    *,
+    form: Mapping[str, str],
+    at: datetime,
+    quote_id: str = "",
+    in_force: PolicySet | None = None,
+) -> Quote:
     """A quote of a change within the term: `kind` upgrade with `target`, or expansion with a greater `quantity`.
 
     Raises `Refused` for what cannot be changed, or not so.
     """
-    refused = why_not_changeable(resource, at=at)
+    in_force = in_force or policies.in_force(at)
+    refused = why_not_changeable(resource, at=at, in_force=in_force)
     if refused is not None:
         raise refused
     kind = form.get("kind", "")
@@ -421,7 +429,7 @@ def change_quote(resource: Resource, *, form: Mapping[str, str], at: datetime, q
             raise Refused("change_greater_only", field="quantity", now=f"{current.quantity.normalize():f}")
         target = reconfigured(resource.product, current, quantity=wanted)
     terms = terms_of(resource)
-    priced, configuration = _change_price(resource, kind=kind, target=target, terms=terms, at=at)
+    priced, configuration = _change_price(resource, kind=kind, target=target, terms=terms, at=at, in_force=in_force)
     kept = {name: form[name] for name in ("kind", "target", "quantity") if form.get(name)}
     return _quote(
         resource,
@@ -438,11 +446,16 @@ def change_quote(resource: Resource, *, form: Mapping[str, str], at: datetime, q
 
 
 def _change_price(
-    resource: Resource, *, kind: str, target: Configuration, terms: Sequence[ResourceTerm], at: datetime
+    resource: Resource,
+    *,
+    kind: str,
+    target: Configuration,
+    terms: Sequence[ResourceTerm],
+    at: datetime,
+    in_force: PolicySet,
 ) -> tuple[ChangePrice, Configuration]:
     cycles = cycles_of(resource.product, target.sku_code, currency=target.currency)
     current = resource.configured
-    in_force = policies.in_force(at)
     common: dict[str, Any] = {
         "changed_at": at,
         "terms": paid_terms(resource, terms),

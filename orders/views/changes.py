@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from billing import queries as billing
 from billing.rules.explanation import Explanation
 from catalog.queries import Configuration
-from koogallery.kernel import operations, pages
+from koogallery.kernel import operations, pages, policies
 from koogallery.kernel.pages import page
+from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Refused
 from orders.models import Resource
 from orders.operations import placing, renewing, resources
@@ -67,7 +68,8 @@ def _show(
 ) -> HttpResponse:
     """The page for one state of its form; `refused` is why the order of `old` was not placed."""
     call = request.call  # type: ignore[attr-defined]
-    blocked = queries.why_not_changeable(resource, at=call.at)
+    in_force = policies.in_force(call.at)
+    blocked = queries.why_not_changeable(resource, at=call.at, in_force=in_force)
     context: dict[str, Any] = {
         "page": {
             "title": _("Change specification"),
@@ -87,7 +89,7 @@ def _show(
     }
     if blocked is None:
         try:
-            context |= _priced(request, resource, data)
+            context |= _priced(request, resource, data, in_force)
         except Refused as none_offered:
             blocked = none_offered
     context |= {"blocked": blocked, "unpaid": _unpaid(blocked)}
@@ -101,12 +103,12 @@ def _unpaid(blocked: Refused | None) -> str:
     return str(blocked.params["order"]) if blocked is not None and blocked.code == "renewal_order_unpaid" else ""
 
 
-def _priced(request: HttpRequest, resource: Resource, data: Mapping[str, str]) -> dict[str, Any]:
+def _priced(request: HttpRequest, resource: Resource, data: Mapping[str, str], in_force: PolicySet) -> dict[str, Any]:
     """What can be chosen, and the fee of what is chosen or why it has none. Raises `Refused` when nothing can."""
     call = request.call  # type: ignore[attr-defined]
     options = changing.options_of(resource, data)
     try:
-        quote = queries.change_quote(resource, form=options.form, at=call.at)
+        quote = queries.change_quote(resource, form=options.form, at=call.at, in_force=in_force)
     except Refused as why:
         if options.quantity is not None:
             options = replace(options, quantity=replace(options.quantity, error=why.sentence))

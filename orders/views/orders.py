@@ -31,6 +31,8 @@ from orders.queries.orders import ended, timeline_of, waiting
 from orders.states import OrderState, OrderType
 
 TRACES_SHOWN = 20
+ADDED_TO_FORM = ("from", "until", "changes", "automatic")
+"""What a quote of a renewal or change notes beside the fields of its form."""
 _PAY = Address("orders:pay")
 _CANCEL = Address("orders:cancel")
 
@@ -41,7 +43,12 @@ def state_of(order: Order) -> OrderState:
 
 
 def same_again_url(order: Order) -> str:
-    """The confirmation page with the configuration of an order."""
+    """Where the same can be ordered again: the confirmation page, or the page that renews or changes the resource."""
+    if order.line.resource_id is not None and order.line.resource is not None:
+        page = "orders:change" if order.type == OrderType.CHANGE else "orders:renewal"
+        chosen = {name: value for name, value in order.form.items() if name not in ADDED_TO_FORM}
+        chosen |= {"change": "on"} if order.form.get("changes") else {}
+        return f"{reverse(page, args=[order.line.resource.number])}?{urlencode(chosen)}"
     return f"{reverse('orders:checkout')}?{urlencode({'product': order.product_code, **order.form})}"
 
 

@@ -131,7 +131,8 @@ def subscribed(
 ) -> Owned:
     """A resource that was bought and enabled at a moment."""
     who, now = buyer or make_buyer(), moment(at)
-    data = {name: fields.pop(name) for name in list(fields) if name.startswith("attr_") or name == "quantity"}
+    chosen = [name for name in fields if name.startswith("attr_") or name in ("quantity", "specification")]
+    data = {name: fields.pop(name) for name in chosen}
     order = orders.bought(who, product or period_product(**fields), funds=funds, at=now, term=term, **data)
     return Owned(resource=Resource.objects.get(line__order=order), buyer=who, now=now)
 

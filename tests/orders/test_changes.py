@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.models import Trace
+from billing.operations import paying as card_billing
 from billing.operations.checking import check_ledger
+from billing.queries import order_money
 from billing.rules.changes import PaidTerm, price_upgrade
 from billing.rules.plans import BillingMode, PriceModel, PricePlan
 from billing.rules.terms import Term, TermLength, TermUnit
@@ -22,12 +24,12 @@ from koogallery.kernel.calls import system_call
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.models import Message
 from orders.models import Order, ResourceTerm
-from orders.operations import paying, renewing, resources
+from orders.operations import card_paying, paying, renewing, resources
 from orders.queries import renewing as queries
 from orders.queries.resources import own_resource
 from orders.rules.quote import sign
 from orders.states import OrderState, OrderType
-from tests.factories import catalog, orders
+from tests.factories import billing, catalog, offers, orders
 from tests.factories.changes import amounts, by_seat, change_on_page, explained, two_levels
 from tests.factories.subscriptions import Owned, moment, period_product, subscribed
 from tests.personas import make_buyer
@@ -87,6 +89,22 @@ def test_a_linear_expansion_keeps_the_discount_of_the_resource() -> None:
     order, shown = change_on_page(owned.at("2026-08-17"), kind="expansion", quantity="8")
     assert amounts(order, shown) == {"USD 22.80"}
     assert order.line.discount_share == Decimal("0.95")
+
+
+def test_the_discount_of_a_private_offer_stays_and_the_offer_is_used_once() -> None:
+    buyer, product, at = make_buyer(), by_seat(), moment("2026-01-10")
+    billing.fund(buyer.account, 10_000)
+    offer = offers.sent_offer(buyer.account, product, at=at, share="0.80", form={"term": "1-year", "quantity": "5"})
+    bought = orders.pay(buyer, offers.order_by_offer(buyer, offer, at=at), at=at)
+    owned = Owned(resource=bought.line.resources.get(), buyer=buyer, now=at).at("2026-08-17")
+    order, shown = change_on_page(owned, kind="expansion", quantity="8")
+    assert amounts(order, shown) == {"USD 19.20"}
+    unpaid = owned.place(kind="expansion", quantity="9")
+    owned.at("2026-08-19")
+    unpaid.refresh_from_db()
+    assert (unpaid.state, unpaid.cancel_reason) == (OrderState.CANCELED, "unpaid")
+    offer.refresh_from_db()
+    assert offer.taken == 1
 
 
 def test_a_tiered_expansion_never_costs_less_than_nothing_and_still_makes_an_order() -> None:
@@ -351,6 +369,22 @@ def test_a_pending_change_cannot_be_paid_after_the_validity_though_no_sweep_has_
     with pytest.raises(Refused, match="order_outlived"):
         paying.pay_order(call, order=order.number, method="balance")
     assert own_resource(call, owned.resource.number).configured.sku_code == "basic"
+
+
+def test_money_of_a_card_that_arrives_after_the_validity_is_refunded() -> None:
+    owned = subscribed(term="1-year", at="2026-01-10", product=yearly()).at("2027-01-10T23:59:00+08:00")
+    order = owned.place(kind="upgrade", target="pro")
+    card = billing.card(owned.buyer.account)
+    call = owned.buyer.call(at=owned.now, key=pages.new_key())
+    payment = card_paying.start_card_payment(call, order=order.number, card=card.code)
+    card_billing.ask_gateway(payment, at=owned.now)
+    card_paying.confirm_card_payment(system_call(at=moment("2027-01-11T00:00:01+08:00")), payment=payment.number)
+    order.refresh_from_db()
+    money = order_money(order.number)
+    assert (order.state, order.cancel_reason) == (OrderState.CANCELED, "resource")
+    assert (str(money.held), str(money.refunded)) == ("USD 0.00", str(order.total))
+    owned.resource.refresh_from_db()
+    assert owned.resource.configured.sku_code == "basic"
 
 
 def test_closing_the_resource_cancels_its_pending_change() -> None:
