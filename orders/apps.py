@@ -31,7 +31,7 @@ class OrdersConfig(AppConfig):
             repaid,
             taking_effect,
         )
-        from orders.queries import linked, orders, resources
+        from orders.queries import linked, orders, renewals, resources
 
         events.subscribe(CardPaymentSettling, card_paying.on_card_settling)
         events.subscribe(CardPaymentSettled, card_paying.on_card_settled)
@@ -66,3 +66,4 @@ class OrdersConfig(AppConfig):
         storefront.use_ownership(resources.owns)
         know(linked.ORDER)
         navigation.provide_count("unpaid_orders", orders.unpaid_orders_given)
+        navigation.provide_count("renewals_soon", renewals.renewals_soon_given)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import IntegerField, Prefetch, Q, QuerySet
+from django.db.models import DateTimeField, ExpressionWrapper, IntegerField, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Cast
 
 from billing.rules.terms import LifeCycle, TermLength, TermUnit, life_cycle
@@ -23,7 +23,7 @@ from orders.queries import renewing
 from orders.queries.orders import NOBODY, orders_of, with_project_names
 from orders.queries.resources import PERIODS, in_use, resources_given, resources_of
 from orders.rules import life
-from orders.states import ExpirationPolicy, RenewalChangeState, ResourceStatus
+from orders.states import EXPIRING_DAYS, ExpirationPolicy, RenewalChangeState, ResourceStatus
 
 if TYPE_CHECKING:
     from koogallery.kernel.policies import PolicySet
@@ -53,6 +53,14 @@ def with_a_term() -> Q:
 def renewals_given() -> QuerySet[Resource]:
     """What of an account given can come to be renewed."""
     return resources_given().filter(with_a_term())
+
+
+def renewals_soon_given() -> QuerySet[Resource]:
+    """Those to be renewed by hand that expire within thirty days of a moment given, or have expired."""
+    month_on = ExpressionWrapper(
+        Cast(Given("at"), DateTimeField()) + Value(timedelta(days=EXPIRING_DAYS)), output_field=DateTimeField()
+    )
+    return renewals_given().filter(expiration_policy=ExpirationPolicy.MANUAL, expires_at__lte=month_on)
 
 
 def listed_renewals_given() -> QuerySet[Resource]:

@@ -118,6 +118,8 @@ def _context(request: HttpRequest, resource: Resource) -> tuple[dict[str, Any], 
     configuration, terms = resource.configured, queries.terms_of(resource)
     cycles = changing.cycles_of(resource.product, configuration.sku_code, currency=configuration.currency)
     lengths = renewals.periods_for(renewals.lengths_for(resource, terms, cycles))
+    if not lengths:
+        return context | {"refused": Refused("term_not_sold")}, None
     methods = _methods(call.account)
     usual = auto.length if auto is not None and auto.length in lengths else renewals.usual_length(lengths, terms)
     initial = {

@@ -238,7 +238,13 @@ RENEWALS = ListPage(
         Column("specification", gettext_lazy("Specification"), value="specification", note=waiting_note, wide=True),
         Column("status", gettext_lazy("Status"), value=_status, sort="status"),
         Column("expires", gettext_lazy("Expires"), value="expires_at", html=_expires, sort="expires_at"),
-        Column("then", gettext_lazy("After that"), html=_continuation, value="expiration_policy", note=_failure),
+        Column(
+            "then",
+            gettext_lazy("After that"),
+            html=_continuation,
+            note=_failure,
+            csv=lambda resource: ExpirationPolicy(resource.expiration_policy).label,
+        ),
         Column(
             "project",
             gettext_lazy("Enterprise project"),

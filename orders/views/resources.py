@@ -64,7 +64,7 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
     resource = resources.read_details(call, resource=number)
     product = resource.product
     in_force = policies.in_force(call.at)
-    terms = terms_of(resource) if resource.has_term else []
+    terms = terms_of(resource)
     renewal = renewal_action(resource, call, in_force)
     change = waiting_change(resource)
     with read_once():
