@@ -12,9 +12,9 @@ from audit.recording import system_traces
 from billing.models import MilestoneBill
 from billing.operations.milestones import told_of
 from billing.rules.bills import next_reminder, reminder_to_send
-from billing.states import BillState
 from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.money import Money
 from koogallery.kernel.operations import operation
 from koogallery.notifications.operations import Notice, notify_many
 
@@ -31,11 +31,36 @@ def mark_overdue(call: Call, *, bill: MilestoneBill) -> None:
     mark_due([bill.pk], call.at)
 
 
+_MARK = """
+WITH due AS (
+    SELECT id, overdue_due_at AS at FROM billing_milestonebill WHERE id = ANY (%(bills)s::bigint[])
+)
+UPDATE billing_milestonebill b SET state = 'overdue', overdue_due_at = NULL FROM due d
+WHERE b.id = ANY (%(bills)s::bigint[]) AND b.id = d.id AND d.at IS NOT NULL AND b.state = 'open'
+RETURNING b.account_id, b.number, b.order_number, b.amount, b.currency, b.due_at, d.at,
+    (SELECT m.position FROM billing_milestone m WHERE m.id = b.milestone_id)
+"""
+
+
 def mark_due(bill_ids: list[int], upto: datetime) -> None:
     """Mark claimed bills Overdue, each dated at the 00:00:00 after its last day (R8)."""
-    late = [each for each in _claimed(bill_ids) if each.overdue_due_at is not None and each.state == BillState.OPEN]
-    MilestoneBill.objects.filter(pk__in=[each.pk for each in late]).update(state=BillState.OVERDUE, overdue_due_at=None)
-    _trace("markMilestoneBillOverdue", [(each, each.overdue_due_at) for each in late if each.overdue_due_at])
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, {"bills": array(bill_ids)})
+        late = sorted(cursor.fetchall())
+    system_traces(
+        "markMilestoneBillOverdue",
+        rows=[
+            (
+                account_id,
+                number,
+                order_number,
+                at,
+                {"order": order_number, "milestone": str(position)},
+                {"amount": str(Money(amount, currency)), "due": due_at.isoformat()},
+            )
+            for account_id, number, order_number, amount, currency, due_at, at, position in late
+        ],
+    )
 
 
 @operation("remindOfMilestoneBill", resource_type="MilestoneBill", roles={Role.SYSTEM})
@@ -73,7 +98,8 @@ def remind_due(bill_ids: list[int], upto: datetime) -> None:
 
 
 def _claimed(bill_ids: list[int]) -> list[MilestoneBill]:
-    return list(MilestoneBill.objects.select_related("milestone").filter(pk__in=bill_ids).order_by("pk"))
+    found = MilestoneBill.objects.select_related("milestone").filter(pk__in=bill_ids)
+    return list(found.defer("milestone__explanation", "milestone__tags").order_by("pk"))
 
 
 def _trace(name: str, moments: Sequence[tuple[MilestoneBill, datetime]]) -> None:

@@ -11,10 +11,10 @@ The money of a milestone: billed, its amount moves from the customer's *mileston
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q, Sum
@@ -26,7 +26,7 @@ from billing.models import LedgerAccount, Milestone, MilestoneBill
 from billing.models.payment import held_owner
 from billing.operations import ledger, refunding
 from billing.rules.bills import bill_due as due_time
-from billing.rules.bills import next_reminder, overdue_from
+from billing.rules.bills import counts_from, next_reminder, overdue_from
 from billing.rules.shares import split_by_shares
 from billing.states import BILL_MOVES, UNPAID_BILLS, BillState, LedgerKind, PostingKind
 from koogallery import clock
@@ -252,97 +252,7 @@ def bill_due(milestone_ids: list[int], upto: datetime) -> None:
     Called by the sweep and, for one milestone, by what makes it due, in their transactions; as many statements for a
     thousand as for one. Money comes last, as the credits of large customers are what parallel chunks wait for.
     """
-    due = list(Milestone.objects.filter(pk__in=milestone_ids, bill_due_at__isnull=False).order_by("pk"))
-    made = _written(due, upto=upto)
-    _tell(made)
-    system_traces(
-        "generateMilestoneBill",
-        rows=[
-            (
-                bill.account_id,
-                bill.number,
-                bill.order_number,
-                bill.written_at,
-                {"order": bill.order_number, "milestone": milestone.position},
-                {"amount": str(bill.money), "due": bill.due_at.isoformat()},
-            )
-            for milestone, bill in made
-        ],
-    )
-    ledger.post_many([_posting_of(milestone, bill) for milestone, bill in made])
-
-
-_WRITE = """
-WITH cleared AS (
-    UPDATE billing_milestone SET bill_due_at = NULL WHERE id = ANY (%(due)s::bigint[])
-)
-INSERT INTO billing_milestonebill (number, milestone_id, account_id, order_number, amount, currency, state,
-    generated_at, written_at, due_at, overdue_due_at, remind_at, payment_number)
-SELECT g.number, m.id, m.account_id, m.order_number, m.amount, m.currency, 'open',
-    g.generated_at, g.written_at, g.due_at, g.overdue_due_at, g.remind_at, ''
-FROM unnest(%(numbers)s::text[], %(milestones)s::bigint[], %(generated)s::timestamptz[], %(written)s::timestamptz[],
-    %(ends)s::timestamptz[], %(overdue)s::timestamptz[], %(reminders)s::timestamptz[])
-    AS g(number, milestone_id, generated_at, written_at, due_at, overdue_due_at, remind_at)
-CROSS JOIN LATERAL (SELECT * FROM billing_milestone x WHERE x.id = g.milestone_id OFFSET 0) m
-ON CONFLICT (milestone_id) DO NOTHING RETURNING number
-"""
-
-
-def _written(due: Sequence[Milestone], *, upto: datetime) -> list[tuple[Milestone, MilestoneBill]]:
-    """Store the bills of milestones that are due and have none yet; these milestones and their bills."""
-    bills = [
-        _new_bill(milestone, written_at=max(upto, milestone.bill_due_at or upto))
-        for milestone in due
-        if milestone.lapsed_at is None
-    ]
-    given = {
-        "due": array(milestone.pk for milestone in due),
-        "numbers": array(bill.number for bill in bills),
-        "milestones": array(bill.milestone_id for bill in bills),
-        "generated": array(bill.generated_at for bill in bills),
-        "written": array(bill.written_at for bill in bills),
-        "ends": array(bill.due_at for bill in bills),
-        "overdue": array(bill.overdue_due_at for bill in bills),
-        "reminders": array(bill.remind_at for bill in bills),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE, given)
-        numbers = {number for (number,) in cursor.fetchall()}
-    return [(bill.milestone, bill) for bill in bills if bill.number in numbers]
-
-
-def _new_bill(milestone: Milestone, *, written_at: datetime) -> MilestoneBill:
-    generated_at = milestone.bill_due_at or written_at
-    due_at = due_time(generated_at=generated_at, written_at=written_at, days=milestone.due_days)
-    return MilestoneBill(
-        number=ids.numbered("MB", at=generated_at),
-        milestone=milestone,
-        account_id=milestone.account_id,
-        order_number=milestone.order_number,
-        amount=milestone.amount,
-        currency=milestone.currency,
-        generated_at=generated_at,
-        written_at=written_at,
-        due_at=due_at,
-        overdue_due_at=overdue_from(due_at),
-        remind_at=next_reminder(last_day=clock.platform_date(due_at), after=written_at),
-    )
-
-
-def _posting_of(milestone: Milestone, bill: MilestoneBill) -> ledger.NewPosting:
-    return ledger.NewPosting(
-        key=f"bill:{milestone.line_number}/{milestone.position}",
-        kind=PostingKind.BILL,
-        at=bill.generated_at,
-        about=milestone.line_number,
-        entries=[
-            (ledger.milestone_credit(bill.account_id), -bill.money),
-            (ledger.receivable(bill.account_id), bill.money),
-        ],
-    )
-
-
-def _tell(made: Sequence[tuple[Milestone, MilestoneBill]]) -> None:
+    made = _written(milestone_ids, upto=upto)
     page = reverse("billing:milestone_bill", args=[_NUMBER])
     notify_many(
         [
@@ -356,6 +266,144 @@ def _tell(made: Sequence[tuple[Milestone, MilestoneBill]]) -> None:
             )
             for milestone, bill in made
         ]
+    )
+    system_traces(
+        "generateMilestoneBill",
+        rows=[
+            (
+                bill.account_id,
+                bill.number,
+                bill.order_number,
+                bill.written_at,
+                {"order": bill.order_number, "milestone": str(milestone.position)},
+                {"amount": str(bill.money), "due": bill.due_at.isoformat()},
+            )
+            for milestone, bill in made
+        ],
+    )
+    ledger.post_many([_posting_of(milestone, bill) for milestone, bill in made])
+
+
+@dataclass(slots=True)
+class _Due:
+    """A milestone whose bill is due; a thousand of them cost less than a thousand rows of the model."""
+
+    pk: int
+    line_number: str
+    position: int
+    count: int
+    name: str
+    description: str
+    account_id: int
+    order_number: str
+    amount: Decimal
+    currency: str
+    due_days: int
+    bill_due_at: datetime
+    lapsed_at: datetime | None
+
+
+class _NewBill(NamedTuple):
+    """What is written of a bill and told of it."""
+
+    number: str
+    milestone_id: int
+    account_id: int
+    order_number: str
+    money: Money
+    generated_at: datetime
+    written_at: datetime
+    due_at: datetime
+    overdue_due_at: datetime
+    remind_at: datetime | None
+
+
+_DUE = f"""
+SELECT {", ".join("id" if each.name == "pk" else each.name for each in fields(_Due))} FROM billing_milestone
+WHERE id = ANY (%s::bigint[]) AND bill_due_at IS NOT NULL ORDER BY id
+"""  # noqa: S608  only constants
+_WRITE = """
+WITH cleared AS (
+    UPDATE billing_milestone SET bill_due_at = NULL WHERE id = ANY (%(due)s::bigint[])
+)
+INSERT INTO billing_milestonebill (number, milestone_id, account_id, order_number, amount, currency, state,
+    generated_at, written_at, due_at, overdue_due_at, remind_at, payment_number)
+SELECT number, milestone_id, account_id, order_number, amount, currency, 'open',
+    generated_at, written_at, due_at, overdue_due_at, remind_at, ''
+FROM unnest(%(numbers)s::text[], %(milestones)s::bigint[], %(accounts)s::bigint[], %(orders)s::text[],
+    %(amounts)s::numeric[], %(currencies)s::text[], %(generated)s::timestamptz[], %(written)s::timestamptz[],
+    %(ends)s::timestamptz[], %(overdue)s::timestamptz[], %(reminders)s::timestamptz[])
+    AS g(number, milestone_id, account_id, order_number, amount, currency, generated_at, written_at, due_at,
+        overdue_due_at, remind_at)
+ON CONFLICT (milestone_id) DO NOTHING RETURNING number
+"""
+
+
+def _written(milestone_ids: Sequence[int], *, upto: datetime) -> list[tuple[_Due, _NewBill]]:
+    """Store the bills of milestones that are due and have none yet; these milestones and their bills."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, [array(milestone_ids)])
+        due = [_Due(*row) for row in cursor.fetchall()]
+        days: dict[tuple[date, int, datetime], _Days] = {}
+        bills = [
+            (milestone, _new_bill(milestone, written_at=max(upto, milestone.bill_due_at), days=days))
+            for milestone in due
+            if milestone.lapsed_at is None
+        ]
+        given = {
+            "due": array(milestone.pk for milestone in due),
+            "numbers": array(bill.number for _, bill in bills),
+            "milestones": array(bill.milestone_id for _, bill in bills),
+            "accounts": array(bill.account_id for _, bill in bills),
+            "orders": array(bill.order_number for _, bill in bills),
+            "amounts": array(bill.money.amount for _, bill in bills),
+            "currencies": array(bill.money.currency for _, bill in bills),
+            "generated": array(bill.generated_at for _, bill in bills),
+            "written": array(bill.written_at for _, bill in bills),
+            "ends": array(bill.due_at for _, bill in bills),
+            "overdue": array(bill.overdue_due_at for _, bill in bills),
+            "reminders": array(bill.remind_at for _, bill in bills),
+        }
+        cursor.execute(_WRITE, given)
+        numbers = {number for (number,) in cursor.fetchall()}
+    return [(milestone, bill) for milestone, bill in bills if bill.number in numbers]
+
+
+_Days = tuple[datetime, datetime, datetime | None]
+"""When a bill is due, when it becomes overdue, when it is first reminded of."""
+
+
+def _new_bill(milestone: _Due, *, written_at: datetime, days: dict[tuple[date, int, datetime], _Days]) -> _NewBill:
+    """The bill of a milestone; `days` keeps what is the same for all bills that count from one day."""
+    generated_at = milestone.bill_due_at
+    counted = counts_from(generated_at=generated_at, written_at=written_at)
+    key = clock.platform_date(counted), milestone.due_days, written_at
+    if key not in days:
+        due_at = due_time(generated_at=generated_at, written_at=written_at, days=milestone.due_days)
+        reminder = next_reminder(last_day=clock.platform_date(due_at), after=written_at)
+        days[key] = due_at, overdue_from(due_at), reminder
+    return _NewBill(
+        ids.numbered("MB", at=generated_at),
+        milestone.pk,
+        milestone.account_id,
+        milestone.order_number,
+        Money(milestone.amount, milestone.currency),
+        generated_at,
+        written_at,
+        *days[key],
+    )
+
+
+def _posting_of(milestone: _Due, bill: _NewBill) -> ledger.NewPosting:
+    return ledger.NewPosting(
+        key=f"bill:{milestone.line_number}/{milestone.position}",
+        kind=PostingKind.BILL,
+        at=bill.generated_at,
+        about=milestone.line_number,
+        entries=[
+            (ledger.milestone_credit(bill.account_id), -bill.money),
+            (ledger.receivable(bill.account_id), bill.money),
+        ],
     )
 
 
@@ -376,7 +424,7 @@ def _tell_repaid(milestone: Milestone, bill: MilestoneBill, *, at: datetime) -> 
     events.publish(MilestoneRepaid(bill_number=bill.number, order_number=bill.order_number, told=told, at=at))
 
 
-def told_of(milestone: Milestone, bill: MilestoneBill) -> dict[str, Any]:
+def told_of(milestone: Milestone | _Due, bill: MilestoneBill | _NewBill) -> dict[str, Any]:
     """What messages about a bill name."""
     return {
         "bill": bill.number,
