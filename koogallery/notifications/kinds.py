@@ -560,8 +560,8 @@ add(
         _("A milestone bill is due soon"),
         _("Bill %(bill)s is due"),
         _(
-            "The bill for milestone %(milestone)s of %(milestones)s of order %(order)s, %(product)s, over %(amount)s "
-            "is due at %(due)s."
+            "The bill for milestone %(milestone)s of %(milestones)s (%(name)s) of order %(order)s, %(product)s, over "
+            "%(amount)s is due at %(due)s."
         ),
         severity=Severity.WARNING,
         action=_("View bill"),
@@ -572,8 +572,8 @@ add(
         _("A milestone bill is overdue"),
         _("Bill %(bill)s is overdue"),
         _(
-            "The bill for milestone %(milestone)s of %(milestones)s of order %(order)s, %(product)s, over %(amount)s "
-            "was due at %(due)s. Until it is repaid no further milestone can be accepted."
+            "The bill for milestone %(milestone)s of %(milestones)s (%(name)s) of order %(order)s, %(product)s, over "
+            "%(amount)s was due at %(due)s. While it is overdue, the next milestone may not be accepted."
         ),
         severity=Severity.WARNING,
         action=_("Repay"),
@@ -584,7 +584,10 @@ add(
         Topic.MONEY,
         _("A milestone bill was repaid"),
         _("Bill %(bill)s is repaid"),
-        _("%(amount)s were repaid for milestone %(milestone)s of %(milestones)s of order %(order)s, %(product)s."),
+        _(
+            "%(amount)s were repaid for milestone %(milestone)s of %(milestones)s (%(name)s) of order %(order)s, "
+            "%(product)s."
+        ),
         action=_("View bill"),
         mail=False,
     ),
@@ -593,7 +596,10 @@ add(
         Topic.MONEY,
         _("A customer paid a milestone (sellers)"),
         _("Milestone %(milestone)s of %(product)s is paid"),
-        _("The customer repaid %(amount)s for milestone %(milestone)s of %(milestones)s of order %(order)s."),
+        _(
+            "The customer repaid %(amount)s for milestone %(milestone)s of %(milestones)s (%(name)s) of order "
+            "%(order)s."
+        ),
         action=_("View order"),
         mail=False,
     ),
