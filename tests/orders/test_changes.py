@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +29,7 @@ from orders.models import Order, ResourceTerm
 from orders.operations import card_paying, paying, renewing, resources
 from orders.queries import renewing as queries
 from orders.queries.resources import own_resource
-from orders.rules.quote import sign
+from orders.rules.quote import SignedQuote, sign
 from orders.states import OrderState, OrderType
 from tests.factories import billing, catalog, offers, orders
 from tests.factories.changes import amounts, by_seat, change_on_page, explained, two_levels
@@ -329,6 +331,31 @@ def test_two_tabs_make_one_change() -> None:
         renewing.change(third, resource=owned.resource.number, quote=sign(second))
     assert Order.objects.filter(type=OrderType.CHANGE).count() == 1
     assert owned.resource.configured.quantity == 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_tabs_at_once_make_one_change() -> None:
+    owned = subscribed(term="1-year", at="2026-01-10", product=by_seat(), quantity="5")
+    quotes = [sign(owned.quote(kind="expansion", quantity=str(quantity))) for quantity in (8, 9, 10, 11)]
+    barrier, outcomes = threading.Barrier(len(quotes)), []
+
+    def press(quote: SignedQuote) -> None:
+        try:
+            call = owned.buyer.call(at=owned.now, key=pages.new_key())
+            barrier.wait()
+            outcomes.append(renewing.change(call, resource=owned.resource.number, quote=quote).number)
+        except Refused as refused:
+            outcomes.append(refused.code)
+        finally:
+            connection.close()
+
+    tabs = [threading.Thread(target=press, args=(quote,)) for quote in quotes]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    placed = Order.objects.get(type=OrderType.CHANGE)
+    assert sorted(outcomes) == sorted([placed.number, *["renewal_order_unpaid"] * 3])
 
 
 def test_a_renewal_in_another_tab_makes_the_quote_of_a_change_worth_nothing() -> None:
