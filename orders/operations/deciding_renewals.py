@@ -317,6 +317,7 @@ def priced(candidate: Candidate, product: Product) -> Priced:
         "length": f"{length.count}-{length.unit.value}",
         "until": renewal.price.term.end.isoformat(),
         "automatic": "1",
+        "from": queries.configured_now(resource),
     }
     with translation.override("en"):
         spec_text = renewal.configuration.spec_text[:300]

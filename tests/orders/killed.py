@@ -2,6 +2,7 @@
 
     python -m tests.orders.killed pay ORDER BUYER paying
     python -m tests.orders.killed deliver claimed 0
+    python -m tests.orders.killed renew written
 
 It says `here` on its standard output when the moment has come.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 import django
 
+RENEWING_AT = datetime.fromisoformat("2026-02-03T03:00:00+08:00")
 AT = datetime.fromisoformat("2026-03-10T10:00:00+08:00")
 
 
@@ -69,6 +71,40 @@ def arm(moment: str) -> None:
             raise ValueError(moment)
 
 
+def arm_renewal(moment: str) -> None:
+    """Prepare to stand still at a moment of a chunk of automatic renewals; `nothing` lets them pass."""
+    from billing.operations import ledger
+    from orders.operations import auto_renewing, card_paying, renewing_many
+
+    match moment:
+        case "decided" | "card decided":
+            after(auto_renewing, "decide")
+        case "written":
+            after(renewing_many, "_write")
+        case "told":
+            after(renewing_many, "notify_many")
+        case "paid":
+            after(ledger, "post_many")
+        case "card paid":
+            after(card_paying, "start_automatic")
+        case "nothing" | "committed" | "card committed":
+            pass
+        case _:
+            raise ValueError(moment)
+
+
+def renew(moment: str) -> None:
+    """Run the sweep of auto-renewals once."""
+    from koogallery import clock
+    from koogallery.kernel import sweeps
+
+    arm_renewal(moment)
+    with clock.at(RENEWING_AT):
+        sweeps.sweeps["auto-renewals"].run(RENEWING_AT)
+    if moment.endswith("committed"):
+        stand_still()
+
+
 def main(what: str, *arguments: str) -> None:
     django.setup()
     from koogallery import clock
@@ -76,7 +112,9 @@ def main(what: str, *arguments: str) -> None:
     from koogallery.kernel.calls import Call, Role
     from orders.operations import interface_calls, paying
 
-    if what == "deliver":
+    if what == "renew":
+        renew(*arguments)
+    elif what == "deliver":
         moment, minutes = arguments
         arm(moment)
         at = AT + timedelta(minutes=int(minutes))
