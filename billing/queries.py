@@ -42,6 +42,7 @@ from billing.models import (
     Refund,
 )
 from billing.models.payment import HELD_OWNER
+from billing.rules.bills import bill_due
 from billing.states import (
     PAID_FOR_ORDERS,
     BillState,
@@ -413,6 +414,20 @@ def milestone_bill_by_number(number: str) -> MilestoneBill | None:
 def unpaid_milestone_bills(account_id: int) -> QuerySet[MilestoneBill]:
     """The milestone bills that an account is to repay."""
     return MilestoneBill.objects.filter(account_id=account_id, ended_at__isnull=True)
+
+
+def milestones_to_pay(account_id: int) -> list[tuple[Milestone, datetime | None]]:
+    """What an account is still to pay in milestones, each with when it is due; None for one not to be billed yet."""
+    to_bill, unpaid = Q(bill__isnull=True, lapsed_at__isnull=True), Q(bill__isnull=False, bill__ended_at__isnull=True)
+    rows = Milestone.objects.filter(to_bill | unpaid, account_id=account_id).select_related("bill")
+    return [(row, _due_at(row)) for row in rows]
+
+
+def _due_at(milestone: Milestone) -> datetime | None:
+    if hasattr(milestone, "bill"):
+        return milestone.bill.due_at
+    due = milestone.bill_due_at
+    return bill_due(generated_at=due, written_at=due, days=milestone.due_days) if due is not None else None
 
 
 def milestone_bills_due_given() -> QuerySet[MilestoneBill]:

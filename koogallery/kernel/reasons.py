@@ -1129,6 +1129,7 @@ _LIST = [
         status=400,
     ),
     Reason("autorenew_off", "Auto-renewal is not on.", "未开启自动续费。"),
+    Reason("calendar_feed_off", "The calendar feed is switched off.", "日历订阅已关闭。"),
     Reason(
         "autorenew_balance",
         "The balance is too low: {amount} needed, {missing} missing. Top up.",

@@ -1,5 +1,6 @@
 """Rows of what was bought."""
 
+from orders.models.calendar_feed import CalendarFeed
 from orders.models.event import OrderEvent
 from orders.models.interface_call import InterfaceAttempt, InterfaceCall, UsageRecord
 from orders.models.line import OrderLine
@@ -10,6 +11,7 @@ from orders.models.resource import Resource, ResourceTerm
 
 __all__ = [
     "AutoRenewal",
+    "CalendarFeed",
     "InterfaceAttempt",
     "InterfaceCall",
     "Order",

@@ -16,12 +16,14 @@ from koogallery import clock
 from koogallery.kernel.money import Money
 from orders.models import InterfaceCall, Order, Resource
 from orders.queries.orders import orders_of, orders_of_seller, waiting
+from orders.queries.renewals import with_a_term
 from orders.queries.resources import expiring, last_expiring
-from orders.states import PAID_STATES, CallState, OrderState
+from orders.states import PAID_STATES, CallState, ExpirationPolicy, OrderState, ResourceStatus
 
 RECENT = 5
 DAYS = 30
 A_DAY = timedelta(hours=24)
+LEAD = timedelta(days=8)
 OPEN_STATES = (OrderState.PENDING_PAYMENT, OrderState.PROCESSING)
 
 
@@ -54,13 +56,19 @@ def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
     return ToDo(**counts)
 
 
-def expiring_resources(account_id: int, *, at: datetime) -> QuerySet[Resource]:
-    """Resources that expire within thirty days or have expired, the earliest first."""
+def ending_resources(account_id: int, *, at: datetime) -> QuerySet[Resource]:
+    """Resources that have expired or whose renewal may come within thirty days or this month, the earliest first."""
+    until = last_expiring(at) + LEAD
     return (
-        Resource.objects.filter(expiring(last_expiring(at)), account_id=account_id)
-        .select_related("product")
+        Resource.objects.filter(expiring(until), account_id=account_id)
+        .select_related("product", "auto_renewal")
         .order_by("expires_at")
     )
+
+
+def is_expiring(resource: Resource, *, at: datetime) -> bool:
+    """Whether a resource has thirty days or less to go, or has expired."""
+    return resource.expires_at is not None and resource.expires_at <= last_expiring(at)
 
 
 def recent_orders(account_id: int) -> QuerySet[Order]:
@@ -124,3 +132,33 @@ def interface_health(seller_id: int, *, at: datetime) -> InterfaceHealth:
 def orders_to_handle(account_id: int) -> QuerySet[Order]:
     """Processing orders of a seller, the longest waiting first."""
     return orders_of_seller(account_id).filter(state=OrderState.PROCESSING).order_by(F("paid_at").asc(), "pk")
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalsOfSeller:
+    """How many resources of a seller's products end within 30 days, how many of them renew themselves, are at risk."""
+
+    ending: int
+    automatic: int
+    at_risk: int
+
+
+_FAILED = Q(expiration_policy=ExpirationPolicy.AUTO, auto_renewal__enabled=True, auto_renewal__failed_at__isnull=False)
+_AT_RISK = Q(status__in=[ResourceStatus.GRACE, ResourceStatus.RETENTION]) | _FAILED
+
+
+def renewals_of_seller(seller_id: int, *, at: datetime) -> RenewalsOfSeller:
+    """Counts of what ends soon or is at risk: in grace, in retention, or failed to renew itself."""
+    ending = Q(status=ResourceStatus.ENABLED, expires_at__gt=at, expires_at__lte=last_expiring(at))
+    counts: Any = Resource.objects.filter(with_a_term(), seller_id=seller_id).aggregate(
+        ending=Count("pk", filter=ending),
+        automatic=Count("pk", filter=ending & Q(expiration_policy=ExpirationPolicy.AUTO)),
+        at_risk=Count("pk", filter=_AT_RISK),
+    )
+    return RenewalsOfSeller(**counts)
+
+
+def at_risk(seller_id: int) -> QuerySet[Resource]:
+    """Resources of a seller's products that may be lost, the soonest end first."""
+    rows = Resource.objects.filter(_AT_RISK, with_a_term(), seller_id=seller_id)
+    return rows.select_related("product", "auto_renewal").order_by("expires_at", "pk")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,13 +12,17 @@ from django.utils.translation import gettext as _
 
 from billing import queries as billing
 from catalog.queries import offers_ending, seller_of_account, seller_offers
-from koogallery.kernel import display, navigation, operations, pages
+from koogallery import clock
+from koogallery.kernel import display, navigation, operations, pages, policies
 from koogallery.kernel.charts import Point
 from koogallery.kernel.money import Money
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Missing
-from orders.queries import overview
+from orders.models import Resource
+from orders.queries import forecast, overview
+from orders.queries.forecast import Soon
 from orders.queries.overview import Day
+from orders.queries.renewals import is_automatic
 
 SHOWN = 5
 OFFERS_END_SOON = timedelta(days=30)
@@ -36,7 +40,13 @@ def console(request: HttpRequest) -> HttpResponse:
     to_do = overview.buyer_to_do(account.pk, at=at)
     navigation.know("unpaid_orders", request, to_do.unpaid)
     recent = [] if orders_refused else overview.recent_orders(account.pk)
-    expiring = list(overview.expiring_resources(account.pk, at=at)[: MOST + 1])
+    ending = list(overview.ending_resources(account.pk, at=at)[: MOST + 1])
+    expiring = [resource for resource in ending if overview.is_expiring(resource, at=at)]
+    bills_due = bills_to_repay(request)
+    renews = len(ending) > MOST or any(is_automatic(resource) for resource in ending)
+    ahead = None
+    if not resources_refused and (renews or bills_due is not None):
+        ahead = forecast.soon(account, at=at, with_bills=bills_due is not None)
     context: dict[str, Any] = {
         "page": {"title": _("Overview"), "console": "buyer", "breadcrumbs": []},
         "to_do": to_do,
@@ -47,12 +57,14 @@ def console(request: HttpRequest) -> HttpResponse:
         "orders": [(order, order.shown_state(at)) for order in recent],
         "orders_refused": orders_refused,
         "spent": _sum(spent, account.currency),
-        "chart": points(spent),
-        "has_spent": any(day.amount for day in spent),
+        "chart": points(_with_what_comes(spent, ahead), today=clock.platform_date(at)),
+        "has_spent": any(day.amount for day in spent) or bool(ahead and ahead.to_come),
+        "ahead": ahead,
+        "foretold": _sum(spent, account.currency) + ahead.to_come if ahead and ahead.to_come else None,
         "balance": billing.balance(account.pk),
         "deliveries": deliveries(request, "deliveries_to_do"),
         "offers": offers_to_use(request),
-        "bills_due": bills_to_repay(request),
+        "bills_due": bills_due,
     }
     return pages.render(request, "orders/overview.html", context)
 
@@ -67,6 +79,7 @@ def seller(request: HttpRequest) -> HttpResponse:
     currency = call.account.currency
     sold = overview.sold_by_day(profile.pk, at=call.at, currency=currency)
     refused = operations.may(call, "queryOrderList")
+    renewals = None if refused else overview.renewals_of_seller(profile.pk, at=call.at)
     context: dict[str, Any] = {
         "page": {"title": _("Overview"), "console": "seller", "breadcrumbs": []},
         "seller": profile,
@@ -77,6 +90,8 @@ def seller(request: HttpRequest) -> HttpResponse:
         "week": overview.total(sold, last=7, currency=currency),
         "month": overview.total(sold, last=30, currency=currency),
         "chart": points(sold),
+        "renewals": renewals,
+        "at_risk": _at_risk(profile.pk, at=call.at) if renewals and renewals.at_risk else [],
         "has_sold": any(day.amount for day in sold),
         "health": overview.interface_health(profile.pk, at=call.at),
         "deliveries": deliveries(request, "deliveries_to_handle"),
@@ -110,9 +125,30 @@ def bills_to_repay(request: HttpRequest) -> billing.BillsDue | None:
     return billing.milestone_bills_due(call.account, at=call.at)
 
 
-def points(days: Sequence[Day]) -> list[Point]:
-    """The bars of a chart of days."""
-    return [Point(display.date_text(day.day)[:6], day.amount.amount, str(day.amount)) for day in days]
+def _with_what_comes(days: Sequence[Day], ahead: Soon | None) -> list[Day]:
+    """The days of the month with what will be charged or falls due on each."""
+    if ahead is None:
+        return list(days)
+    return [Day(day.day, day.amount + ahead.by_day[day.day]) if day.day in ahead.by_day else day for day in days]
+
+
+def _at_risk(seller_id: int, *, at: datetime) -> list[tuple[Resource, Any]]:
+    """Resources that may be lost, each with its status; what its owner lacks is the owner's own."""
+    in_force = policies.in_force(at)
+    return [(each, each.status_at(at, in_force)) for each in overview.at_risk(seller_id)[:SHOWN]]
+
+
+def points(days: Sequence[Day], *, today: date | None = None) -> list[Point]:
+    """The bars of a chart of days; those after `today` are a forecast."""
+    return [
+        Point(
+            display.date_text(day.day)[:6],
+            day.amount.amount,
+            str(day.amount),
+            expected=today is not None and day.day > today,
+        )
+        for day in days
+    ]
 
 
 def _sum(days: Sequence[Day], currency: str) -> Money:

@@ -277,6 +277,11 @@ def _renewal(world: World) -> dict[str, str]:
     return {"number": subscribed(buyer=world.buyer).resource.number}
 
 
+@sample("calendar/<str:token>.ics", public=True)
+def _calendar_feed(world: World) -> dict[str, str]:
+    return {"token": "no-such-token"}
+
+
 @sample("seller/interface/<str:number>/", "seller/interface/<str:number>/replay/")
 def _interface_call(world: World) -> dict[str, str]:
     return {"number": InterfaceCall.objects.filter(order=world.order).earliest("pk").number}
