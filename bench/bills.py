@@ -74,7 +74,7 @@ traces AS (
         trace_rating, trace_type, request, response, code, message, request_id, read_only, enterprise_project_id)
     SELECT nextval('audit_trace_id_seq'), gen_random_uuid(), at, at, account_id, 'system', NULL, '', '', FALSE, '', '',
         'MilestoneBill', bill, order_number, %(operation)s, 'normal', 'SystemAction',
-        jsonb_build_object('order', order_number, 'milestone', 1),
+        jsonb_build_object('order', order_number, 'milestone', position::text),
         jsonb_build_object('amount', 'USD ' || amount, 'due', due_at), '200', '', '', FALSE, '0'
     FROM lines RETURNING trace_id, account_id, time, resource_id
 )
@@ -89,7 +89,8 @@ WITH due AS (
 ), cleared AS (
     UPDATE bench_billing_milestone m SET bill_due_at = NULL FROM due d WHERE m.id = ANY (%(ids)s::bigint[])
         AND m.id = d.id
-    RETURNING m.id, m.account_id, m.order_number, m.line_number, m.description, m.name, m.amount, m.currency, d.at
+    RETURNING m.id, m.account_id, m.order_number, m.line_number, m.position, m.count,
+        m.description, m.name, m.amount, m.currency, d.at
 ), lines AS MATERIALIZED (
     SELECT c.*, 'MBR' || c.id AS bill, c.at + interval '30 days' AS due_at, f.id AS free, r.id AS used, u.id AS user_id
     FROM cleared c
@@ -120,8 +121,8 @@ WITH due AS (
 ), messages AS (
     INSERT INTO bench_notifications_message (user_id, account_id, kind, topic, severity, params, link, key, created_at)
     SELECT user_id, account_id, 'milestone_bill', 'billing', 'info',
-        jsonb_build_object('bill', bill, 'order', order_number, 'product', description, 'milestone', '1',
-            'milestones', '3', 'name', name, 'amount', jsonb_build_object('money', jsonb_build_object('amount',
+        jsonb_build_object('bill', bill, 'order', order_number, 'product', description, 'milestone', position::text,
+            'milestones', count::text, 'name', name, 'amount', jsonb_build_object('money', jsonb_build_object('amount',
             amount::text, 'currency', currency)), 'due', jsonb_build_object('moment', due_at)),
         '/console/billing/' || bill, 'milestone-bill:' || bill, at
     FROM lines
@@ -138,7 +139,8 @@ WITH due AS (
 ), lines AS (
     UPDATE bench_billing_milestonebill b SET state = 'overdue', overdue_due_at = NULL FROM due d
     WHERE b.id = ANY (%(ids)s::bigint[]) AND b.id = d.id
-    RETURNING b.account_id, b.order_number, b.number AS bill, b.amount, b.due_at, d.at
+    RETURNING b.account_id, b.order_number, b.number AS bill, b.amount, b.due_at, d.at,
+        (SELECT position FROM bench_billing_milestone m WHERE m.id = b.milestone_id)
 ), """
     + TRACED,
 }
@@ -151,10 +153,13 @@ DUE_ROWS = {
 @part("bills")
 def bills(bench: Bench) -> Iterator[Row]:
     """Milestone bills written and marked overdue, with credit, messages and traces, by two workers; median of 3."""
+    from django.urls import get_resolver
+
     from koogallery import clock
 
     stock = _Stock(clock.now())
     stock.store_idle(STORED)
+    assert get_resolver().url_patterns, "workers are forked with the addresses they link to, as they are in production"
     for name, what in SWEEPS.items():
         starts = [stock.store_due(DUE, name) for _ in range(REPEATS)]
         _make_raw_tables()

@@ -344,11 +344,12 @@ def _written(milestone_ids: Sequence[int], *, upto: datetime) -> list[tuple[_Due
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [array(milestone_ids)])
         due = [_Due(*row) for row in cursor.fetchall()]
+        billed = [milestone for milestone in due if milestone.lapsed_at is None]
+        numbers = ids.numbered_each("MB", moments=(milestone.bill_due_at for milestone in billed))
         days: dict[tuple[date, int, datetime], _Days] = {}
         bills = [
-            (milestone, _new_bill(milestone, written_at=max(upto, milestone.bill_due_at), days=days))
-            for milestone in due
-            if milestone.lapsed_at is None
+            (milestone, _new_bill(milestone, number, written_at=max(upto, milestone.bill_due_at), days=days))
+            for milestone, number in zip(billed, numbers, strict=True)
         ]
         given = {
             "due": array(milestone.pk for milestone in due),
@@ -365,15 +366,17 @@ def _written(milestone_ids: Sequence[int], *, upto: datetime) -> list[tuple[_Due
             "reminders": array(bill.remind_at for _, bill in bills),
         }
         cursor.execute(_WRITE, given)
-        numbers = {number for (number,) in cursor.fetchall()}
-    return [(milestone, bill) for milestone, bill in bills if bill.number in numbers]
+        written = {number for (number,) in cursor.fetchall()}
+    return [(milestone, bill) for milestone, bill in bills if bill.number in written]
 
 
 _Days = tuple[datetime, datetime, datetime | None]
 """When a bill is due, when it becomes overdue, when it is first reminded of."""
 
 
-def _new_bill(milestone: _Due, *, written_at: datetime, days: dict[tuple[date, int, datetime], _Days]) -> _NewBill:
+def _new_bill(
+    milestone: _Due, number: str, *, written_at: datetime, days: dict[tuple[date, int, datetime], _Days]
+) -> _NewBill:
     """The bill of a milestone; `days` keeps what is the same for all bills that count from one day."""
     generated_at = milestone.bill_due_at
     counted = counts_from(generated_at=generated_at, written_at=written_at)
@@ -383,7 +386,7 @@ def _new_bill(milestone: _Due, *, written_at: datetime, days: dict[tuple[date, i
         reminder = next_reminder(last_day=clock.platform_date(due_at), after=written_at)
         days[key] = due_at, overdue_from(due_at), reminder
     return _NewBill(
-        ids.numbered("MB", at=generated_at),
+        number,
         milestone.pk,
         milestone.account_id,
         milestone.order_number,
@@ -430,8 +433,8 @@ def told_of(milestone: Milestone | _Due, bill: MilestoneBill | _NewBill) -> dict
         "bill": bill.number,
         "order": bill.order_number,
         "product": milestone.description,
-        "milestone": milestone.position,
-        "milestones": milestone.count,
+        "milestone": str(milestone.position),
+        "milestones": str(milestone.count),
         "name": milestone.name,
         "amount": bill.money,
         "due": bill.due_at,
