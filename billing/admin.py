@@ -39,6 +39,7 @@ from billing.models import (
     RefundPart,
 )
 from billing.operations import checking, closing, crediting, repaying, topping_up
+from billing.rules.bills import overdue_until
 from billing.states import CreditKind, PaymentState
 from koogallery import clock
 from koogallery.identity.queries import account_by_name, account_by_number
@@ -308,10 +309,11 @@ class BillDueFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         now = clock.now()
+        late = overdue_until(now)
         unpaid = queryset.filter(ended_at__isnull=True)
         return {
-            "overdue": unpaid.filter(due_at__lt=now),
-            "soon": unpaid.filter(due_at__gte=now, due_at__lt=now + timedelta(days=7)),
+            "overdue": unpaid.filter(due_at__lte=late),
+            "soon": unpaid.filter(due_at__gt=late, due_at__lt=now + timedelta(days=7)),
             "unpaid": unpaid,
         }.get(self.value() or "", queryset)
 

@@ -36,7 +36,12 @@ class BillingConfig(AppConfig):
             sweeps.JobSweep(name="card-refunds", due=settling_cards.next_refund, work=settling_cards.settle_refunds)
         )
         sweeps.register(
-            sweeps.JobSweep(name="credit-reminders", due=statements.next_reminder, work=statements.remind_due)
+            sweeps.RowSweep(
+                name="credit-reminders",
+                table="billing_creditstatement",
+                due_column="remind_at",
+                act=statements.remind_due,
+            )
         )
         sweeps.register(
             sweeps.RowSweep(

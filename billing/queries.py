@@ -42,7 +42,7 @@ from billing.models import (
     Refund,
 )
 from billing.models.payment import HELD_OWNER
-from billing.rules.bills import bill_due
+from billing.rules.bills import bill_due, overdue_until
 from billing.states import (
     PAID_FOR_ORDERS,
     BillState,
@@ -165,9 +165,9 @@ def balance(account_id: int) -> Money:
     return Money(*row)
 
 
-def credits(account_id: int) -> list[Credit]:
-    """The credits that finance has granted an account."""
-    lines: Any = with_use(CreditLine.objects.filter(account_id=account_id).order_by("kind"))
+def credits(account_id: int, *, at: datetime | None = None) -> list[Credit]:
+    """The credits that finance has granted an account, as they are at a moment, else now."""
+    lines: Any = with_use(CreditLine.objects.filter(account_id=account_id).order_by("kind"), at=at)
     return [
         Credit(
             kind=CreditKind(line.kind),
@@ -179,7 +179,13 @@ def credits(account_id: int) -> list[Credit]:
     ]
 
 
-def with_use(lines: QuerySet[CreditLine]) -> QuerySet[CreditLine]:
+def to_be_billed(at: datetime) -> Q:
+    """Milestones that will still be billed; one of an order that was not confirmed in time will not (R19)."""
+    kept = Q(reserved_until__isnull=True) | Q(reserved_until__gt=at)
+    return kept & Q(bill__isnull=True, lapsed_at__isnull=True)
+
+
+def with_use(lines: QuerySet[CreditLine], *, at: datetime | None = None) -> QuerySet[CreditLine]:
     """Credit lines with what is `left` of each in the ledger, and what open milestone orders have still `to_bill`."""
     kinds = {kind.value: kind.ledger_kind.value for kind in CreditKind}
     ledger_kind = Case(*[When(kind=kind, then=Value(name)) for kind, name in kinds.items()], output_field=CharField())
@@ -187,7 +193,7 @@ def with_use(lines: QuerySet[CreditLine]) -> QuerySet[CreditLine]:
         kind=OuterRef("ledger_kind"), owner=Cast(OuterRef("account_id"), CharField()), currency=OuterRef("currency")
     )
     to_bill = (
-        Milestone.objects.filter(account_id=OuterRef("account_id"), bill__isnull=True, lapsed_at__isnull=True)
+        Milestone.objects.filter(to_be_billed(at or clock.now()), account_id=OuterRef("account_id"))
         .order_by()
         .values("account_id")
         .annotate(sum=Sum("amount"))
@@ -200,9 +206,9 @@ def with_use(lines: QuerySet[CreditLine]) -> QuerySet[CreditLine]:
     )
 
 
-def credit(account_id: int, kind: CreditKind = CreditKind.PLATFORM) -> Credit | None:
+def credit(account_id: int, kind: CreditKind = CreditKind.PLATFORM, *, at: datetime | None = None) -> Credit | None:
     """One credit of an account, or None when it was not granted."""
-    return next((each for each in credits(account_id) if each.kind is kind), None)
+    return next((each for each in credits(account_id, at=at) if each.kind is kind), None)
 
 
 def cards(account_id: int) -> list[Card]:
@@ -217,7 +223,7 @@ def payment_methods(account: Account, amount: Money) -> list[PaymentMethod]:
     methods = repayment_methods(account, amount)
     if (granted := credit(account.pk)) is not None:
         covers = granted.available.currency == amount.currency and granted.available >= amount
-        late = CreditStatement.objects.filter(account=account, repaid_at=None, due_at__lt=clock.now()).exists()
+        late = is_credit_overdue(account.pk, at=clock.now())
         methods.append(
             PaymentMethod(
                 kind=PayMethod.CREDIT,
@@ -384,7 +390,7 @@ class BillsDue:
 
 def milestone_bills_due(account: Account, *, at: datetime) -> BillsDue:
     """The unpaid milestone bills of an account, summed up."""
-    late = Q(due_at__lt=at)
+    late = Q(due_at__lte=overdue_until(at))
     sums = unpaid_milestone_bills(account.pk).aggregate(
         bills=Count("pk"),
         total=Coalesce(Sum("amount"), Decimal(0)),
@@ -409,6 +415,18 @@ def milestone_bills_of(account_id: int) -> QuerySet[MilestoneBill]:
 def milestone_bill_by_number(number: str) -> MilestoneBill | None:
     """The milestone bill of that number with its milestone."""
     return MilestoneBill.objects.select_related("milestone").filter(number=number[:24]).first()
+
+
+def to_be_accepted(line_number: Any) -> QuerySet[Milestone]:
+    """The milestones of an order line, or of an outer query's, that can still be accepted."""
+    return Milestone.objects.filter(
+        line_number=line_number, accepted_at__isnull=True, earn_from__isnull=True, lapsed_at__isnull=True
+    )
+
+
+def blocks_acceptance(milestone: Milestone) -> bool:
+    """Whether the overdue bill of a milestone keeps another one from being accepted, by the order's policy."""
+    return milestone.blocks_when_overdue and to_be_accepted(milestone.line_number).exists()
 
 
 def unpaid_milestone_bills(account_id: int) -> QuerySet[MilestoneBill]:
@@ -494,7 +512,8 @@ def top_ups_of(account_id: int) -> QuerySet[Payment]:
 
 def is_credit_overdue(account_id: int, *, at: datetime) -> bool:
     """Whether a credit statement of the account is past its due time and not repaid."""
-    return CreditStatement.objects.filter(account_id=account_id, repaid_at=None, due_at__lt=at).exists()
+    late = CreditStatement.objects.filter(account_id=account_id, repaid_at=None, due_at__lte=overdue_until(at))
+    return late.exists()
 
 
 def open_statements(account_id: int) -> list[CreditStatement]:

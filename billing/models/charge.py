@@ -10,6 +10,7 @@ from billing.states import ChargeKind, PayMethod
 from koogallery.kernel.fields import AmountField, CurrencyField
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
+from koogallery.kernel.texts import in_language
 
 
 class Charge(GuardedModel):
@@ -28,6 +29,7 @@ class Charge(GuardedModel):
     amount = AmountField()
     currency = CurrencyField()
     description = models.CharField(max_length=255, blank=True)
+    description_zh = models.CharField(max_length=255, blank=True, default="", db_default="")
     project_code = models.CharField(max_length=64, blank=True)
     tags = models.JSONField(default=dict)
     explanation = models.JSONField(default=dict)
@@ -64,6 +66,11 @@ class Charge(GuardedModel):
     def money(self) -> Money:
         """The amount, negative for a refund."""
         return Money(self.amount, self.currency)
+
+    @property
+    def product(self) -> str:
+        """What it is for, in the language in force."""
+        return in_language(self, "description")
 
     @property
     def kind_enum(self) -> ChargeKind:

@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from billing.rules.bills import is_overdue
 from billing.states import CreditKind, StatementState
 from koogallery import clock
 from koogallery.kernel.fields import AmountField, CurrencyField
@@ -138,7 +139,7 @@ class CreditStatement(GuardedModel):
         """Open, overdue or repaid at a moment."""
         if self.repaid_at is not None:
             return StatementState.REPAID
-        return StatementState.OVERDUE if moment > self.due_at else StatementState.OPEN
+        return StatementState.OVERDUE if is_overdue(due_at=self.due_at, at=moment) else StatementState.OPEN
 
     @property
     def last_day(self) -> date:

@@ -9,13 +9,14 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from billing.rules.bills import counts_from
+from billing.rules.bills import counts_from, is_overdue
 from billing.rules.explanation import Explanation
 from billing.states import UNPAID_BILLS, BillState
 from koogallery import clock
 from koogallery.kernel.fields import AmountField, CurrencyField
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
+from koogallery.kernel.texts import in_language
 
 
 class Milestone(GuardedModel):
@@ -23,7 +24,9 @@ class Milestone(GuardedModel):
 
     `bill_due_at` is when its bill is to be written, from the order (the first) or the acceptance before it; the bill
     run clears it. `earn_from` is when its money is the seller's, once repaid: its acceptance, for the last one the
-    completion of the order. `lapsed_at` says that it will not be billed: the order ended before.
+    completion of the order. `lapsed_at` says that it will not be billed: the order ended before. `reserved_until` is
+    until when an order that is not confirmed keeps credit for it; None once it is confirmed. `blocks_when_overdue` is
+    the order's policy: whether its unpaid bill keeps the next milestone from being accepted.
     """
 
     order_number = models.CharField(_("order No."), max_length=24)
@@ -40,9 +43,13 @@ class Milestone(GuardedModel):
     currency = CurrencyField()
     explanation = models.JSONField(default=dict)
     due_days = models.PositiveSmallIntegerField()
+    blocks_when_overdue = models.BooleanField(default=True, db_default=True)
+    product_code = models.CharField(max_length=64, blank=True, default="", db_default="")
     description = models.CharField(max_length=255, blank=True)
+    description_zh = models.CharField(max_length=255, blank=True, default="", db_default="")
     project_code = models.CharField(max_length=64, blank=True)
     tags = models.JSONField(default=dict)
+    reserved_until = models.DateTimeField(null=True)
     bill_due_at = models.DateTimeField(null=True)
     accepted_at = models.DateTimeField(_("accepted"), null=True)
     earn_from = models.DateTimeField(null=True)
@@ -78,6 +85,11 @@ class Milestone(GuardedModel):
     def share_text(self) -> str:
         """Its share as read: `30 %`."""
         return f"{self.share_percent.normalize():f} %"
+
+    @property
+    def product(self) -> str:
+        """The product and its specification, in the language in force."""
+        return in_language(self, "description")
 
     @property
     def part(self) -> str:
@@ -155,6 +167,11 @@ class MilestoneBill(GuardedModel):
         return Money(self.amount, self.currency)
 
     @property
+    def product_code(self) -> str:
+        """The code that conditions of identity policies compare."""
+        return self.milestone.product_code
+
+    @property
     def state_enum(self) -> BillState:
         """The state as its enum."""
         return BillState(self.state)
@@ -166,7 +183,7 @@ class MilestoneBill(GuardedModel):
 
     def is_overdue(self, at: datetime) -> bool:
         """Whether it is past its due time and not repaid; binds before the sweep has run (R19)."""
-        return self.is_unpaid and at > self.due_at
+        return self.is_unpaid and is_overdue(due_at=self.due_at, at=at)
 
     def shown_state(self, at: datetime) -> BillState:
         """The state a page shows."""

@@ -33,6 +33,7 @@ class Payment(GuardedModel):
     refunded = AmountField(default=0)
     currency = CurrencyField()
     description = models.CharField(max_length=255, blank=True)
+    description_zh = models.CharField(max_length=255, blank=True, default="", db_default="")
     project_code = models.CharField(max_length=64, blank=True)
     tags = models.JSONField(default=dict)
     explanation = models.JSONField(default=dict)

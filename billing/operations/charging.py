@@ -6,18 +6,18 @@ What `paying.pay` does for one payment, with a few statements for a thousand.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection
 
-from billing.models import Card, CreditLine, CreditStatement
+from billing.models import Card, CreditStatement
 from billing.operations import ledger
-from billing.states import CreditKind, PayMethod, PostingKind
-from koogallery.kernel import ids, jsontext, prepared
+from billing.rules.bills import is_overdue
+from billing.states import PayMethod, PostingKind
+from koogallery.kernel import ids, prepared
 from koogallery.kernel.arrays import array
 from koogallery.kernel.money import Money
 
@@ -69,17 +69,19 @@ class Purse:
 
     cash: dict[str, Decimal] = field(default_factory=dict)
     credit: dict[str, Decimal] = field(default_factory=dict)
-    has_credit: bool = False
     cards: dict[str, Card] = field(default_factory=dict)
     statements: list[Overdue] = field(default_factory=list)
 
     def overdue(self, *, at: datetime) -> Decimal:
         """What is overdue at a moment unless it is repaid before."""
-        return sum((each.left for each in self.statements if each.due_at < at), Decimal(0))
+        return sum((each.left for each in self.statements if is_overdue(due_at=each.due_at, at=at)), Decimal(0))
 
 
-def purses(account_ids: Iterable[int], *, locked: bool) -> dict[int, Purse]:
-    """The purses of accounts; `locked`, nobody else spends from them until the transaction ends."""
+def purses(account_ids: Iterable[int], *, locked: bool, credit: bool, cards: bool) -> dict[int, Purse]:
+    """The purses of accounts; `locked`, nobody else spends from them until the transaction ends.
+
+    What is overdue and which cards there are is read where the caller asks for `credit` and `cards`.
+    """
     wanted = sorted(set(account_ids))
     found = {account_id: Purse() for account_id in wanted}
     with prepared.cursor() as cursor:
@@ -87,15 +89,11 @@ def purses(account_ids: Iterable[int], *, locked: bool) -> dict[int, Purse]:
         for account_id, kind, balance, currency in cursor.fetchall():
             purse = found[account_id]
             (purse.cash if kind == "cash" else purse.credit)[currency] = balance
-    for account_id in CreditLine.objects.filter(account__in=wanted, kind=CreditKind.PLATFORM).values_list(
-        "account_id", flat=True
-    ):
-        found[account_id].has_credit = True
-    for statement in CreditStatement.objects.filter(account__in=wanted, repaid_at=None):
-        found[statement.account_id].statements.append(
-            Overdue(due_at=statement.due_at, left=statement.amount - statement.repaid)
-        )
-    for card in Card.objects.filter(account__in=wanted, removed_at=None):
+    statements = CreditStatement.objects.filter(account__in=wanted, repaid_at=None) if credit else ()
+    for statement in statements:
+        overdue = Overdue(due_at=statement.due_at, left=statement.amount - statement.repaid)
+        found[statement.account_id].statements.append(overdue)
+    for card in Card.objects.filter(account__in=wanted, removed_at=None) if cards else ():
         found[card.account_id].cards[card.code] = card
     return found
 
@@ -159,6 +157,8 @@ def pay_and_earn(payments: Sequence[NewPayment]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_PAY, given)
     postings = []
+    taken = {payment.amount: -payment.amount for payment in payments}
+    earned = {seller: ledger.earned(seller) for seller in {payment.seller_id for payment in payments}}
     for number, payment in zip(numbers, payments, strict=True):
         kept, money, line = ledger.held(payment.line_number), payment.amount, payment.line_number
         source = _SOURCES[PayMethod(payment.method)](payment.payer_id)
@@ -168,14 +168,14 @@ def pay_and_earn(payments: Sequence[NewPayment]) -> None:
                 kind=PostingKind.PAYMENT,
                 at=payment.at,
                 about=line,
-                entries=[(source, -money), (kept, money)],
+                entries=[(source, taken[money]), (kept, money)],
             ),
             ledger.NewPosting(
                 key=f"earn:earn:{line}",
                 kind=PostingKind.EARNING,
                 at=payment.at,
                 about=line,
-                entries=[(kept, -money), (ledger.earned(payment.seller_id), money)],
+                entries=[(kept, taken[money]), (earned[payment.seller_id], money)],
             ),
         ]
     ledger.post_many(postings)
@@ -192,8 +192,3 @@ def new_numbers(prefix: str, *, at: datetime, count: int, length: int) -> list[s
             stem + letters[start : start + length] for start in range(0, len(letters) - length + 1, length)
         )
     return list(drawn)[:count]
-
-
-def explained(explanation: Mapping[str, Any]) -> str:
-    """An explanation as `NewPayment.shared` has it."""
-    return jsontext.text(dict(explanation))

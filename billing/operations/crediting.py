@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def grant_credit(call: Call, *, account: Account, kind: CreditKind, limit: Money
         line = CreditLine(account=account, kind=kind, limit=Decimal(0), currency=account.currency, granted_at=call.at)
     before = line.money
     if limit < before and kind is CreditKind.MILESTONE:
-        _check_reserved(account, limit)
+        _check_reserved(account, limit, at=call.at)
     line.limit = limit.amount
     line.save()
     change = CreditChange.objects.create(
@@ -88,8 +89,8 @@ def grant_credit(call: Call, *, account: Account, kind: CreditKind, limit: Money
     return line
 
 
-def _check_reserved(account: Account, limit: Money) -> None:
-    credit = queries.credit(account.pk, CreditKind.MILESTONE)
+def _check_reserved(account: Account, limit: Money, *, at: datetime) -> None:
+    credit = queries.credit(account.pk, CreditKind.MILESTONE, at=at)
     if credit is not None and credit.reserved and limit < credit.owed + credit.reserved:
         raise Refused(
             "credit_reserved",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 
 from audit.recording import system_traces
+from billing import queries
 from billing.models import MilestoneBill
 from billing.operations.milestones import told_of
-from billing.rules.bills import next_reminder, reminder_to_send
+from billing.rules.bills import is_overdue, next_reminder, reminder_to_send
 from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.money import Money
@@ -19,6 +23,7 @@ from koogallery.kernel.operations import operation
 from koogallery.notifications.operations import Notice, notify_many
 
 _NUMBER = "NUMBER"
+_BLOCKS = gettext_lazy("While it is overdue, the next milestone of the order may not be accepted.")
 _MOVE_ON = (
     "UPDATE billing_milestonebill b SET remind_at = n.at "
     "FROM unnest(%s::bigint[], %s::timestamptz[]) AS n(id, at) WHERE b.id = n.id"
@@ -85,8 +90,8 @@ def remind_due(bill_ids: list[int], upto: datetime) -> None:
         [
             Notice(
                 account_id=bill.account_id,
-                kind="milestone_bill_overdue" if moment > bill.due_at else "milestone_bill_due",
-                params=told_of(bill.milestone, bill),
+                kind="milestone_bill_overdue" if is_overdue(due_at=bill.due_at, at=moment) else "milestone_bill_due",
+                params={**told_of(bill.milestone, bill), "effect": _BLOCKS if bill.blocks else ""},
                 link=page.replace(_NUMBER, bill.number),
                 key=f"milestone-bill-reminder:{bill.number}:{moment:%Y%m%d}",
                 at=moment,
@@ -97,8 +102,11 @@ def remind_due(bill_ids: list[int], upto: datetime) -> None:
     _trace("remindOfMilestoneBill", sent)
 
 
-def _claimed(bill_ids: list[int]) -> list[MilestoneBill]:
+def _claimed(bill_ids: list[int]) -> list[Any]:
+    """Bills with whether they block the acceptance of a milestone while they are overdue."""
+    waiting = Exists(queries.to_be_accepted(OuterRef("milestone__line_number")))
     found = MilestoneBill.objects.select_related("milestone").filter(pk__in=bill_ids)
+    found = found.annotate(blocks=Q(milestone__blocks_when_overdue=True) & waiting)
     return list(found.defer("milestone__explanation", "milestone__tags").order_by("pk"))
 
 

@@ -21,12 +21,13 @@ from django.db.models import Q, Sum
 from django.urls import reverse
 
 from audit.recording import system_traces
+from billing import queries
 from billing.events import MilestoneRepaid
 from billing.models import LedgerAccount, Milestone, MilestoneBill
 from billing.models.payment import held_owner
 from billing.operations import ledger, refunding
 from billing.rules.bills import bill_due as due_time
-from billing.rules.bills import counts_from, next_reminder, overdue_from
+from billing.rules.bills import counts_from, next_reminder, overdue_from, overdue_until
 from billing.rules.shares import split_by_shares
 from billing.states import BILL_MOVES, UNPAID_BILLS, BillState, LedgerKind, PostingKind
 from koogallery import clock
@@ -38,6 +39,7 @@ from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import Notice, notify_many
+from koogallery.notifications.rendering import InBoth
 
 if TYPE_CHECKING:
     from billing.models import Payment
@@ -75,35 +77,48 @@ def outstanding(*, line_number: str, currency: str) -> Outstanding:
     return Outstanding(**{name: Money(amount or Decimal(0), currency) for name, amount in sums.items()})
 
 
-def unbilled(account_id: int) -> Decimal:
+def unbilled(account_id: int, *, at: datetime) -> Decimal:
     """What open milestone orders of an account will still be billed."""
-    rows = Milestone.objects.filter(account_id=account_id, bill__isnull=True, lapsed_at__isnull=True)
+    rows = Milestone.objects.filter(queries.to_be_billed(at), account_id=account_id)
     return rows.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
-def check_credit(account: Account, *, total: Money, shares: Sequence[Decimal], rule: str) -> None:
-    """Whether a locked account may order `total` in milestones, by policy `milestone.credit_check`.
+def check_credit(account: Account, *, total: Money, shares: Sequence[Decimal], rule: str, at: datetime) -> None:
+    """Whether an account may order `total` in milestones, by policy `milestone.credit_check`.
+
+    Locks the credit, so that no bill of the account is written between its balance and what is still to be billed.
 
     Raises `Refused`: `milestone_not_postpaid`, `milestone_credit_missing` without one, `milestone_credit_short` when
     the free credit less what other open milestone orders will still be billed does not cover it.
     """
     if account.kind != AccountKind.POSTPAID:
         raise Refused("milestone_not_postpaid")
-    row = LedgerAccount.objects.filter(
-        kind=LedgerKind.MILESTONE_CREDIT, owner=str(account.pk), currency=total.currency
-    ).first()
+    credits = LedgerAccount.objects.select_for_update(no_key=True)
+    row = credits.filter(kind=LedgerKind.MILESTONE_CREDIT, owner=str(account.pk), currency=total.currency).first()
     if row is None:
         raise Refused("milestone_credit_missing")
     needed = total if rule == "order_total" else split_by_shares(whole=total, shares=shares)[0].amount
     free = row.money
     if rule == "order_total":
-        free = max(free - Money(unbilled(account.pk), total.currency), Money.zero(total.currency))
+        free = max(free - Money(unbilled(account.pk, at=at), total.currency), Money.zero(total.currency))
     if free < needed:
         raise Refused("milestone_credit_short", needed=needed, free=free)
 
 
-def plan(call: Call, *, subject: PaymentSubject, total: Money, parts: Sequence[Part], due_days: int) -> None:
-    """Write the milestones of an order line that is being placed; nothing is billed yet. The shares follow R11."""
+def plan(
+    call: Call,
+    *,
+    subject: PaymentSubject,
+    total: Money,
+    parts: Sequence[Part],
+    due_days: int,
+    blocks_when_overdue: bool = True,
+    reserved_until: datetime | None = None,
+) -> None:
+    """Write the milestones of an order line that is being placed; nothing is billed yet. The shares follow R11.
+
+    They keep credit until the order is to be confirmed, `reserved_until`; once it is, to their end.
+    """
     shares = split_by_shares(whole=total, shares=[part.share for part in parts])
     Milestone.objects.bulk_create(
         Milestone(
@@ -121,7 +136,11 @@ def plan(call: Call, *, subject: PaymentSubject, total: Money, parts: Sequence[P
             currency=total.currency,
             explanation=share.explanation.to_json(),
             due_days=due_days,
+            blocks_when_overdue=blocks_when_overdue,
+            product_code=subject.product_code,
             description=subject.description[:255],
+            description_zh=subject.description_zh[:255],
+            reserved_until=reserved_until,
             project_code=subject.project_code,
             tags=dict(subject.tags),
         )
@@ -131,7 +150,11 @@ def plan(call: Call, *, subject: PaymentSubject, total: Money, parts: Sequence[P
 
 def start(call: Call, *, line_number: str) -> None:
     """Have the first milestone billed: the order is confirmed. Raises `Refused("milestone_credit_short")`."""
-    _bill(call, _locked(line_number)[0])
+    milestones = _locked(line_number)
+    Milestone.objects.filter(line_number=line_number, reserved_until__isnull=False).update(reserved_until=None)
+    for milestone in milestones:
+        milestone.reserved_until = None
+    _bill(call, milestones[0])
 
 
 def accept(call: Call, *, line_number: str, position: int) -> None:
@@ -154,7 +177,7 @@ def accept(call: Call, *, line_number: str, position: int) -> None:
 def is_overdue(*, line_number: str, at: datetime) -> bool:
     """Whether a bill of the line is past its due time and not repaid."""
     return MilestoneBill.objects.filter(
-        milestone__line_number=line_number, ended_at__isnull=True, due_at__lt=at
+        milestone__line_number=line_number, ended_at__isnull=True, due_at__lte=overdue_until(at)
     ).exists()
 
 
@@ -294,6 +317,7 @@ class _Due:
     count: int
     name: str
     description: str
+    description_zh: str
     account_id: int
     order_number: str
     amount: Decimal
@@ -432,7 +456,7 @@ def told_of(milestone: Milestone | _Due, bill: MilestoneBill | _NewBill) -> dict
     return {
         "bill": bill.number,
         "order": bill.order_number,
-        "product": milestone.description,
+        "product": InBoth(milestone.description, milestone.description_zh),
         "milestone": str(milestone.position),
         "milestones": str(milestone.count),
         "name": milestone.name,

@@ -66,7 +66,9 @@ class PaymentSubject:
     account_id: int
     seller_id: int | None
     fee_percent: Decimal = Decimal(0)
+    product_code: str = ""
     description: str = ""
+    description_zh: str = ""
     project_code: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     part: str = ""
@@ -134,6 +136,7 @@ def new_payment(call: Call, *, subject: PaymentSubject, amount: Money, method: P
         amount=amount.amount,
         currency=amount.currency,
         description=subject.description[:255],
+        description_zh=subject.description_zh[:255],
         project_code=subject.project_code,
         tags=dict(subject.tags),
         explanation=dict(subject.explanation),
@@ -359,6 +362,7 @@ def book(payment: Payment, *, source: ledger.LedgerRef) -> None:
                 amount=payment.amount,
                 currency=payment.currency,
                 description=payment.description,
+                description_zh=payment.description_zh,
                 project_code=payment.project_code,
                 tags=payment.tags,
                 explanation=payment.explanation,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from billing.models import Charge, MilestoneBill
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
@@ -39,7 +42,7 @@ def own_milestone_bill(call: Call, number: str) -> MilestoneBill:
 
 
 @operation("queryMilestoneBillList", resource_type="MilestoneBill", roles={Role.BUYER}, read=True)
-def query_milestone_bills(call: Call) -> None:
+def query_milestone_bills(call: Call, *, filters: Mapping[str, Any] | None = None) -> None:
     """List the milestone bills of the account."""
     describe(resource_id=call.account.number, resource_name=call.account.name)
 

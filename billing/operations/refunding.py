@@ -210,6 +210,7 @@ def _held(payments: Sequence[Payment], *, currency: str) -> list[LedgerAccount]:
 
 def _write_charge(given: Refund, payments: Sequence[Payment]) -> None:
     payment = payments[0]
+    english, chinese = _refunded(payments)
     Charge.objects.bulk_create(
         [
             Charge(
@@ -222,7 +223,8 @@ def _write_charge(given: Refund, payments: Sequence[Payment]) -> None:
                 method=payment.method,
                 amount=-given.amount,
                 currency=given.currency,
-                description=_refunded(payments),
+                description=english,
+                description_zh=chinese,
                 project_code=payment.project_code,
                 tags=payment.tags,
                 explanation=given.explanation,
@@ -232,10 +234,11 @@ def _write_charge(given: Refund, payments: Sequence[Payment]) -> None:
     )
 
 
-def _refunded(payments: Sequence[Payment]) -> str:
-    """What the refund of these payments is for: of several milestones, the product without their names."""
+def _refunded(payments: Sequence[Payment]) -> tuple[str, str]:
+    """What the refund of these payments is for, in both languages: of several milestones, without their names."""
     payment = payments[0]
+    described = payment.description, payment.description_zh
     if len(payments) == 1 or payment.purpose != PaymentPurpose.BILL:
-        return payment.description
+        return described
     milestones = Milestone.objects.filter(line_number=payment.line_number)
-    return milestones.values_list("description", flat=True).first() or payment.description
+    return milestones.values_list("description", "description_zh").first() or described

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import F, Min, Sum
+from django.db.models import F, Max, Min, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from billing.models import CreditLine, CreditStatement, LedgerAccount, Payment
+from billing.rules.bills import is_overdue, overdue_until
 from billing.rules.bills import next_reminder as following
 from billing.rules.terms import due_within
 from billing.states import CreditKind, LedgerKind, PaymentPurpose, PaymentState, PayMethod
@@ -19,6 +21,8 @@ from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation, untraced
 from koogallery.kernel.reasons import Missing
 from koogallery.notifications.operations import notify
+
+logger = logging.getLogger(__name__)
 
 STATEMENT_DAY = 3
 DUE_DAYS = 30
@@ -48,26 +52,47 @@ def lower(*, account_id: int, amount: Money, at: datetime) -> Money:
 
 def overdue(*, account_id: int, at: datetime) -> bool:
     """Whether a statement of the account is past its due time and not repaid."""
-    return CreditStatement.objects.filter(account_id=account_id, repaid_at=None, due_at__lt=at).exists()
+    late = CreditStatement.objects.filter(account_id=account_id, repaid_at=None, due_at__lte=overdue_until(at))
+    return late.exists()
 
 
 def generate(upto: datetime) -> int:
-    """Write the statements for the previous month that should exist by now and do not; how many.
+    """Write the statements that should exist by now and do not, one for each month whose 3rd has passed; how many.
 
-    Nothing before the 3rd. Asleep for months, the next statement holds all that was not stated.
+    An account whose statements fail does not keep the others from theirs; it is tried again with the next run.
     """
-    today = clock.platform_date(upto)
-    if today.day < STATEMENT_DAY:
-        return 0
-    month = _previous_month(today)
+    last = _previous_month(clock.platform_date(upto) - timedelta(days=STATEMENT_DAY - 1))
     lines = CreditLine.objects.filter(kind=CreditKind.PLATFORM).exclude(
-        account__in=CreditStatement.objects.filter(month=month).values("account")
+        account__in=CreditStatement.objects.filter(month=last).values("account")
     )
     made = 0
     for line in lines.select_related("account").order_by("pk"):
+        try:
+            made += _catch_up(line, last=last, upto=upto)
+        except Exception:
+            logger.exception("credit_statement_failed", extra={"account": line.account.number})
+    return made
+
+
+def _catch_up(line: CreditLine, *, last: date, upto: datetime) -> int:
+    """Issue the statements of an account month by month, from the one after its latest to `last`; how many."""
+    month, made = _first_unstated(line), 0
+    while month is not None and month <= last:
         statement = issue(system_call(at=upto, account=line.account), line=line.pk, month=month)
         made += statement is not None
+        month = _next_month(month)
     return made
+
+
+def _first_unstated(line: CreditLine) -> date | None:
+    """The month after the latest statement, else of the first charge to the credit; None when nothing is unstated."""
+    if _unstated(line) <= 0:
+        return None
+    latest = CreditStatement.objects.filter(account=line.account_id).aggregate(month=Max("month"))["month"]
+    if latest is not None:
+        return _next_month(latest)
+    first = _charged(line).aggregate(at=Min("finished_at"))["at"]
+    return clock.platform_date(first).replace(day=1) if first is not None else None
 
 
 def _line_locked(call: Call, key: int) -> CreditLine:
@@ -83,17 +108,9 @@ def issue(call: Call, *, line: CreditLine, month: date) -> CreditStatement | Non
     if CreditStatement.objects.filter(account=line.account_id, month=month).exists():
         untraced()
         return None
-    stated = CreditStatement.objects.filter(account=line.account_id, repaid_at=None).aggregate(
-        left=Coalesce(Sum(F("amount") - F("repaid")), Decimal(0))
-    )["left"]
-    later = Payment.objects.filter(
-        payer=line.account_id,
-        method=PayMethod.CREDIT,
-        purpose=PaymentPurpose.ORDER,
-        state=PaymentState.SUCCEEDED,
-        finished_at__gte=clock.day_start(_next_month(month)),
-    ).aggregate(left=Coalesce(Sum(F("amount") - F("refunded")), Decimal(0)))["left"]
-    amount = _owed(line).amount - stated - later
+    later = _charged(line).filter(finished_at__gte=clock.day_start(_next_month(month)))
+    left = later.aggregate(left=Coalesce(Sum(F("amount") - F("refunded")), Decimal(0)))["left"]
+    amount = _unstated(line) - left
     if amount <= 0:
         untraced()
         return None
@@ -120,19 +137,10 @@ def issue(call: Call, *, line: CreditLine, month: date) -> CreditStatement | Non
     return statement
 
 
-def next_reminder() -> datetime | None:
-    """When the next reminder of a statement is due."""
-    return CreditStatement.objects.filter(remind_at__isnull=False).aggregate(due=Min("remind_at"))["due"]
-
-
-def remind_due(upto: datetime) -> int:
-    """Send every reminder that is due at or before `upto`; how many."""
-    due = CreditStatement.objects.filter(remind_at__lte=upto).order_by("remind_at", "pk").values_list("pk", flat=True)
-    count = 0
-    for key in list(due):
+def remind_due(statement_ids: list[int], upto: datetime) -> None:
+    """Send the reminders that are due of claimed statements."""
+    for key in statement_ids:
         remind(system_call(at=upto), statement=key)
-        count += 1
-    return count
 
 
 def _statement_locked(call: Call, key: int) -> CreditStatement:
@@ -153,7 +161,7 @@ def remind(call: Call, *, statement: CreditStatement) -> CreditStatement:
     if statement.repaid_at is not None or statement.remind_at is None or statement.remind_at > call.at:
         untraced()
         return statement
-    late = call.at > statement.due_at
+    late = is_overdue(due_at=statement.due_at, at=call.at)
     notify(
         account_id=statement.account_id,
         kind="credit_statement_overdue" if late else "credit_statement_due",
@@ -165,6 +173,21 @@ def remind(call: Call, *, statement: CreditStatement) -> CreditStatement:
     statement.remind_at = following(last_day=statement.last_day, after=call.at)
     statement.save(update_fields=["remind_at"])
     return statement
+
+
+def _unstated(line: CreditLine) -> Decimal:
+    """What is owed and stands in no statement."""
+    stated = CreditStatement.objects.filter(account=line.account_id, repaid_at=None).aggregate(
+        left=Coalesce(Sum(F("amount") - F("repaid")), Decimal(0))
+    )["left"]
+    return _owed(line).amount - stated
+
+
+def _charged(line: CreditLine) -> QuerySet[Payment]:
+    """What was charged to the credit."""
+    return Payment.objects.filter(
+        payer=line.account_id, method=PayMethod.CREDIT, purpose=PaymentPurpose.ORDER, state=PaymentState.SUCCEEDED
+    )
 
 
 def _owed(line: CreditLine) -> Money:

@@ -33,7 +33,7 @@ def reminder_to_send(*, due_at: datetime, upto: datetime) -> datetime | None:
     A reminder of a bill that is due soon is not sent once the bill is overdue.
     """
     latest = max((moment for moment in _reminders(clock.platform_date(due_at)) if moment <= upto), default=None)
-    if latest is None or (latest > due_at) != (upto > due_at):
+    if latest is None or is_overdue(due_at=due_at, at=latest) != is_overdue(due_at=due_at, at=upto):
         return None
     return latest
 
@@ -48,3 +48,13 @@ def _reminders(last_day: date) -> list[datetime]:
 def overdue_from(due_at: datetime) -> datetime:
     """The 00:00:00 after a due time of 23:59:59, when what was not repaid becomes overdue (R8)."""
     return clock.day_start(clock.platform_date(due_at) + timedelta(days=1))
+
+
+def is_overdue(*, due_at: datetime, at: datetime) -> bool:
+    """Whether what was due at a time is overdue at a moment; within the second of 23:59:59 it is not."""
+    return at >= overdue_from(due_at)
+
+
+def overdue_until(at: datetime) -> datetime:
+    """The latest due time that is overdue at a moment, for queries: what is due later is not overdue."""
+    return clock.day_start(clock.platform_date(at)) - timedelta(seconds=1)

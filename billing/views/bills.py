@@ -65,7 +65,7 @@ BILLS = ListPage(
         Column("number", gettext_lazy("Bill No."), link=Charge.get_absolute_url, mono=True, hideable=False),
         Column("at", gettext_lazy("Time"), sort="at"),
         Column("kind", gettext_lazy("Kind"), value=lambda charge: charge.kind_enum),
-        Column("description", gettext_lazy("Product")),
+        Column("description", gettext_lazy("Product"), value="product"),
         Column(
             "order_number", gettext_lazy("Order No."), link=lambda charge: order_address(charge.order_number), mono=True
         ),
@@ -97,7 +97,10 @@ BILLS = ListPage(
         ),
         TextFilter("tag", gettext_lazy("Tag"), apply=lambda rows, text: rows.filter(tags__has_key=text)),
     ),
-    search=Search(("number", "order_number", "description"), placeholder=gettext_lazy("Bill No., Order No., product")),
+    search=Search(
+        ("number", "order_number", "description", "description_zh"),
+        placeholder=gettext_lazy("Bill No., Order No., product"),
+    ),
     default_sort="-at",
     empty=Empty(
         gettext_lazy("No bills yet"),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from billing import queries
 from billing.models import Charge, CreditStatement
 from billing.operations import reading
+from billing.rules.bills import overdue_until
 from billing.states import StatementState
 from billing.views.bills import order_address
 from billing.views.framing import billing_parent, framed
@@ -37,11 +38,11 @@ def _row_actions(statement: CreditStatement, request: HttpRequest) -> list[Actio
 
 
 def _open(request: HttpRequest) -> Q:
-    return Q(repaid_at=None, due_at__gte=request.call.at)
+    return Q(repaid_at=None, due_at__gt=overdue_until(request.call.at))
 
 
 def _overdue(request: HttpRequest) -> Q:
-    return Q(repaid_at=None, due_at__lt=request.call.at)
+    return Q(repaid_at=None, due_at__lte=overdue_until(request.call.at))
 
 
 STATEMENTS = ListPage(
@@ -97,7 +98,7 @@ LINES = ListPage(
         Column("number", gettext_lazy("Bill No."), link=Charge.get_absolute_url, mono=True, hideable=False),
         Column("at", gettext_lazy("Time"), sort="at"),
         Column("kind", gettext_lazy("Kind"), value=lambda charge: charge.kind_enum),
-        Column("description", gettext_lazy("Product")),
+        Column("description", gettext_lazy("Product"), value="product"),
         Column(
             "order_number", gettext_lazy("Order No."), link=lambda charge: order_address(charge.order_number), mono=True
         ),

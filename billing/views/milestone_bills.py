@@ -19,7 +19,7 @@ from billing import queries
 from billing.forms import BillRepayForm
 from billing.models import MilestoneBill, Payment
 from billing.operations import reading, repaying
-from billing.rules.bills import overdue_from
+from billing.rules.bills import overdue_from, overdue_until
 from billing.states import BillState, CreditKind, PaymentState, PayMethod
 from billing.views.bills import order_address
 from billing.views.framing import framed
@@ -56,15 +56,15 @@ def _row_actions(bill: MilestoneBill, request: HttpRequest) -> list[Action]:
     details = Action(_("Details"), bill.get_absolute_url())
     if not bill.is_unpaid:
         return [details]
-    return [Action(_("Repay"), repay_address(bill), refused=may(request.call, "repayMilestoneBill")), details]
+    return [Action(_("Repay"), repay_address(bill), refused=may(request.call, "repayMilestoneBill", bill)), details]
 
 
 def _open(request: HttpRequest) -> Q:
-    return Q(ended_at=None, due_at__gte=request.call.at)
+    return Q(ended_at=None, due_at__gt=overdue_until(request.call.at))
 
 
 def _overdue(request: HttpRequest) -> Q:
-    return Q(ended_at=None, due_at__lt=request.call.at)
+    return Q(ended_at=None, due_at__lte=overdue_until(request.call.at))
 
 
 BILLS = ListPage(
@@ -75,7 +75,7 @@ BILLS = ListPage(
         Column(
             "order_number", gettext_lazy("Order No."), link=lambda bill: order_address(bill.order_number), mono=True
         ),
-        Column("product", gettext_lazy("Product"), value="milestone.description", note=milestone_words, wide=True),
+        Column("product", gettext_lazy("Product"), value="milestone.product", note=milestone_words, wide=True),
         Column("milestone", gettext_lazy("Milestone"), value=milestone_words, shown=False),
         Column("state", gettext_lazy("Status"), value=lambda bill: bill.shown_state(clock.now())),
         Column("generated", gettext_lazy("Generated"), value="generated_at", sort="generated_at", shown=False),
@@ -118,7 +118,7 @@ BILLS = ListPage(
 def bill_list(request: HttpRequest) -> HttpResponseBase:
     """Every milestone bill of the account, with what is to be repaid on top."""
     call = request.call
-    reading.query_milestone_bills(call)
+    reading.query_milestone_bills(call, filters=request.GET.dict())
     account = call.account
     context = {
         "page": framed(_("Milestone Bills")),
@@ -155,6 +155,7 @@ def bill(request: HttpRequest, number: str) -> HttpResponse:
         "bill": found,
         "milestone": found.milestone,
         "state": found.shown_state(call.at),
+        "blocks": found.is_overdue(call.at) and queries.blocks_acceptance(found.milestone),
         "order_address": order_address(found.order_number),
         "explanation": found.calculation,
         "timeline": timeline_of(found, payments, at=call.at),

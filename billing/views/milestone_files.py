@@ -47,7 +47,7 @@ def document_of(bill: MilestoneBill, *, account: Account, state: BillState) -> D
     facts = [
         Fact(_("Status"), state),
         Fact(_("Order No."), bill.order_number),
-        Fact(_("Product"), milestone.description),
+        Fact(_("Product"), milestone.product),
         Fact(_("Generated"), bill.generated_at),
     ]
     if bill.was_written_late:

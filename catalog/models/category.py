@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models.texts import in_language
 from koogallery.kernel.guard import GuardedModel
+from koogallery.kernel.texts import in_language
 
 
 class Category(GuardedModel):

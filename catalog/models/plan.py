@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.rules import plans as rules
 from billing.rules.terms import TermUnit as RuleTermUnit
-from catalog.models.texts import in_language
 from catalog.states import BillingMode, Overflow, PriceModel, TermUnit
 from koogallery.kernel.fields import CurrencyField, UnitPriceField
 from koogallery.kernel.guard import GuardedModel
+from koogallery.kernel.texts import in_language
 
 
 class PricePlan(GuardedModel):

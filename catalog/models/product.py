@@ -10,11 +10,11 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from catalog import states
-from catalog.models.texts import in_language
 from catalog.states import ContactData, DeliveryMethod, InterfaceVersion, ProductState
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.fields import EncryptedTextField
 from koogallery.kernel.guard import GuardedManager, GuardedModel, GuardedQuerySet
+from koogallery.kernel.texts import in_language
 
 _PAGE = Address("catalog:product")
 

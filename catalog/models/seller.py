@@ -8,10 +8,10 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models.texts import in_language
 from catalog.states import SellerState
 from koogallery.kernel.fields import EncryptedTextField
 from koogallery.kernel.guard import GuardedModel
+from koogallery.kernel.texts import in_language
 
 
 class Seller(GuardedModel):  # type: ignore[django-manager-missing]

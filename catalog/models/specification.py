@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models.texts import in_language
 from catalog.states import AttributeKind
 from koogallery.kernel.guard import GuardedModel
+from koogallery.kernel.texts import in_language
 
 
 class Specification(GuardedModel):

@@ -28,6 +28,7 @@ from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation, untraced
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import Notice, notify_many
+from koogallery.notifications.rendering import InBoth
 
 if TYPE_CHECKING:
     from catalog.models import Seller
@@ -314,7 +315,7 @@ def _told(offer: PrivateOffer) -> dict[str, Any]:
     return {
         "offer": offer.number,
         "name": offer.name,
-        "product": offer.product.name,
+        "product": InBoth(offer.product.name, offer.product.name_zh),
         "seller": offer.seller.name,
         "customer": offer.account.name,
         "amount": offer.total,

@@ -573,7 +573,7 @@ add(
         _("Bill %(bill)s is overdue"),
         _(
             "The bill for milestone %(milestone)s of %(milestones)s (%(name)s) of order %(order)s, %(product)s, over "
-            "%(amount)s was due at %(due)s. While it is overdue, the next milestone may not be accepted."
+            "%(amount)s was due at %(due)s. %(effect)s"
         ),
         severity=Severity.WARNING,
         action=_("Repay"),

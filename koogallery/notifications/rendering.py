@@ -17,15 +17,23 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 
 from koogallery import clock
-from koogallery.kernel import display, qr
+from koogallery.kernel import display, qr, texts
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused, sentence
 from koogallery.notifications.kinds import KINDS, Kind, kind_named
 
 
+@dataclass(frozen=True, slots=True)
+class InBoth:
+    """A name in English and Chinese, such as a product's; the message shows its reader's, English without the other."""
+
+    en: str
+    zh: str = ""
+
+
 def stored(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as kept with a message: amounts, moments, dates, refusals and lazy translations keep their meaning,
-    the rest becomes text.
+    """Parameters as kept with a message: amounts, moments, dates, refusals, lazy translations and names in both
+    languages keep their meaning, the rest becomes text.
     """
     kept: dict[str, Any] = {}
     for name, value in params.items():
@@ -37,6 +45,8 @@ def stored(params: Mapping[str, Any]) -> dict[str, Any]:
             kept[name] = {"moment": value.isoformat()}
         elif isinstance(value, date):
             kept[name] = {"date": value.isoformat()}
+        elif isinstance(value, InBoth):
+            kept[name] = {"en": value.en, "zh": value.zh} if value.zh else value.en
         elif isinstance(value, Refused):
             kept[name] = {"reason": value.code, "params": stored(value.params)}
         elif isinstance(value, Promise):
@@ -61,6 +71,8 @@ def _shown(value: Any) -> str:
         return sentence(value["reason"], **shown(value["params"]))
     if "words" in value:
         return gettext(value["words"])
+    if "en" in value:
+        return str((value["zh"] if texts.is_chinese() else "") or value["en"])
     if "moment" in value:
         return display.moment_text(datetime.fromisoformat(value["moment"]))
     return display.date_text(date.fromisoformat(value["date"]))
@@ -82,7 +94,7 @@ def subject(kind: str, params: Mapping[str, Any]) -> str:
 def body(kind: str, params: Mapping[str, Any]) -> str:
     """The body of a stored message."""
     known = KINDS.get(kind)
-    return gettext(known.body) % _Missing(shown(params)) if known else ""
+    return (gettext(known.body) % _Missing(shown(params))).rstrip() if known else ""
 
 
 @contextmanager

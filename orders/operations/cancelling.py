@@ -91,11 +91,16 @@ def cancel_undeliverable(call: Call, *, order: Order, reason: str) -> Order:
     return order
 
 
-def cancel(call: Call, order: Order, *, reason: CancelReason, at: datetime, note: str = "") -> None:
-    """Cancel a locked order and give back what it had taken: stock, a trial, its place within a limit."""
+def cancel(
+    call: Call, order: Order, *, reason: CancelReason, at: datetime, note: str = "", delivered: bool = False
+) -> None:
+    """Cancel a locked order and give back what it had taken: stock, a trial, its place within a limit.
+
+    Stock and a private offer stay used once a part of the order was `delivered` (purchase.md).
+    """
     ORDER_MOVES.check(order.state_enum, OrderState.CANCELED)
-    _give_offer_back(call, order)
-    if order.product.stock is not None:
+    _give_offer_back(call, order, delivered=delivered)
+    if order.product.stock is not None and not delivered:
         stock.give_back(call, order_number=order.number)
     move(order, OrderState.CANCELED, canceled_at=at, cancel_reason=reason, cancel_note=note)
     OrderLine.objects.filter(order=order, once_key__isnull=False).update(once_key=None)
@@ -103,9 +108,9 @@ def cancel(call: Call, order: Order, *, reason: CancelReason, at: datetime, note
     events.publish(OrderCanceled(order=order, reason=reason, at=at))
 
 
-def _give_offer_back(call: Call, order: Order) -> None:
-    """Free the private offer that an order took; its milestones are billed no more."""
-    if order.line.discount_source == DiscountSource.OFFER:
+def _give_offer_back(call: Call, order: Order, *, delivered: bool = False) -> None:
+    """Free the private offer that an order took unless it was `delivered`; its milestones are billed no more."""
+    if order.line.discount_source == DiscountSource.OFFER and not delivered:
         offer_uses.free(call, order_number=order.number)
     if order.line.milestones:
         milestones.lapse(call, line_number=order.line.number)

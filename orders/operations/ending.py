@@ -16,12 +16,13 @@ from orders.states import CancelReason, OrderStep
 @operation(
     "cancelByDecision", resource_type="Order", roles={Role.OPERATOR, Role.SYSTEM}, targets={"order": order_locked}
 )
-def cancel_by_decision(call: Call, *, order: Order, reason: str) -> Order:
+def cancel_by_decision(call: Call, *, order: Order, reason: str, delivered: bool) -> Order:
     """Cancel a supervised order that operations decided against: all that was paid is refunded, nothing is delivered.
 
-    `reason` is the number of the decision. Raises `Refused("state_move")` unless the order is Processing.
+    `reason` is the number of the decision, `delivered` says whether the seller had delivered a part of it. Raises
+    `Refused("state_move")` unless the order is Processing.
     """
-    cancelling.cancel(call, order, reason=CancelReason.OPERATIONS, at=call.at)
+    cancelling.cancel(call, order, reason=CancelReason.OPERATIONS, at=call.at, delivered=delivered)
     given = refunding.refund_all(call, order_number=order.number, reason=reason, key=f"decision:{reason}")
     if given:
         total = sum((each.money for each in given), Money.zero(order.currency))

@@ -106,18 +106,24 @@ def pending_payment(order_number: str) -> Payment | None:
 
 def subject_of(order: Order) -> billing.PaymentSubject:
     """What billing keeps of the order's line."""
-    line = order.line
+    line, product = order.line, order.product
     return billing.PaymentSubject(
         order_number=order.number,
         line_number=line.number,
         account_id=order.account_id,
         seller_id=order.seller_id,
         fee_percent=line.fee_percent,
-        description=f"{order.product_name} · {order.spec_text}" if order.spec_text else order.product_name,
+        product_code=order.product_code,
+        description=_named(order.product_name, order.spec_text),
+        description_zh=_named(product.name_zh or order.product_name, order.spec_text_zh or order.spec_text),
         project_code=order.project_code,
         tags=order.tags,
         explanation=line.explanation,
     )
+
+
+def _named(product: str, specification: str) -> str:
+    return f"{product} · {specification}" if specification else product
 
 
 def go_on(call: Call, order: Order, *, paid_by: PaidBy) -> None:
@@ -127,10 +133,10 @@ def go_on(call: Call, order: Order, *, paid_by: PaidBy) -> None:
     """
     if paid_by is PaidBy.RESELLER:
         billing.pay(call, subject=subject_of(order), amount=order.total, method=PayMethod.RESELLER)
-    if paid_by is PaidBy.MONTHLY:
-        milestones.start(call, line_number=order.line.number)
     if order.line.discount_source == DiscountSource.OFFER:
         offer_uses.use(call, order_number=order.number)
+    if paid_by is PaidBy.MONTHLY:
+        milestones.start(call, line_number=order.line.number)
     move(order, OrderState.PROCESSING, paid_at=call.at, paid_by=paid_by, payment_due_at=None)
     notify_many(_notices(order, paid_by=paid_by, at=call.at))
     events.publish(OrderPaid(order=order, at=call.at))

@@ -92,7 +92,7 @@ def place_order(
     if needs_payment_method(account, quoted, configuration) and not has_payment_method(account):
         raise Refused("no_payment_method")
     _check_limits(account.pk, product, conditions, configuration, at=call.at)
-    offer = _taken(offer, account, quoted, in_force)
+    offer = _taken(offer, account, quoted, in_force, at=call.at)
 
     order = write(call, account, product, quoted, configuration, in_force, project=project, tags=labels)
     if conditions.contact_data != ContactData.NONE:
@@ -115,6 +115,8 @@ def place_order(
             total=order.total,
             parts=_parts(offer),
             due_days=in_force["milestone.due_days"],
+            blocks_when_overdue=in_force["milestone.block_on_overdue"],
+            reserved_until=order.payment_due_at,
         )
     agreements.sign(call, texts=texts, order_number=order.number)
     describe(resource=order, number=order.number, amount=order.total, state=order.state, project=project)
@@ -169,7 +171,7 @@ def _offer(call: Call, account: Account, product: Product, quoted: Quote) -> Pri
 
 
 def _taken(
-    offer: PrivateOffer | None, account: Account, quoted: Quote, in_force: policies.PolicySet
+    offer: PrivateOffer | None, account: Account, quoted: Quote, in_force: policies.PolicySet, *, at: datetime
 ) -> PrivateOffer | None:
     """The offer if its price still counts. Raises `Refused` when its milestones are not for the account."""
     if offer is None or quoted.discount_source != DiscountSource.OFFER:
@@ -180,6 +182,7 @@ def _taken(
             total=quoted.amount,
             shares=[part.share_percent for part in offer.parts.all()],
             rule=in_force["milestone.credit_check"],
+            at=at,
         )
     return offer
 

@@ -208,7 +208,8 @@ def _tell(call: Call, flow: Flow, appeal: Appeal) -> None:
 def _cancel(call: Call, flow: Flow, appeal: Appeal) -> None:
     moving.record(call, flow, RecordKind.CANCEL, appeal=appeal)
     moving.enter(flow, Step.CANCELED, at=call.at, ended_at=call.at, completion_due_at=None, auto_close_due_at=None)
-    ending.cancel_by_decision(call, order=flow.order_number, reason=appeal.number)
+    delivered = flow.records.filter(kind=RecordKind.DELIVER).exists()
+    ending.cancel_by_decision(call, order=flow.order_number, reason=appeal.number, delivered=delivered)
 
 
 def appeal_refund(appeal: Appeal) -> Money:

@@ -10,14 +10,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import Trace
+from billing import queries
 from billing.models import Milestone, MilestoneBill
-from billing.operations import dunning, repaying
+from billing.operations import dunning, milestones, repaying
 from billing.rules import bills as rules
 from billing.states import BillState
 from koogallery import clock
 from koogallery.kernel import guard, pages, policies, sweeps
 from koogallery.kernel.calls import system_call
 from koogallery.notifications.models import Message
+from supervision.states import Step
 from tests.factories import billing as money
 from tests.factories.offers import bills_of, in_milestones
 from tests.factories.supervision import AT, Deal
@@ -117,6 +119,7 @@ def test_a_bill_is_overdue_from_the_next_midnight_on() -> None:
     for moment, state in (
         (bill.due_at - timedelta(seconds=1), BillState.OPEN),
         (bill.due_at, BillState.OPEN),
+        (bill.due_at + timedelta(milliseconds=500), BillState.OPEN),
         (bill.due_at + timedelta(seconds=1), BillState.OVERDUE),
     ):
         run("overdue-milestone-bills", moment)
@@ -124,6 +127,29 @@ def test_a_bill_is_overdue_from_the_next_midnight_on() -> None:
         assert (bill.state, bill.shown_state(moment)) == (state, state)
     trace = Trace.objects.get(trace_name="markMilestoneBillOverdue")
     assert (trace.resource_id, trace.time) == (bill.number, at("2026-04-10T00:00:00"))
+
+
+def test_in_its_last_second_a_bill_is_overdue_nowhere() -> None:
+    deal = in_milestones().to(Step.ACCEPT)
+    bill = bill_of(deal)
+    assert deal.buyer.account is not None
+    for moment, late in (
+        (bill.due_at + timedelta(milliseconds=500), False),
+        (bill.due_at + timedelta(seconds=1), True),
+    ):
+        assert milestones.is_overdue(line_number=deal.flow.number, at=moment) is late
+        assert queries.milestone_bills_due(deal.buyer.account, at=moment).overdue_count == int(late)
+        assert (rules.reminder_to_send(due_at=bill.due_at, upto=moment) is None) is late
+        with clock.at(moment):
+            found = {
+                tab: bill.number in deal.buyer.client.get(f"/console/bills/milestones/?tab={tab}").content.decode()
+                for tab in ("open", "overdue")
+            }
+            assert found == {"open": not late, "overdue": late}
+            accepted = deal.buyer.client.get(deal.flow.get_absolute_url()).content.decode()
+            assert ("milestone_bill_overdue" in accepted or "bill of this order is overdue" in accepted) is late
+    deal.at = bill.due_at + timedelta(milliseconds=500)
+    assert deal.accept().step == Step.PROVIDE
 
 
 def test_asleep_for_months_a_bill_becomes_overdue_once_at_its_time() -> None:

@@ -171,7 +171,7 @@ class Books:
 
     def order(self, call: Call, line: str, amount: int, shares: Sequence[Decimal]) -> None:
         total = Money(Decimal(amount), self.currency)
-        milestones.check_credit(self.account, total=total, shares=shares, rule="order_total")
+        milestones.check_credit(self.account, total=total, shares=shares, rule="order_total", at=clock.now())
         new = self.line(self.orders)
         milestones.plan(
             call,

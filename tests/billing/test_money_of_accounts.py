@@ -12,6 +12,7 @@ from audit.models import Trace
 from billing import queries
 from billing.models import CreditChange, CreditStatement, LedgerAccount, Payment
 from billing.operations import closing, crediting, paying, statements, topping_up
+from billing.rules import terms
 from billing.states import CreditKind, PaymentState, StatementState
 from koogallery import clock
 from koogallery.identity.states import AccountKind, OperatorRole
@@ -20,6 +21,8 @@ from koogallery.kernel.calls import Role, system_call
 from koogallery.kernel.money import Money
 from koogallery.kernel.pages import new_key
 from koogallery.kernel.reasons import Missing, Refused
+from koogallery.kernel.sweeps import sweeps
+from koogallery.notifications.models import Message
 from tests.factories import billing as money
 from tests.factories import identity
 from tests.factories.billing import usd
@@ -185,10 +188,63 @@ def test_a_statement_is_made_on_the_3rd_for_what_was_used_before_the_month(postp
     assert [each.money for each in queries.open_statements(postpaid.account.pk)] == [usd(300), usd(50)]
 
 
-def test_after_months_asleep_one_statement_holds_all(postpaid):
+@pytest.mark.parametrize(
+    ("woken", "months"),
+    [
+        ("2026-03-05", ["2025-11 USD 300.00", "2026-01 USD 50.00", "2026-02 USD 25.00"]),
+        ("2026-03-02", ["2025-11 USD 300.00", "2026-01 USD 50.00"]),
+        ("2026-02-02", ["2025-11 USD 300.00"]),
+    ],
+)
+def test_after_months_asleep_each_month_whose_3rd_has_passed_has_its_statement(postpaid, woken, months):
     owing(postpaid, 300, at("2025-11-20"))
-    statements.generate(at("2026-03-05"))
-    assert CreditStatement.objects.get().money == usd(300)
+    for day, amount in (("2026-01-31", 50), ("2026-02-01", 25)):
+        if day < woken:
+            with clock.at(at(day, 23)):
+                money.paid(postpaid.account, amount, method="credit")
+    assert statements.generate(at(woken)) == len(months)
+    assert statements.generate(at(woken)) == 0
+    stated = CreditStatement.objects.order_by("month")
+    assert [f"{each.month:%Y-%m} {each.money}" for each in stated] == months
+    assert {each.due_at for each in stated} == {terms.due_within(generated_at=at(woken), days=30)}
+
+
+def test_what_was_charged_late_for_a_stated_month_stands_in_the_next_statement(postpaid):
+    owing(postpaid, 300, at("2026-01-20"))
+    statements.generate(at("2026-02-03"))
+    with clock.at(at("2026-01-31")):
+        money.paid(postpaid.account, 40, method="credit")
+    assert statements.generate(at("2026-03-03")) == 1
+    assert [str(each.money) for each in CreditStatement.objects.order_by("month")] == ["USD 300.00", "USD 40.00"]
+
+
+@pytest.mark.parametrize("work", ["statement", "reminder"])
+def test_one_bad_account_keeps_no_other_from_its_statements_and_reminders(postpaid, monkeypatch, work):
+    others = [make_buyer(kind=AccountKind.POSTPAID) for _ in range(2)]
+    owing(others[0], 100, at("2026-02-19"))
+    owing(postpaid, 300, at("2026-02-20"))
+    owing(others[1], 200, at("2026-02-21"))
+    notify = statements.notify
+    bad = postpaid.account.pk
+
+    def failing(**arguments):
+        if arguments["account_id"] == bad:
+            raise RuntimeError("bad account")
+        notify(**arguments)
+
+    if work == "reminder":
+        statements.generate(at("2026-03-03", 0))
+    monkeypatch.setattr(statements, "notify", failing)
+    if work == "reminder":
+        sweeps["credit-reminders"].run(at("2026-03-26", 12))
+        told = Message.objects.filter(kind="credit_statement_due")
+    else:
+        assert statements.generate(at("2026-03-03", 0)) == 2
+        told = Message.objects.filter(kind="credit_statement")
+    assert set(told.values_list("account_id", flat=True)) == {other.account.pk for other in others}
+    monkeypatch.setattr(statements, "notify", notify)
+    if work == "statement":
+        assert statements.generate(at("2026-03-04", 0)) == 1
 
 
 def test_nothing_used_is_nothing_stated(postpaid):
@@ -228,7 +284,10 @@ def test_overdue_refuses_new_orders_on_credit_until_repaid(postpaid):
             )
 
     due = datetime.fromisoformat("2026-04-02T23:59:59+08:00")
-    assert order(due).state == PaymentState.SUCCEEDED
+    for moment in (due, due + timedelta(milliseconds=500)):
+        assert order(moment).state == PaymentState.SUCCEEDED
+        assert CreditStatement.objects.get().state_at(moment) == StatementState.OPEN
+        assert not queries.is_credit_overdue(postpaid.account.pk, at=moment)
     with pytest.raises(Refused) as refused:
         order(due + timedelta(seconds=1))
     assert refused.value.code == "credit_overdue"
@@ -241,9 +300,9 @@ def test_reminders_go_out_seven_and_one_days_before_and_after(postpaid):
     owing(postpaid, 300, at("2026-02-20"))
     statements.generate(at("2026-03-03", 0))
     sent = []
-    while (moment := statements.next_reminder()) is not None:
-        statements.remind_due(moment)
-        statements.remind_due(moment)
+    reminders = sweeps["credit-reminders"]
+    while (moment := reminders.next_due()) is not None:
+        assert (reminders.run(moment), reminders.run(moment)) == (1, 0)
         sent.append(clock.platform_date(moment).isoformat())
     assert sent == ["2026-03-26", "2026-04-01", "2026-04-03", "2026-04-09"]
     assert Trace.objects.filter(trace_name="remindOfCreditStatement").count() == 4
@@ -254,7 +313,7 @@ def test_a_repaid_statement_reminds_of_nothing(postpaid):
     statements.generate(at("2026-03-03", 0))
     money.fund(postpaid.account, 300)
     crediting.repay(postpaid.call(), amount=usd(300), method="balance")
-    assert statements.next_reminder() is None
+    assert sweeps["credit-reminders"].next_due() is None
 
 
 # What operations do with card payments that stay unclear

@@ -14,6 +14,8 @@ from billing.operations import paying, repaying, settling_cards
 from billing.operations.checking import check_ledger
 from billing.queries import balance, credit, order_money
 from billing.states import BillState, CreditKind
+from catalog.models import PrivateOffer
+from catalog.states import OfferState
 from koogallery import clock
 from koogallery.identity.states import OperatorRole
 from koogallery.kernel import pages
@@ -102,6 +104,18 @@ def test_refund_all_gives_back_what_the_seller_earned_too_and_withdraws_open_bil
     deal.wait(days=60)
     tick(deal.at)
     assert len(bills_of(deal.order)) == 2
+
+
+@pytest.mark.parametrize(
+    ("delivered", "state", "taken"), [(False, OfferState.IN_EFFECT, 0), (True, OfferState.USED, 1)]
+)
+def test_refund_all_frees_the_offer_only_before_a_part_was_delivered(
+    delivered: bool, state: OfferState, taken: int
+) -> None:
+    deal = second_part() if delivered else in_milestones(price="1000.00").to(Step.PROVIDE)
+    decided(deal, "refund_all")
+    offer = PrivateOffer.objects.get()
+    assert (offer.state, offer.taken) == (state, taken)
 
 
 def test_complete_and_settle_earns_what_is_held_keeps_bills_due_and_lets_the_rest_lapse() -> None:

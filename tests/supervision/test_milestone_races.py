@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from audit.models import Trace
 from billing.models import LedgerAccount, Milestone, MilestoneBill, Payment, Posting
-from billing.operations import crediting
+from billing.operations import crediting, milestones
 from billing.operations.checking import check_ledger
 from billing.queries import credit, order_money
 from billing.states import BillState, CreditKind
@@ -19,6 +22,7 @@ from koogallery import clock
 from koogallery.kernel import guard, pages
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.models import SweepFailure
+from koogallery.kernel.reasons import Refused
 from koogallery.kernel.sweeps import sweeps
 from koogallery.notifications.models import Message
 from orders.models import Order
@@ -28,6 +32,7 @@ from supervision.states import Step
 from tests.factories.billing import usd
 from tests.factories.offers import (
     bills_of,
+    confirm,
     in_milestones,
     make_postpaid,
     one_time_product,
@@ -248,4 +253,66 @@ def test_twenty_at_once_on_an_offer_for_one_order_make_one_order() -> None:
     assert answers["done"] == 1
     assert Order.objects.count() == 1
     assert sum(answers.values()) == 20 and len(answers) == 2
+    in_sound_books()
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]) -> list[threading.Thread]:
+    """Let `work` happen in another process's place while a credit is being checked, after its balance was read."""
+    begun: list[threading.Thread] = []
+    sum_up = milestones.unbilled
+
+    def after_the_balance(*arguments: Any, **named: Any) -> Decimal:
+        if not begun:
+            begun.append(threading.Thread(target=closing_connection, args=(work,)))
+            begun[0].start()
+            begun[0].join(1)
+        return sum_up(*arguments, **named)
+
+    monkeypatch.setattr(milestones, "unbilled", after_the_balance)
+    return begun
+
+
+def closing_connection(work: Callable[[], Any]) -> None:
+    try:
+        work()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("moment", ["confirmed", "accepted"])
+def test_a_bill_written_while_a_credit_is_checked_counts_once(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    buyer = rich("1999.99")
+    first = sent_offer(buyer.account, one_time_product(), at=AT, shares=["50", "50"], share="1")
+    second = sent_offer(buyer.account, one_time_product(), at=AT, shares=["50", "50"], share="1")
+    if moment == "confirmed":
+        order = order_by_offer(buyer, first, at=AT)
+        begun = meanwhile(monkeypatch, lambda: confirm(buyer, order, at=AT))
+    else:
+        deal = in_milestones(buyer=buyer, shares=["50", "50"]).to(Step.ACCEPT)
+        begun = meanwhile(monkeypatch, lambda: accept(deal))
+    with pytest.raises(Refused) as refused:
+        order_by_offer(buyer, second, at=AT)
+    begun[0].join(20)
+    assert refused.value.code == "milestone_credit_short"
+    assert MilestoneBill.objects.count() == (1 if moment == "confirmed" else 2)
+    in_sound_books()
+
+
+@pytest.mark.parametrize("moment", ["confirmed", "accepted"])
+def test_ordering_while_another_order_is_billed_never_promises_more_than_the_credit(moment: str) -> None:
+    for _ in range(ROUNDS):
+        buyer = rich("1999.99")
+        if moment == "confirmed":
+            order = order_by_offer(
+                buyer, sent_offer(buyer.account, one_time_product(), at=AT, shares=["50", "50"], share="1"), at=AT
+            )
+            billed: Callable[[], Any] = lambda buyer=buyer, order=order: confirm(buyer, order, at=AT)  # noqa: E731
+        else:
+            deal = in_milestones(buyer=buyer, shares=["50", "50"]).to(Step.ACCEPT)
+            billed = lambda deal=deal: accept(deal)  # noqa: E731
+        offers = [sent_offer(buyer.account, one_time_product(), at=AT, shares=["50", "50"], share="1") for _ in "ab"]
+        answers = race(
+            billed, *(lambda buyer=buyer, offer=offer: order_by_offer(buyer, offer, at=AT) for offer in offers)
+        )
+        assert answers == {"done": 1, "milestone_credit_short": 2}
     in_sound_books()
