@@ -135,6 +135,8 @@ def test_complete_and_settle_earns_what_is_held_keeps_bills_due_and_lets_the_res
     }
     assert (deal.order.state, amounts(deal)) == (OrderState.COMPLETED, ("0.00", "300.00", "0.00"))
     assert (states(deal), owed(deal)) == (["open", "repaid"], "300.00")
+    last = Milestone.objects.get(line_number=deal.flow.number, position=3)
+    assert (last.lapsed_at, last.earn_from) == (deal.at, None)
     first.refresh_from_db()
     repay(first, at=deal.wait(days=3).at)
     assert (amounts(deal), states(deal), owed(deal)) == (("0.00", "600.00", "0.00"), ["repaid", "repaid"], "0.00")
