@@ -74,11 +74,12 @@ class Chosen:
 
 def why_not_automatic(resource: Resource, *, at: datetime, in_force: PolicySet) -> Refused | None:
     """Why a resource cannot renew itself; None when it can."""
-    if not resource.has_term or not resource.status_at(at, in_force).is_in_use:
+    is_over = queries.goes_by_use(resource, at) or not resource.status_at(at, in_force).is_in_use
+    if not resource.has_term or is_over:
         return Refused("renewal_no_term")
     if (refused := out_of_scope(resource.delivery_method, resource.product, in_force=in_force)) is not None:
         return refused
-    if not resource.product.is_on_sale and resource.expiration_policy != ExpirationPolicy.AUTO:
+    if queries.is_withdrawn(resource.product) and resource.expiration_policy != ExpirationPolicy.AUTO:
         return Refused("renewal_withdrawn")
     return None
 
@@ -158,9 +159,11 @@ def enable(call: Call, *, resource: Resource, chosen: Chosen) -> AutoRenewal:
 def disable(call: Call, *, resource: Resource) -> Resource:
     """Stop a resource from renewing itself.
 
-    Raises `Refused("autorenew_off")`, `Refused("renewal_change_waits")` while a change upon renewal waits.
+    Raises `Refused("autorenew_off")`, also once it is released (R19), `Refused("renewal_change_waits")` while a change
+    upon renewal waits.
     """
-    if resource.expiration_policy != ExpirationPolicy.AUTO:
+    is_over = not resource.status_at(call.at, policies.in_force(call.at)).is_in_use
+    if is_over or resource.expiration_policy != ExpirationPolicy.AUTO:
         raise Refused("autorenew_off")
     _check_nothing_waits(resource)
     switch_off(resource)
@@ -242,7 +245,9 @@ def _postpone(auto_ids: Collection[int], *, until: datetime) -> None:
 def _leave(decision: Decision, *, at: datetime) -> None:
     """Skip an attempt without a word: a change upon renewal waits for this term, or the buyer is paying a renewal."""
     candidate = decision.candidate
-    following = at + BUSY if decision.busy else _next_attempt(candidate, at=at)
+    following = _next_attempt(candidate, at=at)
+    if decision.busy:
+        following = at + BUSY if at + BUSY <= candidate.expires_at else None
     AutoRenewal.objects.filter(pk=candidate.pk).update(next_attempt_at=following)
 
 
@@ -322,9 +327,25 @@ def on_canceled(happened: OrderCanceled) -> None:
         account = order.account
         _fail([(Decision(candidate, account), Refused(code, amount=order.total))], at=happened.at)
     elif happened.reason == CancelReason.BUYER and candidate.next_attempt_at is None:
-        auto = AutoRenewal.objects.select_related("resource").get(pk=candidate.pk)
-        _wait(auto, auto.resource, at=happened.at)
-        auto.save(update_fields=["next_attempt_at", "preflight_due_at"])
+        _resume(candidate, at=happened.at, waited=bool(order.form.get("changes")))
+
+
+def _resume(candidate: Candidate, *, at: datetime, waited: bool) -> None:
+    """Try again after the buyer canceled: at the next hour of deduction, never for a term that is over.
+
+    What only `waited` for a change upon renewal is tried at once when there is no such hour any more.
+    """
+    if at > candidate.expires_at:
+        return
+    if waited:
+        following: datetime | None = life.first_attempt(
+            expiry=candidate.expiry, days_before=candidate.days_before, hour=_hour(policies.in_force(at)), now=at
+        )
+    else:
+        following = _next_attempt(candidate, at=at)
+    AutoRenewal.objects.filter(pk=candidate.pk).update(
+        next_attempt_at=following, preflight_due_at=life.next_preflight(expiry=candidate.expiry, after=at)
+    )
 
 
 # Failures
