@@ -175,7 +175,7 @@ class OfferEntry:
         parts = list(offer.parts.all())
         values = {
             "name": offer.name,
-            "account": offer.account.number,
+            "account": offer.written_for or offer.account.number,
             "product": offer.product.code,
             "share": _plain(offer.share),
             "fixed_price": _plain(offer.fixed_price),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -27,7 +26,8 @@ class PrivateOffer(GuardedModel):
     `form` holds the configurator's fields, `configuration` what they made, with the plan of that time; `list_price`
     is the unrounded list price of the whole line then, to which `share` applies. It is in effect from `valid_from`
     (00:00:00) to `valid_to` (23:59:59). `next_state_at` is the due column of its next state by time. `taken` orders of
-    `uses` hold it. `milestones` is the number of its milestones, 0 for an ordinary offer.
+    `uses` hold it; a reserved one is `free_from` the moment when its first unpaid order lapses. `milestones` is the
+    number of its milestones, 0 for an ordinary offer. `written_for` is the customer as the seller named it.
     """
 
     number = models.CharField(_("offer No."), max_length=24, unique=True)
@@ -35,6 +35,7 @@ class PrivateOffer(GuardedModel):
     seller = models.ForeignKey("catalog.Seller", models.PROTECT, related_name="offers", db_index=False)
     account = models.ForeignKey("identity.Account", models.PROTECT, related_name="offers", db_index=False)
     product = models.ForeignKey("catalog.Product", models.PROTECT, related_name="offers")
+    written_for = models.CharField(max_length=64, blank=True)
     name = models.CharField(_("name"), max_length=100)
     note = models.CharField(_("note"), max_length=1000, blank=True)
     form = models.JSONField(default=dict)
@@ -50,6 +51,7 @@ class PrivateOffer(GuardedModel):
     valid_to = models.DateTimeField(_("valid to"))
     uses = models.PositiveSmallIntegerField(_("orders"), default=1)
     taken = models.PositiveSmallIntegerField(default=0)
+    free_from = models.DateTimeField(null=True, blank=True)
     milestones = models.PositiveSmallIntegerField(_("milestones"), default=0)
     state = models.CharField(_("status"), max_length=10, choices=OfferState, default=OfferState.DRAFT)
     next_state_at = models.DateTimeField(null=True, blank=True)
@@ -112,6 +114,11 @@ class PrivateOffer(GuardedModel):
         return (chinese and self.spec_text_zh) or self.spec_text
 
     @property
+    def customer(self) -> str:
+        """The customer as its seller may know it: as written until the offer was sent, then by its name."""
+        return self.account.name if self.sent_at is not None else self.written_for or self.account.name
+
+    @property
     def total(self) -> Money:
         """What the offer costs."""
         return Money(self.amount, self.currency)
@@ -143,6 +150,8 @@ class PrivateOffer(GuardedModel):
         """The state at a moment; time binds before the sweep has run (R19)."""
         state = self.state_enum
         if state is OfferState.SCHEDULED and self.valid_from <= at:
+            state = OfferState.IN_EFFECT
+        if state is OfferState.RESERVED and self.free_from is not None and self.free_from <= at:
             state = OfferState.IN_EFFECT
         if state is OfferState.IN_EFFECT and self.is_over(at):
             return OfferState.EXPIRED
@@ -194,12 +203,13 @@ class OfferMilestone(GuardedModel):
 
 
 class OfferUse(GuardedModel):
-    """An order that takes an offer."""
+    """An order that takes an offer; unpaid at `pay_by` it holds it no longer (R19)."""
 
     offer = models.ForeignKey(PrivateOffer, models.PROTECT, related_name="orders")
     order_number = models.CharField(_("order No."), max_length=24, unique=True)
     state = models.CharField(_("status"), max_length=10, choices=UseState, default=UseState.RESERVED)
     taken_at = models.DateTimeField(_("placed"))
+    pay_by = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(GuardedModel.Meta):
@@ -212,10 +222,10 @@ class OfferUse(GuardedModel):
 
     @property
     def state_enum(self) -> UseState:
-        """The state as its enum."""
+        """The state as stored; `shown_state` says it at a moment."""
         return UseState(self.state)
 
-
-def orders_holding(uses: Sequence[OfferUse]) -> list[str]:
-    """The numbers of the orders that hold an offer now, oldest first."""
-    return [use.order_number for use in uses if use.state != UseState.FREED]
+    def shown_state(self, at: datetime) -> UseState:
+        """The state at a moment: an order past its payment deadline is Canceled though the sweep has not run (R19)."""
+        lapsed = self.state_enum is UseState.RESERVED and self.pay_by is not None and self.pay_by <= at
+        return UseState.FREED if lapsed else self.state_enum

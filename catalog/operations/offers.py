@@ -90,6 +90,7 @@ def drafted(call: Call, terms: OfferTerms) -> tuple[PrivateOffer, list[OfferMile
     offer = PrivateOffer(
         seller=seller,
         account=account,
+        written_for=terms.account.strip()[:64],
         product=product,
         name=terms.name.strip()[:100],
         note=terms.note.strip()[:1000],
@@ -218,7 +219,10 @@ def advance(call: Call, *, offer: PrivateOffer) -> PrivateOffer:
 
 
 def advance_due(offer_ids: list[int], upto: datetime) -> None:
-    """Bring claimed offers into effect or let them expire, dated at their due time; both sides are told."""
+    """Bring claimed offers into effect or let them expire, dated at their due time; both sides are told.
+
+    An offer that is over already is not announced any more.
+    """
     offers = list(
         PrivateOffer.objects.filter(pk__in=offer_ids, next_state_at__isnull=False)
         .select_related("product", "seller", "account")
@@ -229,7 +233,8 @@ def advance_due(offer_ids: list[int], upto: datetime) -> None:
         at = offer.next_state_at or upto
         if offer.state_enum is OfferState.SCHEDULED:
             offer.state, offer.next_state_at = OfferState.IN_EFFECT, offer.over_from
-            notices.append(_notice(offer, "private_offer_in_effect", at=at))
+            if not offer.is_over(upto):
+                notices.append(_notice(offer, "private_offer_in_effect", at=at))
         elif offer.state_enum is OfferState.IN_EFFECT:
             offer.state, offer.next_state_at, offer.ended_at = OfferState.EXPIRED, None, at
             notices.append(_notice(offer, "private_offer_expired", at=at))

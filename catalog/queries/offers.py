@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import Case, CharField, Count, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan, LessThanOrEqual
 from django.utils.translation import gettext as _
 
 from catalog.models import OfferUse, PrivateOffer
-from catalog.queries.configuration import Configuration, term_text
+from catalog.queries.configuration import Configuration
 from catalog.rules.offers import Difference
 from catalog.states import BillingMode, OfferState, UseState
 from koogallery.kernel.calls import Call
@@ -23,9 +24,9 @@ RELATED = ("product", "seller", "product__seller")
 A_SECOND = timedelta(seconds=1)
 _LISTED = (
     "number", "account_id", "name", "spec_text", "spec_text_zh", "share", "fixed_price", "list_price", "amount",
-    "currency", "valid_from", "valid_to", "uses", "taken", "milestones", "state", "sent_at", "product__code",
-    "product__name", "product__name_zh", "product__slug", "product__logo", "product__state", "seller__name",
-    "seller__name_zh", "seller__slug",
+    "currency", "valid_from", "valid_to", "uses", "taken", "free_from", "milestones", "state", "sent_at",
+    "product__code", "product__name", "product__name_zh", "product__slug", "product__logo", "product__state",
+    "seller__name", "seller__name_zh", "seller__slug",
 )  # fmt: skip
 """What lists of offers show."""
 _UNUSABLE = {
@@ -48,32 +49,41 @@ def offers_of_seller(account_id: int | None) -> QuerySet[PrivateOffer]:
     return own.select_related(*RELATED, "account")
 
 
-def in_effect(at: datetime) -> Q:
-    """Which offers can be used at a moment; time binds before the sweep has run (R19)."""
-    return _in_effect(at, at - A_SECOND)
-
-
-def _in_effect(at: Any, second_ago: Any) -> Q:
-    return Q(state__in=_BY_TIME, valid_from__lte=at, valid_to__gt=second_ago)
+def showing(state: OfferState, at: datetime | Given) -> Q:
+    """Which offers `PrivateOffer.shown_state` gives a state at a moment; time binds before the sweeps ran (R19)."""
+    if state is OfferState.SCHEDULED:
+        return Q(state=state, valid_from__gt=at)
+    if state is OfferState.RESERVED:
+        return Q(state=state) & ~_is_free_again(at)
+    is_open = Q(state__in=_BY_TIME, valid_from__lte=at) | _is_free_again(at)
+    over_from = F("valid_to") + A_SECOND
+    if state is OfferState.IN_EFFECT:
+        return is_open & Q(GreaterThan(over_from, at))
+    if state is OfferState.EXPIRED:
+        return Q(state=state) | is_open & Q(LessThanOrEqual(over_from, at))
+    return Q(state=state)
 
 
 _BY_TIME = [OfferState.SCHEDULED, OfferState.IN_EFFECT]
 
 
-def shown_as(state: OfferState) -> Q:
-    """Which offers a page shows in a state, at the moments given as `at` and, a second before, as `second_ago`."""
-    if state is OfferState.SCHEDULED:
-        return Q(state=state, valid_from__gt=Given("at"))
-    if state is OfferState.IN_EFFECT:
-        return _in_effect(Given("at"), Given("second_ago"))
-    if state is OfferState.EXPIRED:
-        return Q(state=state) | Q(state__in=_BY_TIME, valid_to__lte=Given("second_ago"))
-    return Q(state=state)
+def _is_free_again(at: datetime | Given) -> Q:
+    return Q(state=OfferState.RESERVED, free_from__isnull=False, free_from__lte=at)
+
+
+def in_effect(at: datetime) -> Q:
+    """Which offers can be used at a moment."""
+    return showing(OfferState.IN_EFFECT, at)
+
+
+def holding(at: datetime | Given) -> Q:
+    """Which uses hold their offer at a moment: none whose order was canceled or has lapsed (R19)."""
+    return ~Q(state=UseState.FREED) & ~Q(state=UseState.RESERVED, pay_by__isnull=False, pay_by__lte=at)
 
 
 def offers_in_effect_given() -> QuerySet[PrivateOffer]:
     """The offers that an account given can use at a moment given, for their count in the navigation."""
-    return offers_given().filter(_in_effect(Given("at"), Given("at")))
+    return offers_given().filter(showing(OfferState.IN_EFFECT, Given("at")))
 
 
 def offers_given() -> QuerySet[PrivateOffer]:
@@ -83,14 +93,26 @@ def offers_given() -> QuerySet[PrivateOffer]:
 
 def listed_offers_given() -> QuerySet[PrivateOffer]:
     """The same for a list, with `order_numbers` of the orders that hold them."""
-    holding = OfferUse.objects.filter(offer=OuterRef("pk")).exclude(state=UseState.FREED).order_by("pk")
+    uses = OfferUse.objects.filter(holding(Given("at")), offer=OuterRef("pk")).order_by("pk")
     offers = offers_given().select_related("product", "seller").only(*_LISTED)
-    return offers.annotate(order_numbers=ArraySubquery(holding.values("order_number")))
+    return offers.annotate(order_numbers=ArraySubquery(uses.values("order_number")))
 
 
 def offers_ending(account_id: int, *, at: datetime, within: timedelta) -> QuerySet[PrivateOffer]:
     """The offers that an account can use and that end within a time, the first to end first."""
     return offers_of(account_id).filter(in_effect(at), valid_to__lt=at + within).order_by("valid_to", "pk")
+
+
+def made_offers(account_id: int | None, *, at: datetime) -> QuerySet[PrivateOffer]:
+    """The offers of a seller for a list: as `placed`, how many orders hold each at a moment.
+
+    `customer_name` and `customer_number` are only what the seller wrote until an offer is sent.
+    """
+    sent = When(sent_at__isnull=False, then=F("account__name")), When(sent_at__isnull=False, then=F("account__number"))
+    named, numbered = (Case(each, default=F("written_for"), output_field=CharField()) for each in sent)
+    uses = OfferUse.objects.filter(holding(at), offer=OuterRef("pk")).order_by().values("offer")
+    placed = Coalesce(Subquery(uses.annotate(count=Count("pk")).values("count")), 0)
+    return offers_of_seller(account_id).annotate(placed=placed, customer_name=named, customer_number=numbered)
 
 
 def own_offer(call: Call, number: Any) -> PrivateOffer:
@@ -143,9 +165,9 @@ def usable_offer(number: str, *, account_id: int | None, product_id: int, at: da
     return offer if offer is not None and why_unusable(offer, at) is None else None
 
 
-def uses_of(offer: PrivateOffer) -> list[OfferUse]:
-    """The orders that hold an offer, oldest first."""
-    return list(offer.orders.exclude(state=UseState.FREED))
+def uses_of(offer: PrivateOffer, *, at: datetime) -> list[OfferUse]:
+    """The orders that hold an offer at a moment, oldest first."""
+    return list(offer.orders.filter(holding(at)))
 
 
 def differences(offer: PrivateOffer, chosen: Configuration) -> list[Difference]:
@@ -176,12 +198,6 @@ def differences(offer: PrivateOffer, chosen: Configuration) -> list[Difference]:
 def is_offers(offer: PrivateOffer, chosen: Configuration) -> bool:
     """Whether a configuration is the offer's: no trial, and nothing differs."""
     return not chosen.trial_days and not differences(offer, chosen)
-
-
-def length_text(offer: PrivateOffer) -> str:
-    """The term that an offer is for, in the language in force; empty unless yearly/monthly."""
-    stored = offer.configuration
-    return term_text(unit=str(stored.get("term_unit", "")), count=int(Decimal(str(stored.get("term_count") or 0))))
 
 
 def _lock(offers: QuerySet[PrivateOffer]) -> QuerySet[PrivateOffer]:

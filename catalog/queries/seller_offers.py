@@ -1,4 +1,4 @@
-"""What a seller sees of its private offers: their states at a moment, what may be offered, how offers do."""
+"""What a seller sees of its private offers: what may be offered and to whom, how offers do."""
 
 from __future__ import annotations
 
@@ -10,27 +10,13 @@ from django.db.models import Count, Q
 
 from catalog.models import OfferUse, PrivateOffer, Product
 from catalog.queries.offers import NOBODY
-from catalog.states import OfferState, UseState
+from catalog.states import UseState
 from koogallery.identity import queries as identity
 
 if TYPE_CHECKING:
     from koogallery.identity.models import Account
 
 DAYS = 30
-LAST_SECOND = timedelta(seconds=1)
-BY_TIME = (OfferState.SCHEDULED, OfferState.IN_EFFECT)
-
-
-def showing(state: OfferState, at: datetime) -> Q:
-    """Which offers show a state at a moment; time binds before the sweep has run (R19)."""
-    is_over = Q(valid_to__lte=at - LAST_SECOND)
-    if state is OfferState.SCHEDULED:
-        return Q(state=state, valid_from__gt=at)
-    if state is OfferState.IN_EFFECT:
-        return Q(state__in=BY_TIME, valid_from__lte=at) & ~is_over
-    if state is OfferState.EXPIRED:
-        return Q(state=state) | Q(state__in=BY_TIME) & is_over
-    return Q(state=state)
 
 
 def products_to_offer(account_id: int | None) -> list[Product]:
@@ -63,7 +49,7 @@ class Reach:
 def reach(seller_id: int, *, at: datetime) -> Reach:
     """How the offers that a seller sent in the last 30 days do."""
     sent = PrivateOffer.objects.filter(seller_id=seller_id, sent_at__gt=at - timedelta(days=DAYS), sent_at__lte=at)
-    ordered = Q(orders__state__in=(UseState.RESERVED, UseState.USED))
+    ordered = Q(orders__state=UseState.USED) | Q(orders__state=UseState.RESERVED, orders__pay_by__gt=at)
     return Reach(
         **sent.aggregate(
             sent=Count("pk", distinct=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,16 +15,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalog.models import PrivateOffer
+from catalog.models import OfferMilestone, PrivateOffer
 from catalog.operations import offer_reading
-from catalog.queries import uses_of, why_unusable
-from catalog.queries.offers import length_text, shown_as
-from catalog.states import BillingMode, OfferState
+from catalog.queries import Configuration, uses_of, why_unusable
+from catalog.queries.offers import showing
+from catalog.states import OfferState
 from koogallery import clock
 from koogallery.kernel import display, operations, pages, policies
 from koogallery.kernel.addresses import Address
+from koogallery.kernel.calls import Call
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilter, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.pages import page
+from koogallery.kernel.prepared import Given
 from koogallery.kernel.reasons import Refused
 
 IN_MILESTONES, AT_ONCE = "milestones", "once"
@@ -41,6 +44,21 @@ def discount_text(offer: PrivateOffer) -> str:
         return _("Fixed price")
     percent = format(((1 - offer.share) * 100).normalize(), "f")
     return _("%(percent)s %% off") % {"percent": percent}
+
+
+def terms_shown(offer: PrivateOffer, parts: Sequence[OfferMilestone], call: Call, *, placed: int = 0) -> dict[str, Any]:
+    """What `catalog/offer_terms.html` and `offer_price.html` show of an offer, saved or not.
+
+    `placed` orders hold it.
+    """
+    return {
+        "offer": offer,
+        "parts": parts,
+        "placed": placed,
+        "configuration": Configuration.from_json(offer.configuration),
+        "discount_text": discount_text(offer),
+        "due_days": policies.in_force(call.at)["milestone.due_days"] if parts else 0,
+    }
 
 
 def use_now_url(offer: PrivateOffer) -> str:
@@ -127,7 +145,7 @@ OFFERS = ListPage(
     tabs=(
         Tab("all", gettext_lazy("All")),
         *(
-            Tab(state.value, state.label, shown_as(state))
+            Tab(state.value, state.label, showing(state, Given("at")))
             for state in (
                 OfferState.IN_EFFECT,
                 OfferState.SCHEDULED,
@@ -175,25 +193,20 @@ def offer(request: HttpRequest, number: str) -> HttpResponse:
     """One offer as its customer sees it."""
     call = request.call
     found = offer_reading.open_offer(call, number=number)
-    configured = found.configuration
+    uses = uses_of(found, at=call.at)
     context: dict[str, Any] = {
         "page": {
             "title": found.name,
             "console": "buyer",
             "breadcrumbs": [(_("Discounts"), ""), (_("Exclusive Offers"), reverse("catalog:offers"))],
         },
-        "offer": found,
         "state": found.shown_state(call.at),
-        "discount": discount_text(found),
-        "mode": BillingMode(configured["billing_mode"]).label,
-        "term": length_text(found),
-        "items": configured["items"],
-        "parts": list(found.parts.all()) if found.milestones else [],
-        "due_days": policies.in_force(call.at)["milestone.due_days"],
-        "uses": uses_of(found),
+        "is_buyer": True,
+        "uses": uses,
         "unusable": why_unusable(found, call.at),
         "use_now_url": use_now_url(found),
         "refused": why_not_now(request, found),
-        "link": request.build_absolute_uri(found.get_link()),
+        "order_link": request.build_absolute_uri(found.get_link()),
+        **terms_shown(found, list(found.parts.all()) if found.milestones else [], call, placed=len(uses)),
     }
     return pages.render(request, "catalog/offer.html", context)

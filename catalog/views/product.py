@@ -18,8 +18,8 @@ from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
 from catalog.models import Category, PrivateOffer, Product
-from catalog.operations import favorites
-from catalog.queries import offer_for, storefront
+from catalog.operations import favorites, offer_reading
+from catalog.queries import storefront
 from catalog.queries.configurator import Configurator, configurator
 from catalog.queries.storefront import ProductPage
 from catalog.rules.shown import Card
@@ -42,7 +42,7 @@ TABS = (
 )
 
 
-@page(audience="public", operations=["createOrder", "addFavorites", "deleteFavorites"])
+@page(audience="public", operations=["createOrder", "addFavorites", "deleteFavorites", "queryPrivateOfferDetail"])
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """A product: tabs, configurator with live price, buying and saving."""
     call = request.call
@@ -52,7 +52,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     tab = tab if tab in dict(TABS) else "overview"
     context = _frame(request, shown, tab)
     if tab == "pricing":
-        context |= _pricing(request, shown)
+        context |= _pricing(request, shown, is_look=True)
     elif tab == "agreements":
         context["agreements"] = _agreements(found)
     if tab != "pricing":
@@ -63,12 +63,12 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     return _answer(request, context, fragment="configure" if tab == "pricing" else "")
 
 
-@page(audience="public")
+@page(audience="public", operations=["queryPrivateOfferDetail"])
 def price(request: HttpRequest, slug: str) -> HttpResponse:
     """The configurator alone, with the price of what is chosen; asked for on every change."""
     call = request.call
     shown = storefront.product_page(slug, account_id=call.account_id, user_id=call.user_id)
-    context = _frame(request, shown, "pricing") | _pricing(request, shown)
+    context = _frame(request, shown, "pricing") | _pricing(request, shown, is_look=False)
     if getattr(request, "htmx", None):
         return _answer(request, context, fragment="configure")
     return redirect(f"{shown.product.get_absolute_url()}?{urlencode([('tab', 'pricing'), *_form_data(request)])}")
@@ -195,10 +195,10 @@ def _form_data(request: HttpRequest) -> list[tuple[str, str]]:
     ]
 
 
-def _pricing(request: HttpRequest, page_of: ProductPage) -> dict[str, Any]:
+def _pricing(request: HttpRequest, page_of: ProductPage, *, is_look: bool) -> dict[str, Any]:
     call, product = request.call, page_of.product
     data = dict(_form_data(request))
-    offer = _offer(request, product, data.pop(OFFER, ""))
+    offer = _offer(request, product, data.pop(OFFER, ""), is_look=is_look)
     shown = configurator(product, data, account=call.account, at=call.at, sheet=page_of.sheet, offer=offer)
     return {
         "shown": shown,
@@ -211,12 +211,12 @@ def _pricing(request: HttpRequest, page_of: ProductPage) -> dict[str, Any]:
     }
 
 
-def _offer(request: HttpRequest, product: Product, number: str) -> PrivateOffer | None:
+def _offer(request: HttpRequest, product: Product, number: str, *, is_look: bool) -> PrivateOffer | None:
     """The private offer of that number that was sent to the account for the product, if this user may see it."""
     call = request.call
-    if not number or call.account is None or may(call, "queryPrivateOfferDetail") is not None:
+    if not number or call.account is None or may(call, "queryPrivateOfferDetail", product) is not None:
         return None
-    return offer_for(call.account_id, number=number, product_id=product.pk)
+    return offer_reading.linked_offer(call, number=number, product=product, is_look=is_look)
 
 
 def _may_buy(request: HttpRequest, product: Product) -> Refused | None:

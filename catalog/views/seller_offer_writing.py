@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -17,28 +17,35 @@ from catalog.models import PrivateOffer
 from catalog.operations import offer_reading, offers
 from catalog.queries.configuration import currency_of
 from catalog.queries.configurator import Configurator, configurator
-from catalog.queries.seller_offers import customer_named, products_to_offer
+from catalog.queries.seller_offers import products_to_offer
 from catalog.rules.offers import Figures, figures
 from catalog.states import OFFERED_MODES, OfferState
-from catalog.views.seller_offers import edit_url, parent, sending, sent_text, terms_shown
+from catalog.views.offers import terms_shown
+from catalog.views.seller_offers import edit_url, parent, sending, sent_text
 from koogallery import clock
 from koogallery.kernel import markup, operations
 from koogallery.kernel.calls import Call
 from koogallery.kernel.pages import page, render
 from koogallery.kernel.reasons import Refused
 
+if TYPE_CHECKING:
+    from koogallery.identity.models import Account
+
 SAVING = ("save", "send")
 PARTS = ("configuration", "figures", "milestones")
 """The parts of the form that htmx asks for."""
 
 
-@page(audience="seller", operations=["createPrivateOffer", "sendPrivateOffer"])
+@page(audience="seller", operations=["createPrivateOffer", "queryOfferCustomer", "sendPrivateOffer"])
 def new(request: HttpRequest) -> HttpResponse:
     """**Create Offer**: the form, then the preview as the buyer will see it."""
     return _write(request, None)
 
 
-@page(audience="seller", operations=["querySellerOfferDetail", "updatePrivateOffer", "sendPrivateOffer"])
+@page(
+    audience="seller",
+    operations=["querySellerOfferDetail", "queryOfferCustomer", "updatePrivateOffer", "sendPrivateOffer"],
+)
 def edit(request: HttpRequest, number: str) -> HttpResponse:
     """**Edit** a draft in the same two steps."""
     found = offer_reading.query_seller_detail(request.call, offer=number)
@@ -80,6 +87,7 @@ def _preview(request: HttpRequest, entry: OfferEntry, draft: PrivateOffer | None
     try:
         if refused := operations.may(call, writes, draft):
             raise refused
+        offer_reading.customer_as_written(call, entry.values["account"])
         made, parts = offers.drafted(call, entry.terms())
     except Refused as refused:
         operations.refuse(call, writes, refused, target=draft)
@@ -101,6 +109,7 @@ def _save(request: HttpRequest, entry: OfferEntry, draft: PrivateOffer | None, s
     """**Save as draft** or **Send**; what cannot be sent stays a draft."""
     call: Call = request.call  # type: ignore[attr-defined]
     try:
+        offer_reading.customer_as_written(call, entry.values["account"])
         terms = entry.terms()
         written = offers.update(call, offer=draft.number, terms=terms) if draft else offers.create(call, terms=terms)
     except Refused as refused:
@@ -122,7 +131,8 @@ def _save(request: HttpRequest, entry: OfferEntry, draft: PrivateOffer | None, s
 def _form(request: HttpRequest, entry: OfferEntry, draft: PrivateOffer | None, *, part: str = "") -> HttpResponse:
     """The first step, or a part of it, with everything that was typed."""
     call: Call = request.call  # type: ignore[attr-defined]
-    customer = customer_named(entry.values.get("account", ""), seller_account_id=call.account_id)
+    refused = operations.may(call, "updatePrivateOffer" if draft else "createPrivateOffer", draft)
+    customer = None if refused else _customer(call, entry)
     currency = currency_of(customer or call.account)
     shown = _configurator(entry, currency=currency, call=call)
     come_to = _figures(entry, shown)
@@ -135,7 +145,7 @@ def _form(request: HttpRequest, entry: OfferEntry, draft: PrivateOffer | None, *
         "steps": _steps(at_preview=False),
         "action": edit_url(draft) if draft else reverse("catalog:seller_offer_new"),
         "back": draft.get_seller_url() if draft else reverse("catalog:seller_offers"),
-        "refused": operations.may(call, "updatePrivateOffer" if draft else "createPrivateOffer", draft),
+        "refused": refused,
         "entry": entry,
         "form": entry.form,
         "rows": [
@@ -150,6 +160,16 @@ def _form(request: HttpRequest, entry: OfferEntry, draft: PrivateOffer | None, *
     }
     status = 422 if entry.problems else 200
     return _uncached(render(request, "catalog/seller_offer_form.html", context, fragment=part, status=status))
+
+
+def _customer(call: Call, entry: OfferEntry) -> Account | None:
+    """The customer whose currency the form shows prices in; nobody once the seller has named too many."""
+    if entry.refused is not None and entry.refused.code == "requests_too_many":
+        return None
+    try:
+        return offer_reading.customer_as_written(call, entry.values.get("account", ""))
+    except Refused:
+        return None
 
 
 def _configurator(entry: OfferEntry, *, currency: str, call: Call) -> Configurator | None:

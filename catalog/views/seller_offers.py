@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urljoin
 
@@ -16,14 +15,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalog.models import OfferMilestone, PrivateOffer, Product
+from catalog.models import PrivateOffer, Product
 from catalog.operations import offer_reading, offers
-from catalog.queries.configuration import Configuration
-from catalog.queries.seller_offers import all_uses_of, showing
-from catalog.states import OFFER_MOVES, OfferState
-from catalog.views.offers import discount_text
+from catalog.queries.offers import showing
+from catalog.queries.seller_offers import all_uses_of
+from catalog.states import OFFER_MOVES, OfferState, UseState
+from catalog.views.offers import terms_shown
 from koogallery import clock
-from koogallery.kernel import operations, policies, qr
+from koogallery.kernel import operations, qr
 from koogallery.kernel.calls import Call
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilter, Empty, ListPage, Search, Tab, actions
 from koogallery.kernel.pages import page, render
@@ -48,12 +47,12 @@ def sending(offer: PrivateOffer) -> str:
     return _(
         "“%(name)s” goes to %(customer)s by message, by one e-mail with the link and its QR code, and by one SMS. "
         "Afterwards it can be withdrawn, but no longer changed."
-    ) % {"name": offer.name, "customer": offer.account.name}
+    ) % {"name": offer.name, "customer": offer.customer}
 
 
 def _withdrawing(offer: PrivateOffer) -> str:
     """What withdrawing does, for the dialog that asks."""
-    named = {"name": offer.name, "customer": offer.account.name}
+    named = {"name": offer.name, "customer": offer.customer}
     if not offer.state_enum.is_sent:
         return _("The draft “%(name)s” for %(customer)s can no longer be sent. The customer never hears of it.") % named
     return (
@@ -92,8 +91,8 @@ def _row_actions(offer: PrivateOffer, request: HttpRequest) -> list[Action]:
     return found
 
 
-def _uses_text(offer: PrivateOffer) -> str:
-    return f"{offer.taken} / {offer.uses}"
+def _uses_text(offer: PrivateOffer, placed: int) -> str:
+    return f"{placed} / {offer.uses}"
 
 
 def _by_milestones(rows: QuerySet[PrivateOffer], value: str) -> QuerySet[PrivateOffer]:
@@ -116,7 +115,7 @@ OFFERS = ListPage(
     columns=(
         Column("number", gettext_lazy("Offer No."), link=PrivateOffer.get_seller_url, mono=True, hideable=False),
         Column("name", gettext_lazy("Offer name"), sort="name", wide=True, strong=True),
-        Column("customer", gettext_lazy("Customer"), value="account.name", sort="account__name"),
+        Column("customer", gettext_lazy("Customer"), value="customer_name", sort="customer_name"),
         Column(
             "product",
             gettext_lazy("Product"),
@@ -134,7 +133,14 @@ OFFERS = ListPage(
             sort="milestones",
             numeric=True,
         ),
-        Column("uses", gettext_lazy("Orders"), value=_uses_text, sort="taken", numeric=True, shown=False),
+        Column(
+            "uses",
+            gettext_lazy("Orders"),
+            value=lambda offer: _uses_text(offer, offer.placed),
+            sort="placed",
+            numeric=True,
+            shown=False,
+        ),
         Column("created", gettext_lazy("Created"), value="created_at", sort="created_at", shown=False),
         Column("sent", gettext_lazy("Sent"), value="sent_at", sort="sent_at", shown=False),
         Column("opened", gettext_lazy("Opened"), value="opened_at", sort="opened_at", shown=False),
@@ -154,7 +160,7 @@ OFFERS = ListPage(
         DateRangeFilter("valid_to", gettext_lazy("Valid to"), field="valid_to"),
     ),
     search=Search(
-        ("number", "name", "account__name", "account__number", "product__name", "product__name_zh"),
+        ("number", "name", "customer_name", "customer_number", "product__name", "product__name_zh"),
         placeholder=gettext_lazy("Offer No., name, customer, product"),
     ),
     default_sort="-created",
@@ -189,6 +195,8 @@ def offer(request: HttpRequest, number: str) -> HttpResponse:
     found = offer_reading.query_seller_detail(call, offer=number)
     link = urljoin(settings.SITE_ADDRESS, found.get_link()) if found.state_enum.is_sent else ""
     state = found.shown_state(call.at)
+    uses = [(use, use.shown_state(call.at)) for use in all_uses_of(found)]
+    placed = sum(shown is not UseState.FREED for _use, shown in uses)
     context = {
         "page": {"title": found.name, "console": "seller", "breadcrumbs": [parent()]},
         "state": state,
@@ -196,8 +204,8 @@ def offer(request: HttpRequest, number: str) -> HttpResponse:
         "can_withdraw": OFFER_MOVES.allowed(state, OfferState.WITHDRAWN),
         "link": link,
         "code": qr.svg_address(link) if link else "",
-        "uses": [(each, reverse("orders:seller_detail", args=[each.order_number])) for each in all_uses_of(found)],
-        "uses_text": _uses_text(found),
+        "uses": [(use, shown, reverse("orders:seller_detail", args=[use.order_number])) for use, shown in uses],
+        "uses_text": _uses_text(found, placed),
         "timeline": _timeline(found, state),
         "edit_url": edit_url(found),
         "send_url": _send_url(found),
@@ -207,7 +215,7 @@ def offer(request: HttpRequest, number: str) -> HttpResponse:
         "may_update": operations.may(call, "updatePrivateOffer", found),
         "may_send": operations.may(call, "sendPrivateOffer", found),
         "may_withdraw": operations.may(call, "withdrawPrivateOffer", found),
-        **terms_shown(found, list(found.parts.all()), call),
+        **terms_shown(found, list(found.parts.all()), call, placed=placed),
     }
     return render(request, "catalog/seller_offer.html", context)
 
@@ -252,18 +260,6 @@ def parent() -> tuple[str, str]:
 def sent_text(sent: PrivateOffer) -> str:
     """What is said once an offer is sent."""
     return _("The offer %(number)s is sent to %(customer)s.") % {"number": sent.number, "customer": sent.account.name}
-
-
-def terms_shown(offer: PrivateOffer, parts: Sequence[OfferMilestone], call: Call) -> dict[str, Any]:
-    """What `catalog/offer_terms.html` shows of an offer, saved or not."""
-    configuration = Configuration.from_json(offer.configuration)
-    return {
-        "offer": offer,
-        "parts": parts,
-        "configuration": configuration,
-        "discount_text": discount_text(offer),
-        "due_days": policies.in_force(call.at)["milestone.due_days"] if parts else 0,
-    }
 
 
 def _timeline(offer: PrivateOffer, state: OfferState) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 
 from django.conf import settings
@@ -26,3 +27,24 @@ def is_within(*, what: str, who: str, per_minute: int) -> bool:
     except Exception:  # the cache's own errors, and a key that left between the two calls
         logger.exception("rate_store_failed", extra={"what": what})
         return True
+
+
+def is_new(*, what: str, who: str, seconds: int) -> bool:
+    """Note that something was asked for and say whether it was not within this time; always so without Redis."""
+    try:
+        return bool(cache.add(_asked(what, who), 1, timeout=seconds))
+    except Exception:  # the cache's own errors
+        logger.exception("rate_store_failed", extra={"what": what})
+        return True
+
+
+def forget(*, what: str, who: str) -> None:
+    """Let what `is_new` noted be new again."""
+    try:
+        cache.delete(_asked(what, who))
+    except Exception:  # the cache's own errors
+        logger.exception("rate_store_failed", extra={"what": what})
+
+
+def _asked(what: str, who: str) -> str:
+    return f"asked:{what}:{hashlib.sha256(who.encode()).hexdigest()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import structlog
@@ -18,6 +19,14 @@ SHARED_STEPS: list[Any] = [
 WITHOUT_LOCALS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+
+# The token in the link of a private offer opens it to whoever is signed in to its account.
+_OFFER_LINK = re.compile(r"(?<!/console)(?<!/seller)((?:/|%2F)offers(?:/|%2F))[\w-]+", re.IGNORECASE)
+
+
+def without_tokens(_logger: Any, _method: str, line: str) -> str:
+    """The last step: a finished line without the tokens of links in it."""
+    return _OFFER_LINK.sub(r"\1********", line)
 
 
 def logging_settings(*, style: Literal["json", "console"], level: str) -> dict[str, Any]:
@@ -46,7 +55,7 @@ def logging_settings(*, style: Literal["json", "console"], level: str) -> dict[s
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": SHARED_STEPS,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last_steps],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last_steps, without_tokens],
             },
         },
         "handlers": {"output": {"class": "logging.StreamHandler", "formatter": "line"}},

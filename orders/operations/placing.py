@@ -107,7 +107,7 @@ def place_order(
         _free_stock(call, product, configuration.items)
         stock.take(call, product_code=product.code, count=configuration.items, order_number=order.number)
     if offer is not None:
-        offer_uses.reserve(call, offer=offer.number, order_number=order.number)
+        offer_uses.reserve(call, offer=offer.number, order_number=order.number, pay_by=order.payment_due_at)
     if quoted.milestones:
         milestones.plan(
             call,

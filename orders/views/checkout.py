@@ -19,6 +19,7 @@ from billing.rules.discounts import DiscountSource
 from billing.rules.explanation import Explanation
 from billing.states import PaymentState, PayMethod
 from catalog import queries as catalog
+from catalog.operations import offer_reading
 from catalog.states import BillingMode
 from koogallery.identity import queries as identity
 from koogallery.kernel import operations, pages, policies
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 PAYING = ["queryOrderDetail", "payOrder", "confirmMilestoneOrder", "startCardPayment", "settleCardPayment"]
 
 
-@page(audience="buyer", operations=["createOrder"])
+@page(audience="buyer", operations=["createOrder", "queryPrivateOfferDetail"])
 def checkout(request: HttpRequest) -> HttpResponse:
     """The confirmation page of a configuration or signed quote, and **Pay Now**.
 
@@ -96,7 +97,7 @@ def _asked(request: HttpRequest) -> tuple[Quote, Product]:
     product = catalog.product_by_code(data.pop("product", ""))
     if not product.is_on_sale:
         raise Missing(product.code)
-    if "offer" in data and (refused := operations.may(call, "queryPrivateOfferDetail")) is not None:
+    if "offer" in data and (refused := operations.may(call, "queryPrivateOfferDetail", product)) is not None:
         raise refused
     return quote_for(account=call.account, product=product, data=data, at=call.at), product
 
@@ -125,11 +126,15 @@ def show(
     *,
     form: ConfirmForm | None = None,
     old: Quote | None = None,
+    offer: PrivateOffer | None = None,
 ) -> HttpResponse:
-    """The confirmation page of a quote; `old` is the one whose price has changed."""
+    """The confirmation page of a quote; `old` is the one whose price has changed, `offer` the one opened for it.
+
+    Raises `Refused` for who may not see the private offer that the quote is of.
+    """
     call = request.call
     signed = sign(quote).posted
-    offer = _linked_offer(request, quote, product)
+    offer = offer or _linked_offer(request, quote, product)
     form = form or _form(request, quote, product)
     contact_kind = eligibility.contact_kind(product.contact_data)
     needs_method = placing.needs_payment_method(call.account, quote, form.configuration)
@@ -169,8 +174,9 @@ def show(
 def _linked_offer(request: HttpRequest, quote: Quote, product: Product) -> PrivateOffer | None:
     """The private offer whose configuration is quoted, whether or not its price counts."""
     number = quote.form.get("offer", "")
-    account_id = request.call.account_id
-    return catalog.offer_for(account_id, number=number, product_id=product.pk) if number else None
+    if not number:
+        return None
+    return offer_reading.linked_offer(request.call, number=number, product=product, is_look=request.method == "GET")
 
 
 def _rate(configuration: catalog.Configuration) -> str:

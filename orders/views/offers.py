@@ -16,7 +16,6 @@ from koogallery.identity.gate import sign_in_first
 from koogallery.kernel import operations, pages, rates
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Missing, Refused
-from orders.queries import offers
 from orders.queries.quoting import quote_of_offer
 from orders.views.checkout import show
 
@@ -58,22 +57,20 @@ def _answer(request: HttpRequest, token: str) -> HttpResponse:
     if offer.account_id != call.account_id:
         return _other_account(request)
     found = offer_reading.open_offer(call, number=offer.number)
-    holding = offers.holding(found, at=call.at)
     why = catalog.why_unusable(found, call.at)
-    if why is not None and why.code == "offer_reserved" and len(holding) < found.uses:
-        why = None
     if why is None:
         try:
             quote = quote_of_offer(found, account=call.account, at=call.at)
         except Refused as refused:
             why = refused
         else:
-            return show(request, quote, found.product)
-    return _unusable(request, found, why, [order.number for order in holding])
+            return show(request, quote, found.product, offer=found)
+    return _unusable(request, found, why)
 
 
-def _unusable(request: HttpRequest, offer: PrivateOffer, why: Refused, orders: list[str]) -> HttpResponse:
-    state = offer.shown_state(request.call.at)
+def _unusable(request: HttpRequest, offer: PrivateOffer, why: Refused) -> HttpResponse:
+    at = request.call.at  # type: ignore[attr-defined]
+    state = offer.shown_state(at)
     context: dict[str, Any] = {
         "page": {
             "title": TITLES.get(state, _("This offer cannot be used now")),
@@ -83,7 +80,7 @@ def _unusable(request: HttpRequest, offer: PrivateOffer, why: Refused, orders: l
         "offer": offer,
         "state": state,
         "why": why,
-        "orders": orders,
+        "orders": [use.order_number for use in catalog.uses_of(offer, at=at)],
     }
     return pages.render(request, "orders/offer_link.html", context)
 

@@ -81,7 +81,7 @@ def each_state(buyer: Persona, product: Product) -> dict[str, PrivateOffer]:
         }.items()
     }
     draft_offer(buyer.account, product, at=AT, form=FORM, name="draft offer")
-    order_by_offer(buyer, made["reserved"], at=AT)
+    order_by_offer(buyer, made["reserved"], at=LATER - timedelta(hours=1))
     orders.pay(buyer, order_by_offer(buyer, made["used"], at=AT), at=AT)
     offering.withdraw(vendor.call(at=AT, key=pages.new_key()), offer=made["withdrawn"].number)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 from audit.models import Trace
 from catalog.models import OfferMilestone, PrivateOffer, Product
 from catalog.operations import offers, products
-from catalog.queries.seller_offers import reach, showing
+from catalog.queries.offers import showing
+from catalog.queries.seller_offers import reach
 from catalog.rules.offers import MilestoneTerms, figures, milestone_amounts
 from catalog.states import OFFER_MOVES, OfferState, UseState
 from koogallery import clock
@@ -619,3 +621,77 @@ def test_figures_bear_whatever_is_typed() -> None:
     both = figures(list_price=price, share=Decimal("0.5"), fixed_price=Decimal("1"), shares=[])
     assert both.total is None
     assert both.saved is None
+
+
+# The state of an offer whose unpaid order lapsed (R19)
+
+
+@pytest.mark.parametrize(
+    ("placed", "moment", "state"),
+    [
+        (STARTS, STARTS + timedelta(hours=24) - SECOND, OfferState.RESERVED),
+        (STARTS, STARTS + timedelta(hours=24), OfferState.IN_EFFECT),
+        (STARTS, OVER - timedelta(microseconds=1), OfferState.IN_EFFECT),
+        (STARTS, OVER, OfferState.EXPIRED),
+        (OVER - SECOND, OVER + timedelta(hours=1), OfferState.RESERVED),
+        (OVER - SECOND, OVER + timedelta(hours=24) - SECOND, OfferState.EXPIRED),
+    ],
+)
+def test_a_lapsed_order_holds_its_offer_no_longer_before_any_sweep(
+    buyer: Persona, product: Product, placed: datetime, moment: datetime, state: OfferState
+) -> None:
+    offer = sent_offer(account_of(buyer), product, at=AT, **VALID)
+    order_by_offer(buyer, offer, at=placed)
+    assert again(offer).state == OfferState.RESERVED
+    assert again(offer).shown_state(moment) is state
+    for each in OfferState:
+        assert PrivateOffer.objects.filter(showing(each, moment)).exists() == (each is state), each
+    withdraw = lambda: offers.withdraw(  # noqa: E731
+        seller_of(product).call(at=moment, key=pages.new_key()), offer=offer.number
+    )
+    if state is OfferState.EXPIRED:
+        assert refused(withdraw).code == "offer_ended"
+    else:
+        assert withdraw().state == OfferState.WITHDRAWN
+
+
+def test_of_two_orders_the_first_that_lapses_gives_the_offer_back(buyer: Persona, product: Product) -> None:
+    offer = sent_offer(account_of(buyer), product, at=AT, uses=2)
+    first = order_by_offer(buyer, offer, at=AT)
+    second = order_by_offer(buyer, again(offer), at=AT + timedelta(hours=1))
+    assert again(offer).shown_state(AT + timedelta(hours=24) - SECOND) is OfferState.RESERVED
+    assert again(offer).shown_state(AT + timedelta(hours=24)) is OfferState.IN_EFFECT
+    ordering.pay(buyer, first, at=AT + timedelta(hours=2))
+    assert again(offer).shown_state(AT + timedelta(hours=25) - SECOND) is OfferState.RESERVED
+    assert again(offer).shown_state(AT + timedelta(hours=25)) is OfferState.IN_EFFECT
+    ordering.pay(buyer, second, at=AT + timedelta(hours=3))
+    assert again(offer).shown_state(AT + timedelta(hours=25)) is OfferState.USED
+
+
+def test_an_offer_is_not_said_to_take_effect_when_it_is_over(buyer: Persona, product: Product) -> None:
+    sent_offer(account_of(buyer), product, at=AT, **VALID)
+    sweep(OVER)
+    assert "private_offer_in_effect" not in [kind for _account, kind in told()]
+    assert "private_offer_expired" in [kind for _account, kind in told()]
+
+
+@pytest.mark.parametrize(
+    ("moment", "count"),
+    [
+        (STARTS - timedelta(milliseconds=500), 0),
+        (STARTS, 1),
+        (OVER - timedelta(milliseconds=500), 1),
+        (OVER, 0),
+        (OVER + timedelta(milliseconds=500), 0),
+    ],
+)
+def test_the_badge_counts_what_the_tab_shows_to_the_last_second(
+    buyer: Persona, product: Product, moment: datetime, count: int
+) -> None:
+    sent_offer(account_of(buyer), product, at=AT, **VALID)
+    with clock.at(moment):
+        page = buyer.client.get("/console/offers/?tab=in_effect").content.decode()
+        listed = page.count("Autumn offer")
+    badge = re.search(r'href="/console/offers/".*?</a>', page, re.DOTALL)
+    assert badge is not None
+    assert ("badge" in badge[0] or ">1<" in badge[0]) == bool(listed) == bool(count)

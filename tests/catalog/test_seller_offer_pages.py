@@ -15,6 +15,7 @@ from django.urls import reverse
 from audit.models import Trace
 from catalog.models import OfferMilestone, PrivateOffer, Product, Seller
 from catalog.operations import offers
+from catalog.operations.offer_reading import CUSTOMERS_A_MINUTE
 from catalog.states import OfferState
 from koogallery import clock
 from koogallery.identity.models import Account
@@ -160,8 +161,8 @@ def test_the_tabs_count_by_the_state_at_the_moment_not_by_the_sweep(
 def test_the_list_searches_filters_sorts_and_exports(owner: Persona, product: Product) -> None:
     one, two = make_buyer(name="Borealis Ltd"), make_buyer(name="Cirrus Ltd")
     other = one_time_product(seller=product.seller, name="InkRoute")
-    first = draft_offer(account_of(one), product, name="Spring offer", shares=["50", "50"]).number
-    second = draft_offer(account_of(two), other, name="=HYPERLINK()").number
+    first = sent_offer(account_of(one), product, name="Spring offer", shares=["50", "50"]).number
+    second = sent_offer(account_of(two), other, name="=HYPERLINK()").number
     strange = draft_offer(account_of(one), one_time_product()).number
     wanted = {
         "": {first, second},
@@ -214,7 +215,7 @@ def test_a_row_offers_what_its_state_allows(owner: Persona, buyer: Persona, prod
     assert reverse("catalog:seller_offer_edit", args=[sent.number]) not in content
     assert reverse("catalog:seller_offer_send", args=[sent.number]) not in content
     text = html.unescape(content)
-    assert f"“Autumn offer” goes to {customer.name} by message, by one e-mail" in text
+    assert f"“Autumn offer” goes to {customer.number} by message, by one e-mail" in text
     assert "The draft “Autumn offer” for" in text
     assert f"{customer.name} can no longer use “Sent”" in text
     offers.withdraw(owner.call(key=pages.new_key()), offer=sent.number)
@@ -229,7 +230,7 @@ def test_an_offer_is_written_previewed_saved_and_sent(owner: Persona, buyer: Per
     page = write(owner, form)
     shown = text_of(page)
     assert PrivateOffer.objects.count() == 0
-    assert "This is what buyer (" in shown
+    assert f"This is what {account_of(buyer).number} will see" in shown
     assert "Autumn offer" in shown
     assert "DataHarbor" in shown
     assert "List price USD 1,000.00 10 % off − USD 100.00 Total USD 900.00" in shown
@@ -412,7 +413,7 @@ def test_the_customer_is_found_by_its_exact_name_and_nothing_is_told_of_its_cred
     customer = make_buyer(name="Borealis Ltd")
     form = form_of(customer, product, shares=("50", "50"), account="Borealis Ltd")
     shown = text_of(write(owner, form))
-    assert "This is what Borealis Ltd (" in shown
+    assert "This is what Borealis Ltd will see" in shown
     assert "Only a postpaid customer with milestone credit can pay in milestones." in shown
     assert marked(write(owner, form | {"account": "Borealis"})) == {"account"}
     assert marked(write(owner, form | {"account": account_of(owner).number})) == {"account"}
@@ -587,3 +588,74 @@ def test_operations_look_at_offers_and_change_nothing(operator: Persona, buyer: 
     assert (
         operator.client.get("/admin/catalog/privateoffer/?with_milestones=no").content.decode().count(offer.number) == 0
     )
+
+
+# Naming the customer tells the seller nothing that it did not know
+
+
+def looked_up(owner: Persona) -> list[Trace]:
+    return list(Trace.objects.filter(trace_name="queryOfferCustomer", account_id=account_of(owner).pk).order_by("id"))
+
+
+@pytest.mark.parametrize("by", ["name", "number"])
+def test_until_it_is_sent_an_offer_shows_its_customer_as_typed(owner: Persona, product: Product, by: str) -> None:
+    customer = account_of(make_buyer(name="Borealis Ltd"))
+    typed, other = (customer.name, customer.number) if by == "name" else (customer.number, customer.name)
+    form = form_of(make_buyer(name="somebody"), product, account=typed)
+    preview = write(owner, form)
+    assert f"This is what {typed} will see" in text_of(preview) and other not in preview.content.decode()
+    for part in ("configuration", "figures", "milestones"):
+        assert (
+            other not in owner.client.post(f"{NEW}?part={part}", form, headers={"HX-Request": "true"}).content.decode()
+        )
+    write(owner, form, "save")
+    draft = PrivateOffer.objects.get()
+    for address in (draft.get_seller_url(), f"{draft.get_seller_url()}edit/", LIST, f"{LIST}?q={typed}"):
+        page = owner.client.get(address)
+        assert typed in page.content.decode() and other not in page.content.decode(), address
+    assert draft.number not in owner.client.get(f"{LIST}?q={other}").content.decode()
+    owner.client.post(reverse("catalog:seller_offer_withdraw", args=[draft.number]))
+    assert other not in owner.client.get(draft.get_seller_url()).content.decode()
+
+
+def test_a_sent_offer_shows_its_customer_by_name_and_number(owner: Persona, product: Product) -> None:
+    customer = account_of(make_buyer(name="Borealis Ltd"))
+    write(owner, form_of(make_buyer(name="somebody"), product, account=customer.number), "send")
+    page = owner.client.get(PrivateOffer.objects.get().get_seller_url()).content.decode()
+    assert customer.name in page and customer.number in page
+
+
+def test_every_customer_that_a_seller_names_is_traced_once(owner: Persona, product: Product) -> None:
+    customer = make_buyer(name="Borealis Ltd")
+    for typed in ("Borealis Ltd", "Borealis Ltd", "Nobody Ltd"):
+        write(owner, form_of(customer, product, account=typed))
+        owner.client.post(
+            f"{NEW}?part=figures", form_of(customer, product, account=typed), headers={"HX-Request": "true"}
+        )
+    assert [(each.request["written"], each.response["found"]) for each in looked_up(owner)] == [
+        ("Borealis Ltd", True),
+        ("Nobody Ltd", False),
+    ]
+    assert not Trace.objects.filter(trace_name="queryOfferCustomer", account_id=account_of(customer).pk).exists()
+
+
+def test_customers_cannot_be_looked_up_without_limit(
+    owner: Persona, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = clock.real_now()
+    monkeypatch.setattr(clock, "real_now", lambda: moment)
+    known = make_buyer(name="Borealis Ltd")
+    form = form_of(known, product, shares=("50", "50"))
+    for number in range(CUSTOMERS_A_MINUTE):
+        owner.client.post(
+            f"{NEW}?part=configuration", form | {"account": f"Guess {number}"}, headers={"HX-Request": "true"}
+        )
+    for do in ("preview", "save", "send"):
+        page = write(owner, form, do)
+        assert marked(page) == {"account"} and "Too many requests" in page.content.decode()
+    part = owner.client.post(f"{NEW}?part=configuration", form, headers={"HX-Request": "true"}).content.decode()
+    assert "until the customer is known" in part
+    assert not PrivateOffer.objects.exists()
+    assert [each.code for each in looked_up(owner) if each.trace_rating == "warning"] == ["requests_too_many"] * 4
+    monkeypatch.setattr(clock, "real_now", lambda: moment + timedelta(minutes=2))
+    assert write(owner, form).status_code == 200

@@ -394,3 +394,123 @@ def test_the_overview_names_offers_that_end_soon(rich: Persona, offer: PrivateOf
         assert "Autumn offer for Riverbank" in rich.client.get("/console/").content.decode()
     with clock.at(AT + timedelta(days=31)):
         assert "Autumn offer for Riverbank" not in rich.client.get("/console/").content.decode()
+
+
+# An unpaid order that lapsed gives its offer back at once, in every page
+
+
+def test_every_page_gives_an_offer_back_when_its_unpaid_order_lapses(rich: Persona, offer: PrivateOffer) -> None:
+    order = order_by_offer(rich, offer, at=AT)
+    seller, product = seller_of(offer.product), offer.product
+    pricing = f"{product.get_absolute_url()}?tab=pricing&offer={offer.number}&attr_users=10&term=1-year&plan=PERIOD"
+    for at, is_free in ((AT + timedelta(hours=23, minutes=59), False), (AT + timedelta(hours=24), True)):
+        label, other = ("In effect", "Reserved") if is_free else ("Reserved", "In effect")
+        with clock.at(at):
+            details = rich.client.get(offer.get_absolute_url()).content.decode()
+            theirs = seller.client.get(offer.get_seller_url()).content.decode()
+            link = rich.client.get(offer.get_link()).content.decode()
+            pricing_tab = rich.client.get(pricing).content.decode()
+            tabs = [
+                persona.client.get(f"{address}?tab={tab}").content.decode()
+                for persona, address in ((rich, "/console/offers/"), (seller, "/seller/offers/"))
+                for tab in ("in_effect", "reserved")
+            ]
+        assert f">{label}</span>" in details and f">{other}</span>" not in details
+        assert (order.get_absolute_url() in details) is not is_free
+        assert all(f"{0 if is_free else 1} of 1 placed" in text_of(each) for each in (details, theirs))
+        assert f">{label}</span>" in theirs and ("Order canceled" in theirs) is is_free
+        assert ('name="quote"' in link) is is_free
+        assert ("Your exclusive offer is linked" in pricing_tab) is is_free
+        assert [offer.number in tab for tab in tabs] == [is_free, not is_free] * 2
+        assert (order.number in tabs[0] + tabs[1]) is not is_free
+
+
+def test_the_link_of_an_offer_that_ended_while_a_lapsed_order_held_it_says_expired(
+    rich: Persona, offer: PrivateOffer
+) -> None:
+    last = datetime.fromisoformat("2026-04-09T20:00:00+08:00")
+    order = order_by_offer(rich, offer, at=last)
+    ended = last + timedelta(hours=24)
+    for address in (offer.get_link(), offer.get_absolute_url()):
+        with clock.at(ended):
+            html = rich.client.get(address).content.decode()
+        assert "The offer expired on Apr 09, 2026" in text_of(html) and 'name="quote"' not in html
+        assert order.number not in html
+    with clock.at(ended):
+        assert offer.number in rich.client.get("/console/offers/?tab=expired").content.decode()
+
+
+# Use Now is a look at the offer
+
+
+def use_now(offer: PrivateOffer) -> tuple[str, str]:
+    """The two pages of Use Now."""
+    form = f"offer={offer.number}&attr_users=10&term=1-year&plan=PERIOD"
+    return (
+        f"{offer.product.get_absolute_url()}?tab=pricing&{form}",
+        f"/console/checkout/?product={offer.product.code}&{form}",
+    )
+
+
+@pytest.mark.parametrize("page", [0, 1], ids=["pricing", "checkout"])
+def test_use_now_is_traced_and_counts_as_opened(rich: Persona, offer: PrivateOffer, page: int) -> None:
+    with clock.at(AT):
+        assert "USD 900.00" in text_of(rich.client.get(use_now(offer)[page]).content.decode())
+    offer.refresh_from_db()
+    assert offer.opened_at == AT
+    [trace] = Trace.objects.filter(trace_name="queryPrivateOfferDetail")
+    assert (trace.resource_id, trace.account_id, trace.read_only) == (offer.number, rich.account.pk, True)
+
+
+def test_a_price_that_follows_what_is_chosen_is_no_new_look(rich: Persona, offer: PrivateOffer) -> None:
+    address = f"/products/{offer.product.slug}/price/?offer={offer.number}&attr_users=9"
+    with clock.at(AT):
+        html = rich.client.get(address, headers={"HX-Request": "true"}).content.decode()
+    assert "the offer needs 10" in text_of(html)
+    assert not Trace.objects.filter(trace_name="queryPrivateOfferDetail").exists()
+
+
+def test_a_link_is_one_look(rich: Persona, offer: PrivateOffer) -> None:
+    opened(rich.client, offer)
+    assert Trace.objects.filter(trace_name="queryPrivateOfferDetail").count() == 1
+
+
+def test_a_deny_for_the_product_hides_its_offers_in_use_now(rich: Persona, offer: PrivateOffer) -> None:
+    other = sent_offer(rich.account, catalog.saas_product(), at=AT, form=dict(offer.form), name="Another deal")
+    user = identity.UserFactory(account=rich.account, is_root=False)
+    identity.deny(user, "marketplace:privateOffer:get", products=[offer.product.code], name="not-this-one")
+    blind = Persona(user, rich.role)
+    pricing, checkout = use_now(offer)
+    with clock.at(AT):
+        shown = blind.client.get(pricing).content.decode()
+        live = blind.client.get(pricing.replace("?tab=pricing&", "price/?"), headers={"HX-Request": "true"})
+        refused = blind.client.get(checkout)
+        allowed = [blind.client.get(address).content.decode() for address in use_now(other)]
+    for html in (shown, live.content.decode(), refused.content.decode()):
+        assert "Autumn offer" not in html and "USD 900.00" not in text_of(html)
+    assert refused.status_code == 403 and "not-this-one" in refused.content.decode()
+    assert all("USD 900.00" in text_of(html) for html in allowed)
+    offer.refresh_from_db()
+    assert offer.opened_at is None
+
+
+# The payment page of a canceled order says why
+
+
+@pytest.mark.parametrize("with_milestones", [False, True])
+def test_the_payment_page_says_why_it_is_too_late(rich: Persona, offer: PrivateOffer, with_milestones: bool) -> None:
+    if with_milestones:
+        make_postpaid(rich.account)
+        offer = sent_offer(rich.account, one_time_product(), at=AT, share="1", shares=["50", "50"])
+    canceled = order_by_offer(rich, offer, at=AT)
+    cancelling.cancel_order(rich.call(at=AT, key=pages.new_key()), order=canceled.number)
+    lapsed = order_by_offer(rich, offer, at=AT)
+    late = AT + timedelta(hours=24)
+    for order, why, other in (
+        (canceled, "Canceled by the buyer", "Not paid in time"),
+        (lapsed, "Not paid in time", "Canceled by the buyer"),
+    ):
+        with clock.at(late):
+            text = text_of(rich.client.get(f"/console/orders/{order.number}/pay/").content.decode())
+        assert "This order can no longer be paid" in text and why in text
+        assert other not in text and "It was not paid in time" not in text

@@ -479,10 +479,21 @@ def test_each_refusal_has_its_reason_its_trace_and_no_effect(case: Case, monkeyp
     assert refused.value.sentence
     assert rows_of(*WATCHED) == stood
     assert [trace.code for trace in _warnings(case.operation)] == [case.code]
-    if "account" in case.code or case.code == "quote_invalid":
-        offer = PrivateOffer.objects.select_related("product").first()
-        if offer is not None:
-            assert offer.product.name not in str(refused.value)
+    _nothing_leaked(refused.value, _warnings(case.operation))
+
+
+def _nothing_leaked(refused: Refused, traces: list[Trace]) -> None:
+    """No refusal tells an offer's name, product, seller, price or link, and no stranger's page of it does."""
+    stranger = make_buyer()
+    for offer in PrivateOffer.objects.select_related("product", "seller"):
+        told = [str(refused), refused.sentence, *(f"{each.message} {each.response}" for each in traces)]
+        for address in (offer.get_link(), offer.get_absolute_url()):
+            response = stranger.client.get(address)
+            assert response.status_code == 404
+            told.append(response.content.decode().replace(address, "the address that was asked for"))
+        for secret in (offer.token, offer.name, offer.product.name, offer.seller.name, f"{offer.amount:,.2f}"):
+            assert not [text for text in told if secret in text], secret
+        assert not [trace for trace in traces if offer.token in str(trace.request)]
 
 
 def _look_before(monkeypatch: pytest.MonkeyPatch, name: str, stood: dict[str, str]) -> None:
