@@ -218,6 +218,11 @@ _LIST = [
         "This call is {state}; only an ended one that failed can be made again.",
         "该调用当前为“{state}”，只有已结束且失败的调用才能重放。",
     ),
+    Reason(
+        "call_superseded",
+        "Another step of the resource followed this call; making it again would undo that.",
+        "该资源之后已有其他操作，重放此调用会撤销该操作。",
+    ),
     Reason("interface_missing", "This product has no SaaS interface.", "该商品没有 SaaS 接口。"),
     Reason("activity_unknown", "This version of the interface has no such activity.", "该接口版本不支持此活动。"),
     Reason(
@@ -233,6 +238,7 @@ _LIST = [
         "This resource is {state}; only one in use can be disabled.",
         "该资源状态为“{state}”，只有使用中的资源可以停用。",
     ),
+    Reason("resource_closed", "The resource is closed; its tags stay as they are.", "资源已关闭，其标签不再更改。"),
     Reason(
         "resource_has_no_term",
         "Only yearly/monthly resources in use have an expiration policy.",

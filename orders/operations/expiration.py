@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from catalog.queries.changing import cycles_of
+from koogallery.kernel import operations, policies
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from orders.models import AutoRenewal, Resource
-from orders.operations import auto_renewing
+from orders.operations import auto_renewing, taking_effect
 from orders.operations.auto_renewing import Chosen
 from orders.queries import renewals, renewing
-from orders.queries.resources import own_resource_locked
+from orders.queries.follow_ups import own_resource_and_follow_ups_locked
 from orders.states import ExpirationPolicy
 
 LEAD_DAYS = 7
@@ -55,20 +56,27 @@ def usual_choice(resource: Resource, *, account: object) -> Chosen:
     "setResourceStrategy",
     resource_type="Resource",
     roles={Role.BUYER},
-    targets={"resource": own_resource_locked},
+    targets={"resource": own_resource_and_follow_ups_locked},
     once=True,
 )
 def set_expiration_policy(call: Call, *, resource: Resource, policy: str) -> Resource:
     """Choose what happens when the term ends; auto-renewal is switched on as it was last, or off.
 
     Raises `Refused("resource_has_no_term")` for what does not expire, `Refused("expiration_policy_unsupported")`,
-    `Refused("renewal_change_waits")` while a change upon renewal waits, and what `auto_renewing.enable` refuses.
+    `Refused("renewal_change_waits")` while a change upon renewal waits, what `auto_renewing.enable` refuses, and the
+    denial of who may not switch auto-renewal on or off.
     """
-    if (refused := renewals.why_no_strategy(resource)) is not None:
+    taking_effect.bring_due_change_into_effect(resource, at=call.at)
+    in_force = policies.in_force(call.at)
+    if (refused := renewals.why_no_strategy(resource, at=call.at, in_force=in_force)) is not None:
         raise refused
     if policy not in possible_policies(resource):
         raise Refused("expiration_policy_unsupported", field="policy")
     before = resource.expiration_policy
+    if ExpirationPolicy.AUTO in (before, policy) and before != policy:
+        switch = "enableAutoRenewal" if policy == ExpirationPolicy.AUTO else "disableAutoRenewal"
+        if (denied := operations.may(call, switch, resource)) is not None:
+            raise denied
     if policy == ExpirationPolicy.AUTO:
         if before != ExpirationPolicy.AUTO:
             auto_renewing.enable(call, resource=resource, chosen=usual_choice(resource, account=call.account))

@@ -14,10 +14,11 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify, notify_many
 from orders.events import ResourceClosed
 from orders.models import AutoRenewal, Resource
-from orders.operations import follow_ups, provisioning
+from orders.operations import follow_ups, interface_calls, provisioning
 from orders.operations.taking_effect import seller_asked
 from orders.queries import eligibility
-from orders.queries.renewing import usage_plan
+from orders.queries.follow_ups import own_resource_and_follow_ups_locked
+from orders.queries.renewing import status_now, usage_plan
 from orders.queries.resources import asked_for, own_resource, own_resource_locked, resource_locked
 from orders.saas.answers import ApplicationInfo
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
@@ -127,7 +128,7 @@ def read_details(call: Call, *, resource: Resource) -> Resource:
 )
 def reveal_password(call: Call, *, resource: Resource) -> str:
     """The initial password in clear, behind the eye. Raises `Refused("secret_missing")` when there is none."""
-    if not resource.password or resource.status == ResourceStatus.CLOSED:
+    if not resource.password or _status(call, resource) == ResourceStatus.CLOSED:
         raise Refused("secret_missing")
     return resource.password
 
@@ -143,7 +144,7 @@ def reveal_password(call: Call, *, resource: Resource) -> str:
 )
 def reveal_license_key(call: Call, *, resource: Resource) -> str:
     """The license key in clear, behind the eye. Raises `Refused("license_key_missing")` when there is none."""
-    if not resource.license_key or resource.status == ResourceStatus.CLOSED:
+    if not resource.license_key or _status(call, resource) == ResourceStatus.CLOSED:
         raise Refused("license_key_missing")
     return resource.license_key
 
@@ -152,7 +153,7 @@ def reveal_license_key(call: Call, *, resource: Resource) -> str:
     "closeResource",
     resource_type="Resource",
     roles=BUYERS,
-    targets={"resource": own_resource_locked},
+    targets={"resource": own_resource_and_follow_ups_locked},
     once=True,
 )
 def close_resource(call: Call, *, resource: Resource) -> Resource:
@@ -160,8 +161,8 @@ def close_resource(call: Call, *, resource: Resource) -> Resource:
 
     Raises `Refused("resource_not_in_use")` unless it is in use.
     """
-    if not resource.status_enum.is_in_use:
-        raise Refused("resource_not_in_use", state=resource.status_enum.label)
+    if not (status := _status(call, resource)).is_in_use:
+        raise Refused("resource_not_in_use", state=status.label)
     _close(call, resource, reason=CloseReason.DISABLED)
     return resource
 
@@ -177,14 +178,6 @@ def close_undelivered(call: Call, *, resource: Resource) -> Resource:
     if resource.status != ResourceStatus.CLOSED:
         _close(call, resource, reason=CloseReason.CANCELED)
     return resource
-
-
-def release(call: Call, resource: Resource, *, reason: CloseReason) -> None:
-    """Close a locked resource whose time is over; what was kept to reach it is deleted with it."""
-    for name in DELETED_AT_RELEASE:
-        setattr(resource, name, "")
-    resource.save(update_fields=DELETED_AT_RELEASE)
-    _close(call, resource, reason=reason)
 
 
 def go_pay_per_use(call: Call, resource: Resource) -> bool:
@@ -222,7 +215,13 @@ def go_pay_per_use(call: Call, resource: Resource) -> bool:
     return True
 
 
+def _status(call: Call, resource: Resource) -> ResourceStatus:
+    """Where a resource stands at the moment of a call, whether or not the sweep has run (R19)."""
+    return status_now(resource, at=call.at, in_force=policies.in_force(call.at))
+
+
 def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
+    """Close a locked resource; what was kept to reach it is deleted with it."""
     follow_ups.end_all(call, resource)
     provisioning.move(
         resource,
@@ -231,10 +230,13 @@ def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
         close_reason=reason,
         life_due_at=None,
         notice_due_at=None,
+        **dict.fromkeys(DELETED_AT_RELEASE, ""),
     )
     AutoRenewal.objects.filter(resource=resource, enabled=True).update(
         enabled=False, next_attempt_at=None, preflight_due_at=None
     )
+    if resource.instance_id:
+        interface_calls.supersede([resource.pk], at=call.at)
     if resource.instance_id and resource.product.interface_version:
         provisioning.release_instance(
             call,
@@ -265,7 +267,12 @@ def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
     once=True,
 )
 def set_tags(call: Call, *, resource: Resource, tags: Mapping[str, str]) -> Resource:
-    """Replace the tags of a resource. Raises `Refused` for a key, a value or a resource that cannot have them."""
+    """Replace the tags of a resource. Raises `Refused` for a key, a value or a resource that cannot have them.
+
+    A closed resource keeps its tags as they are: `Refused("resource_closed")`.
+    """
+    if _status(call, resource) == ResourceStatus.CLOSED:
+        raise Refused("resource_closed")
     resource.tags = eligibility.checked_resource_tags(tags, resource=resource, at=call.at)
     resource.save(update_fields=["tags"])
     describe(tags=resource.tags)

@@ -226,7 +226,7 @@ def _add_costs(
     found: Ahead, row: Held, pricing: _Pricing, *, at: datetime, until: datetime, in_force: PolicySet
 ) -> None:
     product = found.products[row.product_id]
-    is_sold = product.is_on_sale or row.policy == ExpirationPolicy.AUTO
+    is_sold = not renewing.is_withdrawn(product) or row.policy == ExpirationPolicy.AUTO
     by_hand = pricing.length_by_hand(row) if is_sold else None
     automation = _automation(row, product, status=found.statuses[row.number], in_force=in_force)
     now = max(at, row.changes_at) if row.changes_at is not None else at

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import DateTimeField, ExpressionWrapper, IntegerField, Prefetch, Q, QuerySet, Value
+from django.conf import settings
+from django.db.models import DateTimeField, ExpressionWrapper, Func, IntegerField, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Cast
 
 from billing.rules.terms import LifeCycle, TermLength, TermUnit, life_cycle
@@ -56,11 +57,13 @@ def renewals_given() -> QuerySet[Resource]:
 
 
 def renewals_soon_given() -> QuerySet[Resource]:
-    """Those to be renewed by hand that expire within thirty days of a moment given, or have expired."""
-    month_on = ExpressionWrapper(
-        Cast(Given("at"), DateTimeField()) + Value(timedelta(days=EXPIRING_DAYS)), output_field=DateTimeField()
-    )
-    return renewals_given().filter(expiration_policy=ExpirationPolicy.MANUAL, expires_at__lte=month_on)
+    """Those to be renewed by hand that are expiring at a moment given, as `last_expiring` says, or have expired."""
+    zone = Value(settings.PLATFORM_ZONE)
+    here = Func(zone, Cast(Given("at"), DateTimeField()), function="timezone", output_field=DateTimeField())
+    today = Func(Value("day"), here, function="date_trunc", output_field=DateTimeField())
+    after = ExpressionWrapper(today + Value(timedelta(days=EXPIRING_DAYS + 1)), output_field=DateTimeField())
+    following = Func(zone, after, function="timezone", output_field=DateTimeField())
+    return renewals_given().filter(expiration_policy=ExpirationPolicy.MANUAL, expires_at__lt=following)
 
 
 def listed_renewals_given() -> QuerySet[Resource]:
@@ -88,9 +91,11 @@ def expired() -> Q:
     return Q(status__in=[ResourceStatus.GRACE, ResourceStatus.RETENTION])
 
 
-def waiting_changes(account_id: int | None) -> list[RenewalChange]:
-    """The first changes upon renewal of an account that wait, at most `BANNERS`."""
-    rows = RenewalChange.objects.filter(state=RenewalChangeState.WAITING, resource__account_id=account_id or NOBODY)
+def waiting_changes(account_id: int | None, *, at: datetime) -> list[RenewalChange]:
+    """The first changes upon renewal of an account that wait at a moment, at most `BANNERS`."""
+    rows = RenewalChange.objects.filter(
+        state=RenewalChangeState.WAITING, effective_at__gt=at, resource__account_id=account_id or NOBODY
+    )
     return list(rows.select_related("order", "resource__product").order_by("effective_at", "pk")[:BANNERS])
 
 
@@ -213,9 +218,9 @@ def deduction_days(resource: Resource, *, in_force: PolicySet) -> Mapping[int, d
     return {days: expiry - timedelta(days=days) for days in range(in_force["autorenew.lead_days"], -1, -1)}
 
 
-def why_no_strategy(resource: Resource) -> Refused | None:
-    """Why the expiration policy cannot be changed now: what has no term, a change upon renewal that waits."""
-    if not resource.has_term or not resource.status_enum.is_in_use:
+def why_no_strategy(resource: Resource, *, at: datetime, in_force: PolicySet) -> Refused | None:
+    """Why the expiration policy cannot be changed at a moment: no term (any more), a change upon renewal that waits."""
+    if not resource.has_term or renewing.goes_by_use(resource, at) or not resource.status_at(at, in_force).is_in_use:
         return Refused("resource_has_no_term")
     change = renewing.waiting_change(resource)
     if change is not None:

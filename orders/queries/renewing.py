@@ -32,7 +32,7 @@ from catalog.queries.changing import (
     usage_plan_of,
     with_plan,
 )
-from catalog.states import DeliveryMethod
+from catalog.states import DeliveryMethod, ProductState
 from koogallery import clock
 from koogallery.kernel import ids, policies
 from koogallery.kernel.money import Money
@@ -60,7 +60,9 @@ def waiting_change(resource: Resource) -> RenewalChange | None:
 
 def with_follow_ups(resources: QuerySet[Resource], *, at: datetime | Given) -> QuerySet[Resource]:
     """The same resources, each with what waits for it: for pages; what changes a resource asks anew, under its lock."""
-    waiting = RenewalChange.objects.filter(resource=OuterRef("pk"), state=RenewalChangeState.WAITING)
+    waiting = RenewalChange.objects.filter(
+        resource=OuterRef("pk"), state=RenewalChangeState.WAITING, effective_at__gt=at
+    )
     unpaid = OrderLine.objects.filter(
         resource=OuterRef("pk"), order__state=OrderState.PENDING_PAYMENT, order__payment_due_at__gt=at
     )
@@ -103,9 +105,21 @@ def unpaid_follow_up(resource: Resource, at: datetime) -> Order | None:
     return orders.first()
 
 
+def goes_by_use(resource: Resource, at: datetime) -> bool:
+    """Whether a resource that was to go on by use has outlived its term, though the sweep may not have run (R19)."""
+    is_over = resource.life_due_at is not None and resource.life_due_at <= at
+    wants = resource.has_term and resource.expiration_policy == ExpirationPolicy.PAY_PER_USE
+    return is_over and wants and resource.status == ResourceStatus.ENABLED and usage_plan(resource) is not None
+
+
+def status_now(resource: Resource, *, at: datetime, in_force: PolicySet) -> ResourceStatus:
+    """Where a resource stands at a moment, as pages show it and operations judge it (R19)."""
+    return ResourceStatus.ENABLED if goes_by_use(resource, at) else resource.status_at(at, in_force)
+
+
 def why_not_renewable(resource: Resource, *, at: datetime, in_force: PolicySet | None = None) -> Refused | None:
     """Why a resource cannot be renewed at a moment, by hand or automatically; None when it can."""
-    if not resource.has_term:
+    if not resource.has_term or goes_by_use(resource, at):
         return Refused("renewal_no_term")
     status = resource.status_at(at, in_force or policies.in_force(at))
     if not status.is_in_use:
@@ -115,9 +129,14 @@ def why_not_renewable(resource: Resource, *, at: datetime, in_force: PolicySet |
         return Refused("renewal_change_waits", order=change.order.number, date=change.effective_at)
     if unpaid := unpaid_number(resource, at):
         return Refused("renewal_order_unpaid", order=unpaid)
-    if not resource.product.is_on_sale and resource.expiration_policy != ExpirationPolicy.AUTO:
+    if is_withdrawn(resource.product) and resource.expiration_policy != ExpirationPolicy.AUTO:
         return Refused("renewal_withdrawn")
     return None
+
+
+def is_withdrawn(product: Any) -> bool:
+    """Whether a product has left the catalogue; one that is hidden or off sale for a while can still be renewed."""
+    return bool(product.state == ProductState.REMOVED)
 
 
 def why_not_changeable(resource: Resource, *, at: datetime, in_force: PolicySet | None = None) -> Refused | None:

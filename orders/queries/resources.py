@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import IntegerField, Q, QuerySet
 from django.db.models.functions import Cast
 
+from catalog.states import BillingMode
 from koogallery import clock
 from koogallery.kernel import policies
 from koogallery.kernel.calls import Call
@@ -16,8 +17,8 @@ from koogallery.kernel.prepared import Given, Question
 from koogallery.kernel.reasons import Missing
 from orders.models import Resource
 from orders.queries.orders import NOBODY, with_project_names
-from orders.queries.renewing import with_follow_ups
-from orders.states import EXPIRING_DAYS, IN_USE_STATUSES, ResourceStatus
+from orders.queries.renewing import status_now, with_follow_ups
+from orders.states import EXPIRING_DAYS, IN_USE_STATUSES, ExpirationPolicy, ResourceStatus
 
 PERIODS = ("grace_days", "retention_days")
 
@@ -60,6 +61,18 @@ def in_use() -> Q:
     return Q(status__in=IN_USE_STATUSES)
 
 
+def released() -> Q:
+    """In use by its row, though its time is over at a moment given: the sweep is about to close it (R19)."""
+    has_term = Q(billing_mode=BillingMode.PERIOD, trial=False)
+    turns = Q(status=ResourceStatus.ENABLED, expiration_policy=ExpirationPolicy.PAY_PER_USE)
+    over = (
+        Q(status=ResourceStatus.RETENTION, life_due_at__lte=Given("at"))
+        | Q(status=ResourceStatus.GRACE, life_due_at__lte=Given("grace_released"))
+        | Q(status=ResourceStatus.ENABLED, life_due_at__lte=Given("enabled_released"))
+    )
+    return (has_term & ~turns & over) | (in_use() & ~has_term & Q(life_due_at__lte=Given("at")))
+
+
 def last_expiring(at: datetime) -> datetime:
     """The end of the last day on which what expires is expiring."""
     return clock.day_end(clock.platform_date(at) + timedelta(days=EXPIRING_DAYS))
@@ -74,7 +87,16 @@ def expiring(until: datetime | Given) -> Q:
 def asked_for(account_id: int | None, *, at: datetime, in_force: PolicySet) -> Question[Resource]:
     """What an account has bought and received, for its list."""
     periods = {name: in_force[name] for name in PERIODS}
-    given = {"account": account_id or NOBODY, "at": at, "expiring": last_expiring(at), **periods}
+    today = clock.platform_date(at)
+    retained = today - timedelta(days=in_force["retention_days"])
+    given = {
+        "account": account_id or NOBODY,
+        "at": at,
+        "expiring": last_expiring(at),
+        "grace_released": clock.day_start(retained),
+        "enabled_released": clock.day_start(retained - timedelta(days=in_force["grace_days"])),
+        **periods,
+    }
     return Question(listed_resources_given, given, counted=resources_given)
 
 
@@ -84,12 +106,16 @@ def days_left(resource: Resource, at: datetime, in_force: PolicySet | None = Non
     Of a resource that was not read for a list, the policies in force tell how long those last.
     """
     left = resource.remaining_days(at)
-    if left is None or resource.status == ResourceStatus.CLOSED:
+    if left is None:
         return None
-    if resource.status in (ResourceStatus.GRACE, ResourceStatus.RETENTION):
-        left += getattr(resource, "grace_days", None) or (in_force or policies.in_force(at))["grace_days"]
-    if resource.status == ResourceStatus.RETENTION:
-        left += getattr(resource, "retention_days", None) or (in_force or policies.in_force(at))["retention_days"]
+    periods: Any = periods_of(resource) if "grace_days" in resource.__dict__ else in_force or policies.in_force(at)
+    status = status_now(resource, at=at, in_force=periods)
+    if status == ResourceStatus.CLOSED:
+        return None
+    if status in (ResourceStatus.GRACE, ResourceStatus.RETENTION):
+        left += periods["grace_days"]
+    if status == ResourceStatus.RETENTION:
+        left += periods["retention_days"]
     return max(0, left)
 
 

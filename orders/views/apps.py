@@ -25,7 +25,7 @@ from orders.models import Resource
 from orders.operations import resources
 from orders.queries import renewing
 from orders.queries.renewals import why_no_strategy
-from orders.queries.resources import days_left, expiring, in_use, periods_of
+from orders.queries.resources import days_left, expiring, in_use, periods_of, released
 from orders.states import ExpirationPolicy, ResourceStatus
 from orders.views.renewals import RENEWAL, cancel_action, change_url, waiting_context, waiting_note
 
@@ -87,16 +87,17 @@ def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
     """What can be done with a resource, from its row."""
     words, call = _words(get_language()), request.call
     details = Action(words.details, resource.get_absolute_url())
-    if not resource.status_enum.is_in_use:
+    periods: Any = periods_of(resource)
+    if not renewing.status_now(resource, at=call.at, in_force=periods).is_in_use:
         return [details]
-    periods = periods_of(resource)
     found = [details, renewal_action(resource, call, periods), change_action(resource, call, periods)]
     if resource.has_term:
         found.append(
             Action(
                 words.policy,
                 _POLICY(resource.number),
-                refused=why_no_strategy(resource) or operations.may(call, "setResourceStrategy", resource),
+                refused=why_no_strategy(resource, at=call.at, in_force=periods)
+                or operations.may(call, "setResourceStrategy", resource),
             )
         )
     if (cancel := cancel_action(resource, request)) is not None:
@@ -128,16 +129,24 @@ def _expires(resource: Resource) -> SafeString:
 
 def expiry_note(resource: Resource, in_force: PolicySet | None = None) -> str:
     """How many days are left of the term, of grace or of retention; nothing once closed."""
-    left = days_left(resource, clock.now(), in_force)
+    at = clock.now()
+    left = days_left(resource, at, in_force)
     if left is None:
         return ""
-    if resource.status == ResourceStatus.GRACE:
+    periods: Any = in_force if in_force is not None else periods_of(resource)
+    status = renewing.status_now(resource, at=at, in_force=periods)
+    if status == ResourceStatus.GRACE:
         text = ngettext("%(count)d day of grace left", "%(count)d days of grace left", left)
-    elif resource.status == ResourceStatus.RETENTION:
+    elif status == ResourceStatus.RETENTION:
         text = ngettext("frozen, %(count)d day left", "frozen, %(count)d days left", left)
     else:
         text = ngettext("%(count)d day", "%(count)d days", left)
     return text % {"count": left}
+
+
+def _status(resource: Resource) -> ResourceStatus:
+    periods: Any = periods_of(resource)
+    return renewing.status_now(resource, at=clock.now(), in_force=periods)
 
 
 def _auto_renewal(resource: Resource) -> str:
@@ -166,7 +175,7 @@ APPS = ListPage(
             value=lambda resource: DeliveryMethod(resource.delivery_method),
             sort="delivery_method",
         ),
-        Column("status", gettext_lazy("Status"), value="status_enum", sort="status"),
+        Column("status", gettext_lazy("Status"), value=_status, sort="status"),
         Column("expires", gettext_lazy("Expires"), value="expires_at", html=_expires, sort="expires_at"),
         Column(
             "billing_mode",
@@ -189,7 +198,7 @@ APPS = ListPage(
         actions(row_actions),
     ),
     tabs=(
-        Tab("in_use", gettext_lazy("In use"), in_use()),
+        Tab("in_use", gettext_lazy("In use"), in_use() & ~released()),
         Tab(
             "in_delivery",
             gettext_lazy("In delivery"),
@@ -202,13 +211,13 @@ APPS = ListPage(
         Tab(
             "expiring",
             gettext_lazy("Expiring"),
-            expiring(Given("expiring")),
+            expiring(Given("expiring")) & ~released(),
             empty=Empty(
                 gettext_lazy("Nothing expires soon"),
                 gettext_lazy("Resources with 30 days or less to go, in grace or in retention appear here."),
             ),
         ),
-        Tab("closed", gettext_lazy("Closed"), Q(status=ResourceStatus.CLOSED)),
+        Tab("closed", gettext_lazy("Closed"), Q(status=ResourceStatus.CLOSED) | released()),
     ),
     filters=(
         ChoiceFilter("delivery_method", gettext_lazy("Delivery method"), choices=DeliveryMethod.choices),

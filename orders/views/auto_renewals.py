@@ -19,6 +19,7 @@ from catalog.queries.sheets import read_once
 from koogallery import clock
 from koogallery.identity.states import FrozenBy
 from koogallery.kernel import display, operations, pages, policies
+from koogallery.kernel.addresses import Address
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Refused
 from orders.forms_renewals import AutoRenewalForm
@@ -30,18 +31,38 @@ from orders.views.life_bar import length_text
 from orders.views.renewals import AUTO, AUTO_OFF, banner, disabling_warning, readable, trail
 
 BILLING = "/console/billing/"
+_ORDER = Address("orders:detail")
 ASKED = ("length", "times", "days_before", "method")
-_CURES: Mapping[str, tuple[Any, str]] = {
-    "autorenew_balance": (gettext_lazy("Top up"), BILLING),
-    "balance_too_low": (gettext_lazy("Top up"), BILLING),
-    "autorenew_credit": (gettext_lazy("Repay"), BILLING),
-    "credit_too_low": (gettext_lazy("Repay"), BILLING),
-    "credit_overdue": (gettext_lazy("Repay"), BILLING),
+_TOP_UP = (gettext_lazy("Top up"), BILLING)
+_REPAY = (gettext_lazy("Repay"), BILLING)
+_REPLACE_CARD = (gettext_lazy("Replace the card"), BILLING)
+_OTHER_METHOD = (gettext_lazy("Choose another payment method."), "")
+_BY_HAND = (gettext_lazy("Renew it by hand."), "")
+CURES: Mapping[str, tuple[Any, str]] = {
+    "autorenew_balance": _TOP_UP,
+    "balance_too_low": _TOP_UP,
+    "autorenew_credit": _REPAY,
+    "credit_too_low": _REPAY,
+    "autorenew_credit_overdue": _REPAY,
+    "credit_overdue": _REPAY,
     "autorenew_card_gone": (gettext_lazy("Add a card"), BILLING),
-    "card_declined": (gettext_lazy("Replace the card"), BILLING),
+    "card_unknown": (gettext_lazy("Add a card"), BILLING),
+    "autorenew_card_declined": _REPLACE_CARD,
+    "autorenew_card_expired": _REPLACE_CARD,
+    "card_declined": _REPLACE_CARD,
+    "autorenew_card_silent": _OTHER_METHOD,
+    "reseller_pays": _OTHER_METHOD,
+    "not_a_reseller_customer": _OTHER_METHOD,
+    "account_frozen": (gettext_lazy("Ask operations."), ""),
     "autorenew_frozen_by_reseller": (gettext_lazy("Ask your reseller."), ""),
+    "renewal_order_unpaid": (gettext_lazy("Pay or cancel the order"), "order"),
     "term_not_sold": (gettext_lazy("Choose another period."), ""),
+    "autorenew_scope": _BY_HAND,
+    "autorenew_not_supported": _BY_HAND,
+    "renewal_no_term": (gettext_lazy("Nothing is to be done: it is no longer renewed."), ""),
+    "renewal_not_in_use": (gettext_lazy("Nothing is to be done: it is no longer renewed."), ""),
 }
+"""What helps against each reason for which an attempt may fail, and where; `order` is the page of the order named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +81,9 @@ def failure(auto: AutoRenewal | None) -> Failure | None:
     refused = renewals.failure_of(auto)
     if auto is None or refused is None:
         return None
-    cure, url = _CURES.get(refused.code, ("", ""))
+    cure, url = CURES.get(refused.code, ("", ""))
+    if url == "order":
+        url = _ORDER(refused.params["order"])
     return Failure(refused=refused, failed_at=auto.failed_at, cure=cure, cure_url=url, next_at=auto.next_attempt_at)
 
 
@@ -94,7 +117,7 @@ def _context(request: HttpRequest, resource: Resource) -> tuple[dict[str, Any], 
     auto, is_on = renewals.automation_of(resource), renewals.is_automatic(resource)
     change = queries.waiting_change(resource)
     refused = (
-        renewals.why_no_strategy(resource)
+        renewals.why_no_strategy(resource, at=call.at, in_force=in_force)
         or auto_renewing.why_not_automatic(resource, at=call.at, in_force=in_force)
         or _frozen(call.account)
     )
@@ -188,6 +211,7 @@ def disable(request: HttpRequest, number: str) -> HttpResponse:
     """Disable auto-renewal; asks first, also without JavaScript."""
     call = request.call  # type: ignore[attr-defined]
     resource = readable(call, number)
+    stands = resource.status_at(call.at, policies.in_force(call.at))
     refused = operations.may(call, "disableAutoRenewal", resource)
     if refused is None and not renewals.is_automatic(resource):
         refused = Refused("autorenew_off")
@@ -204,6 +228,7 @@ def disable(request: HttpRequest, number: str) -> HttpResponse:
     context = {
         "page": {"title": _("Disable auto-renewal"), "console": "buyer", "breadcrumbs": trail(resource=resource)},
         "resource": resource,
+        "status": stands,
         "warning": disabling_warning(resource),
         "refused": refused,
     }

@@ -80,6 +80,7 @@ def _show(
             ],
         },
         "resource": resource,
+        "status": queries.status_now(resource, at=call.at, in_force=in_force),
         "product": resource.product,
         "current": resource.configured,
         "refused": refused,

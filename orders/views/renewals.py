@@ -138,7 +138,7 @@ def _row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
     not_now = queries.why_not_renewable(resource, at=call.at, in_force=in_list(resource))
     found = [Action(words.renew, RENEWAL(resource.number), refused=not_now or may_renew)]
     is_on = renewals.is_automatic(resource)
-    why = renewals.why_no_strategy(resource)
+    why = renewals.why_no_strategy(resource, at=call.at, in_force=in_list(resource))
     may_enable = operations.may(call, "enableAutoRenewal", resource)
     found.append(Action(words.modify if is_on else words.enable, AUTO(resource.number), refused=why or may_enable))
     if is_on:
@@ -185,7 +185,7 @@ def waiting_note(resource: Resource) -> str:
 
 
 def _status(resource: Resource) -> Any:
-    return resource.status_at(clock.now(), in_list(resource))
+    return queries.status_now(resource, at=clock.now(), in_force=in_list(resource))
 
 
 def _expires(resource: Resource) -> SafeString:
@@ -345,7 +345,7 @@ def waiting_context(request: HttpRequest) -> dict[str, Any]:
     if request.headers.get("HX-Request") == "true":
         return {}
     call = request.call  # type: ignore[attr-defined]
-    changes = renewals.waiting_changes(call.account_id)
+    changes = renewals.waiting_changes(call.account_id, at=call.at)
     return {
         "waiting": [banner(change, change.resource, call) for change in changes[: renewals.BANNERS - 1]],
         "more_wait": len(changes) == renewals.BANNERS,
@@ -440,7 +440,7 @@ def _show(
             "breadcrumbs": trail(),
         },
         "resource": resource,
-        "status": resource.status_at(call.at, in_force),
+        "status": queries.status_now(resource, at=call.at, in_force=in_force),
         "not_renewable": not_renewable,
         "unpaid": queries.unpaid_number(resource, call.at),
         "waiting": [banner(change, resource, call)] if change is not None else [],
@@ -622,6 +622,7 @@ def cancel(request: HttpRequest, number: str) -> HttpResponse:
             "breadcrumbs": trail(resource=resource),
         },
         "resource": resource,
+        "status": queries.status_now(resource, at=call.at, in_force=policies.in_force(call.at)),
         "change": change,
         "warning": canceling_warning(resource, change.order.number) if change is not None else "",
         "refused": refused,

@@ -27,7 +27,7 @@ from orders.operations import expiration, resources
 from orders.queries import delivered, eligibility
 from orders.queries.interface import information_call
 from orders.queries.renewals import automation_of, is_automatic, why_no_strategy
-from orders.queries.renewing import terms_of, waiting_change
+from orders.queries.renewing import status_now, terms_of, waiting_change
 from orders.queries.resources import own_resource
 from orders.states import ExpirationPolicy, ResourceStatus
 from orders.views.apps import change_action, disable_warning, expiry_note, logo_of, renewal_action
@@ -64,6 +64,8 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
     resource = resources.read_details(call, resource=number)
     product = resource.product
     in_force = policies.in_force(call.at)
+    status = status_now(resource, at=call.at, in_force=in_force)
+    no_strategy = why_no_strategy(resource, at=call.at, in_force=in_force)
     terms = terms_of(resource)
     renewal = renewal_action(resource, call, in_force)
     change = waiting_change(resource)
@@ -88,22 +90,28 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "change": change_action(resource, call, in_force),
         "auto_url": AUTO(resource.number),
         "information": information_call(resource) if resource.awaits_information else None,
-        "is_closed": resource.status == ResourceStatus.CLOSED,
+        "status": status,
+        "is_closed": status == ResourceStatus.CLOSED,
         "is_in_delivery": resource.status == ResourceStatus.IN_DELIVERY,
         "guide": product.text("usage_guide"),
         "guide_file": product.user_guide_file.url if product.user_guide_file else "",
         "may_reveal": operations.may(call, "querySaasResourceInstance", resource),
         "may_reveal_key": operations.may(call, "revealLicenseKey", resource),
         "license_files": []
-        if resource.status == ResourceStatus.CLOSED or operations.may(call, "revealLicenseKey", resource)
+        if status == ResourceStatus.CLOSED or operations.may(call, "revealLicenseKey", resource)
         else delivered.license_files(resource),
         "may_disable": operations.may(call, "closeResource", resource),
-        "may_choose": why_no_strategy(resource) or operations.may(call, "setResourceStrategy", resource),
-        "may_automate": why_no_strategy(resource) or operations.may(call, "enableAutoRenewal", resource),
+        "may_choose": no_strategy or operations.may(call, "setResourceStrategy", resource),
+        "may_automate": no_strategy or operations.may(call, "enableAutoRenewal", resource),
         "may_tag": why_not_taggable(request, resource, in_force),
         "disable_warning": disable_warning(resource),
     }
     return pages.render(request, "orders/resource_detail.html", context)
+
+
+def _status(request: HttpRequest, resource: Resource) -> ResourceStatus:
+    """Where a resource stands now."""
+    return status_now(resource, at=request.call.at, in_force=policies.in_force(request.call.at))
 
 
 def why_not_taggable(request: HttpRequest, resource: Resource, in_force: PolicySet | None = None) -> Refused | None:
@@ -162,6 +170,7 @@ def resource_disable(request: HttpRequest, number: str) -> HttpResponse:
     context = {
         "page": _page(resource, _("Disable")),
         "resource": resource,
+        "status": _status(request, resource),
         "warning": disable_warning(resource),
         "refused": refused,
     }
@@ -222,7 +231,9 @@ def _change(
     if request.method == "POST" and form.is_valid() and pages.attempt(form, do) is not None:
         messages.success(request, done)
         return redirect(resource.get_absolute_url())
-    refused = why_no_strategy(resource) if operation == "setResourceStrategy" else None
+    refused = None
+    if operation == "setResourceStrategy":
+        refused = why_no_strategy(resource, at=request.call.at, in_force=policies.in_force(request.call.at))
     refused = refused or operations.may(request.call, operation, resource)
     return _show_form(request, resource, form, title=title, refused=refused)
 
@@ -233,6 +244,7 @@ def _show_form(
     context: dict[str, Any] = {
         "page": _page(resource, title),
         "resource": resource,
+        "status": _status(request, resource),
         "form": form,
         "refused": refused,
     }

@@ -275,7 +275,7 @@ def test_of_a_withdrawn_product_only_those_that_were_on_go_on_by_their_own_plan(
 def withdraw(product: Product) -> None:
     """Take a product and its plans off sale."""
     with guard.opened("test"):
-        product.state = "withdrawn"
+        product.state = "removed"
         product.save(update_fields=["state"])
 
 
@@ -606,7 +606,7 @@ def test_set_wise_and_one_by_one_leave_the_same_rows() -> None:
         auto_renewing.attempt_due([auto_of(many).pk], at)
     left = {"id", "number", "quote_id", "account_id", "product_id", "seller_id", "order_id", "resource_id",
             "line_id", "order_number", "line_number", "once_key", "product_code", "product_name", "configuration",
-            "explanation", "payer_id", "enabled_by", "description"}  # fmt: skip
+            "explanation", "payer_id", "enabled_by", "description", "description_zh"}  # fmt: skip
 
     def rows(owned: Owned) -> list[dict[str, object]]:
         (order,) = renewals(owned)
