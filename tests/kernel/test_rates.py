@@ -41,3 +41,20 @@ def test_without_redis_everybody_may_ask_and_the_log_says_so(
     with caplog.at_level("ERROR", logger="koogallery.kernel.rates"):
         assert ask(3) == [True] * 3
     assert "rate_store_failed" in caplog.text
+
+
+def test_what_was_asked_for_lately_is_not_new_until_it_is_forgotten() -> None:
+    asked = [rates.is_new(what="test", who=who, seconds=60) for who in ("a", "a", "b")]
+    assert asked == [True, False, True]
+    rates.forget(what="test", who="a")
+    assert rates.is_new(what="test", who="a", seconds=60)
+
+
+def test_without_redis_everything_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*args: Any, **kwargs: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(rates.cache, "add", gone)
+    monkeypatch.setattr(rates.cache, "delete", gone)
+    assert rates.is_new(what="test", who="a", seconds=60)
+    rates.forget(what="test", who="a")

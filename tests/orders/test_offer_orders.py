@@ -225,6 +225,16 @@ def test_an_order_that_was_not_paid_in_time_frees_its_offer_before_the_sweep(
     assert (offer.state, offer.taken) == (OfferState.RESERVED, 1)
 
 
+def test_a_lapsed_order_that_the_sweep_works_on_still_holds_the_offer(
+    rich: Persona, offer: PrivateOffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row is skipped, so that the offer is not given twice; the next try finds it free."""
+    order_by_offer(rich, offer, at=AT)
+    monkeypatch.setattr(cancelling, "expire_overdue", lambda **skipped: None)
+    assert refusal(lambda: order_by_offer(rich, offer, at=AT + timedelta(hours=24))) == "offer_reserved"
+    assert Order.objects.count() == OfferUse.objects.count() == 1
+
+
 def test_freed_after_its_validity_an_offer_is_expired(rich: Persona, offer: PrivateOffer) -> None:
     last = datetime.fromisoformat("2026-04-09T20:00:00+08:00")
     order_by_offer(rich, offer, at=last)
