@@ -668,7 +668,14 @@ add(
         Topic.RESOURCES,
         _("A change upon renewal is refunded"),
         _("Order %(order)s is canceled and refunded"),
-        _("%(product)s ended before order %(order)s could renew and change it. %(amount)s goes back to you."),
+        _("Order %(order)s does not renew and change %(product)s any more. %(amount)s goes back to you."),
+    ),
+    Kind(
+        "renewal_change_given_up",
+        Topic.SELLING,
+        _("A change upon renewal is canceled (sellers)"),
+        _("%(product)s is not changed upon renewal"),
+        _("Order %(order)s, which was to renew and change %(product)s, is canceled. %(amount)s is refunded."),
     ),
     Kind(
         "renewal_change_effective",

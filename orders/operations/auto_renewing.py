@@ -28,7 +28,7 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import Notice, notify_many
 from orders.events import OrderCanceled, OrderPaymentFailed, ResourceRenewed
 from orders.models import AutoRenewal, Order, Resource
-from orders.operations import cancelling, card_paying, paying, placing, renewing
+from orders.operations import cancelling, card_paying, paying, placing, renewing, taking_effect
 from orders.operations.deciding_renewals import (
     CARD,
     Candidate,
@@ -41,7 +41,8 @@ from orders.operations.deciding_renewals import (
 )
 from orders.operations.renewing_many import is_plain, renew_many
 from orders.queries import renewing as queries
-from orders.queries.resources import own_resource_locked, resource_locked
+from orders.queries.follow_ups import own_resource_and_follow_ups_locked
+from orders.queries.resources import resource_locked
 from orders.rules import life
 from orders.states import CancelReason, ExpirationPolicy, OrderType
 
@@ -95,7 +96,7 @@ def default_method(account: Any) -> str:
     "enableAutoRenewal",
     resource_type="Resource",
     roles={Role.BUYER},
-    targets={"resource": own_resource_locked},
+    targets={"resource": own_resource_and_follow_ups_locked},
     once=True,
 )
 def enable(call: Call, *, resource: Resource, chosen: Chosen) -> AutoRenewal:
@@ -105,6 +106,7 @@ def enable(call: Call, *, resource: Resource, chosen: Chosen) -> AutoRenewal:
     `autorenew_frozen_by_reseller`, `renewal_withdrawn` unless it is on already, `term_not_sold`, `autorenew_times`,
     `autorenew_day`, `payment_method_unknown`, `renewal_change_waits` while a change upon renewal waits.
     """
+    taking_effect.bring_due_change_into_effect(resource, at=call.at)
     in_force = policies.in_force(call.at)
     if call.account.is_frozen:
         by_reseller = call.account.frozen_by == FrozenBy.RESELLER
@@ -153,7 +155,7 @@ def enable(call: Call, *, resource: Resource, chosen: Chosen) -> AutoRenewal:
     "disableAutoRenewal",
     resource_type="Resource",
     roles={Role.BUYER},
-    targets={"resource": own_resource_locked},
+    targets={"resource": own_resource_and_follow_ups_locked},
     once=True,
 )
 def disable(call: Call, *, resource: Resource) -> Resource:
@@ -162,6 +164,7 @@ def disable(call: Call, *, resource: Resource) -> Resource:
     Raises `Refused("autorenew_off")`, also once it is released (R19), `Refused("renewal_change_waits")` while a change
     upon renewal waits.
     """
+    taking_effect.bring_due_change_into_effect(resource, at=call.at)
     is_over = not resource.status_at(call.at, policies.in_force(call.at)).is_in_use
     if is_over or resource.expiration_policy != ExpirationPolicy.AUTO:
         raise Refused("autorenew_off")

@@ -8,10 +8,10 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import operation
 from koogallery.notifications.operations import notify
 from orders.events import OrderCompleted
-from orders.models import Order
+from orders.models import Order, OrderLine
 from orders.operations.moving import move
 from orders.queries.orders import order_locked
-from orders.states import OrderState
+from orders.states import OrderState, OrderType
 
 
 @operation(
@@ -23,9 +23,12 @@ from orders.states import OrderState
 def complete(call: Call, *, order: Order) -> Order:
     """Complete a Processing order: what is held for it becomes earned by the seller.
 
+    A renewal lets go of its key: from now on its term says that there is no second one.
     Raises `Refused("state_move")` from any other state.
     """
     move(order, OrderState.COMPLETED, completed_at=call.at)
+    if order.type == OrderType.RENEW:
+        OrderLine.objects.filter(order=order, once_key__isnull=False).update(once_key=None)
     for line in order.lines.all():
         if line.amount:
             earning.earn(call, line_number=line.number, key=f"earn:{line.number}")

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Exists, OuterRef
-
-from billing.operations import refunding
+from koogallery.kernel import prepared
+from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Call
-from koogallery.kernel.operations import describe
-from koogallery.notifications.operations import notify
-from orders.models import OrderLine, RenewalChange, Resource
-from orders.operations import cancelling, renewing
-from orders.operations.moving import tell
-from orders.operations.taking_effect import told_of
+from orders.models import Resource
+from orders.operations import renewing, taking_effect
 from orders.queries.resources import resource_locked
-from orders.states import CancelReason, OrderState, OrderStep, OrderType, RenewalChangeState
+from orders.states import CancelReason, OrderType
+
+_WITH_FOLLOW_UPS = """
+SELECT l.resource_id FROM unnest(%s::bigint[]) AS g(id) JOIN orders_orderline l ON l.resource_id = g.id
+JOIN orders_order o ON o.id = l.order_id AND o.state = 'pending_payment'
+UNION
+SELECT c.resource_id FROM unnest(%s::bigint[]) AS g(id) JOIN orders_renewalchange c ON c.resource_id = g.id
+WHERE c.state = 'waiting'
+"""
 
 
-def with_follow_ups(resource_ids: Iterable[int]) -> list[str]:
-    """The numbers of the resources among these with an unpaid renewal or change, or a change upon renewal to come."""
-    unpaid = OrderLine.objects.filter(resource=OuterRef("pk"), order__state=OrderState.PENDING_PAYMENT)
-    waiting = RenewalChange.objects.filter(resource=OuterRef("pk"), state=RenewalChangeState.WAITING)
-    concerned = Resource.objects.filter(Exists(unpaid) | Exists(waiting), pk__in=list(resource_ids))
-    return list(concerned.order_by("pk").values_list("number", flat=True))
+def with_follow_ups(resource_ids: Iterable[int]) -> set[int]:
+    """Those of these resources with an unpaid renewal or change, or a change upon renewal to come."""
+    given = array(resource_ids)
+    with prepared.cursor() as cursor:
+        cursor.execute(_WITH_FOLLOW_UPS, [given, given])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def end_changes(call: Call, resource: Resource) -> None:
@@ -36,31 +39,13 @@ def end_changes(call: Call, resource: Resource) -> None:
 
 
 def end_all(call: Call, resource: Resource) -> None:
-    """Cancel whatever would renew or change a locked resource that ends; a paid change upon renewal is refunded."""
+    """Cancel whatever would renew or change a locked resource that ends; a paid change upon renewal is refunded.
+
+    One whose time has come takes effect first: it is not refunded any more (R19).
+    """
+    taking_effect.bring_due_change_into_effect(resource, at=call.at)
     renewing.cancel_unpaid(call, resource)
-    waiting = (
-        RenewalChange.objects.select_for_update(of=("self",))
-        .filter(resource=resource, state=RenewalChangeState.WAITING)
-        .select_related("order__product", "order__seller", "order__account")
-        .first()
-    )
-    if waiting is None:
-        return
-    order = waiting.order
-    waiting.move(RenewalChangeState.CANCELED, at=call.at)
-    cancelling.cancel(call, order, reason=CancelReason.RESOURCE, at=call.at)
-    if order.amount:
-        refunding.refund_all(call, order_number=order.number, reason="resource_ended", key=f"renewal:{order.number}")
-        tell(order, OrderStep.REFUNDED, at=call.at, note=str(order.total))
-    notify(
-        account_id=resource.account_id,
-        kind="renewal_change_refunded",
-        params=told_of(resource) | {"order": order.number, "amount": order.total},
-        link=order.get_absolute_url(),
-        key=f"renewal-change-refunded:{order.number}",
-        at=call.at,
-    )
-    describe(canceled=order.number, refunded=order.total)
+    taking_effect.give_up_waiting(call, resource, reason=CancelReason.RESOURCE)
 
 
 def end_follow_ups(call: Call, resource_number: str, *, all_of_them: bool) -> None:

@@ -32,7 +32,7 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify
 from orders.models import InterfaceAttempt, InterfaceCall, Order, OrderLine, Resource
 from orders.operations import cancelling
-from orders.queries.interface import call_locked, sellers_call_locked
+from orders.queries.interface import call_locked, is_superseded, sellers_call_locked
 from orders.rules.trying import LATER, schedule_of
 from orders.saas import codes
 from orders.saas.activities import Activity, InterfaceVersion, InvalidCall, SellerRequest, build_request
@@ -65,8 +65,12 @@ def enqueue(
     line: OrderLine | None = None,
     resource: Resource | None = None,
     test: bool = False,
+    not_before: datetime | None = None,
 ) -> InterfaceCall:
-    """Write a call with the running transaction and hint a worker; a call with the same key is written once."""
+    """Write a call with the running transaction and hint a worker; a call with the same key is written once.
+
+    It is first made `not_before` a moment, at once without one.
+    """
     written = new_call(
         activity=activity,
         version=product.interface_version,
@@ -80,6 +84,7 @@ def enqueue(
         at=call.at,
         test=test,
     )
+    written.next_try_at = not_before or call.at
     # A conflict changes nothing, but answers the id of the call that is there.
     InterfaceCall.objects.bulk_create([written], update_conflicts=True, unique_fields=["key"], update_fields=["key"])
     nudge()
@@ -108,6 +113,27 @@ def enqueue_many(calls: Sequence[InterfaceCall]) -> None:
     if calls:
         InterfaceCall.objects.bulk_create(calls, ignore_conflicts=True)
         nudge()
+
+
+def supersede(resource_ids: Sequence[int], *, at: datetime) -> datetime | None:
+    """End the calls that were to freeze or unfreeze the instances of locked resources: another step follows them.
+
+    Answers until when a worker may still be making one of them.
+    """
+    if not resource_ids:
+        return None
+    given = InterfaceCall.objects.filter(
+        resource__in=resource_ids,
+        activity=Activity.UPDATE_INSTANCE_STATUS,
+        state__in=[CallState.WAITING, CallState.PARKED],
+    )
+    ended = list(given.order_by("pk").select_for_update(no_key=True).values_list("pk", "claimed_until"))
+    if not ended:
+        return None
+    InterfaceCall.objects.filter(pk__in=[pk for pk, _until in ended]).update(
+        state=CallState.GIVEN_UP, next_try_at=None, finished_at=at
+    )
+    return max((until for _pk, until in ended if until is not None and until > at), default=None)
 
 
 def nudge() -> None:
@@ -479,9 +505,14 @@ def _tell_seller(interface_call: InterfaceCall, *, at: datetime) -> None:
     once=True,
 )
 def replay(call: Call, *, interface_call: InterfaceCall) -> InterfaceCall:
-    """Make an ended call again, with its own schedule from now on. Raises `Refused("call_not_replayable")`."""
+    """Make an ended call again, with its own schedule from now on.
+
+    Raises `Refused("call_not_replayable")`, `Refused("call_superseded")` for a freeze that another step followed.
+    """
     if not interface_call.is_replayable or interface_call.test:
         raise Refused("call_not_replayable", state=interface_call.state_enum.label)
+    if is_superseded(interface_call):
+        raise Refused("call_superseded")
     interface_call.state = CallState.WAITING
     interface_call.replays += 1
     interface_call.first_try_at = interface_call.next_try_at = call.at

@@ -132,13 +132,13 @@ def advance_due(resource_ids: Sequence[int], upto: datetime) -> None:
     After an outage a resource takes one step a round; a stage that is over by `upto` is not told any more.
     """
     steps = _steps(_read(_DUE, resource_ids, upto))
-    concerned = set(follow_ups.with_follow_ups(step.due.pk for step in steps))
-    for step in steps:
-        if step.due.number in concerned:
-            # What goes on by use has no term either that an order could renew or change.
-            all_of_them = step.is_end or _wants_pay_per_use(step.due)
-            follow_ups.end_follow_ups(system_call(at=step.due.at), step.due.number, all_of_them=all_of_them)
     turned = {step.due.pk for step in steps if _wants_pay_per_use(step.due) and _go_pay_per_use(step.due)}
+    concerned = follow_ups.with_follow_ups(step.due.pk for step in steps)
+    for step in steps:
+        if step.due.pk in concerned:
+            # What goes on by use has no term either that an order could renew or change.
+            all_of_them = step.is_end or step.due.pk in turned
+            follow_ups.end_follow_ups(system_call(at=step.due.at), step.due.number, all_of_them=all_of_them)
     on = [step for step in steps if step.due.pk not in turned and not step.is_end]
     ended = [step for step in steps if step.due.pk not in turned and step.is_end]
     _go_on(on)
@@ -213,6 +213,7 @@ def _call_sellers(on: Sequence[_Step], ended: Sequence[_Step], *, upto: datetime
     """Have sellers' servers freeze and release instances, from now on for an hour; the work items of the others."""
     frozen = [step.due for step in on if step.stage.status is ResourceStatus.RETENTION]
     released = [step.due for step in ended]
+    interface_calls.supersede([due.pk for due in [*frozen, *released] if due.instance_id], at=upto)
     products = products_by_id(due.product_id for due in [*frozen, *released])
     calls = [_freeze(due, products[due.product_id], at=upto) for due in frozen if _is_called(due, products)]
     gone = [due for due in released if due.instance_id and products[due.product_id].interface_version]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from catalog import queries as catalog
 from koogallery.identity import queries as identity
 from koogallery.kernel import events
@@ -9,12 +11,12 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from orders.events import OrderPlaced
-from orders.models import Order, RenewalChange, Resource
+from orders.models import Order, Resource
 from orders.operations import cancelling, change_checks, paying, placing, taking_effect
 from orders.queries import renewing as queries
-from orders.queries.resources import own_resource_locked
+from orders.queries.follow_ups import own_resource_and_follow_ups_locked
 from orders.rules.quote import SignedQuote, open_quote
-from orders.states import CancelReason, OrderState, OrderType, RenewalChangeState
+from orders.states import CancelReason, OrderState, OrderType
 
 
 def renew(call: Call, *, resource: str, quote: SignedQuote) -> Order:
@@ -39,7 +41,7 @@ def change(call: Call, *, resource: str, quote: SignedQuote) -> Order:
     "renewOrder",
     resource_type="Order",
     roles={Role.BUYER},
-    targets={"resource": own_resource_locked},
+    targets={"resource": own_resource_and_follow_ups_locked},
     once=True,
     default_allowed=True,
 )
@@ -56,7 +58,7 @@ def place_renewal(call: Call, *, resource: Resource, quote: SignedQuote) -> Orde
     "changeOrder",
     resource_type="Order",
     roles={Role.BUYER},
-    targets={"resource": own_resource_locked},
+    targets={"resource": own_resource_and_follow_ups_locked},
     once=True,
 )
 def place_change(call: Call, *, resource: Resource, quote: SignedQuote) -> Order:
@@ -65,25 +67,25 @@ def place_change(call: Call, *, resource: Resource, quote: SignedQuote) -> Order
 
 
 @operation(
-    "cancelRenewal", resource_type="Order", roles={Role.BUYER}, targets={"resource": own_resource_locked}, once=True
+    "cancelRenewal",
+    resource_type="Order",
+    roles={Role.BUYER},
+    targets={"resource": own_resource_and_follow_ups_locked},
+    once=True,
 )
 def cancel_renewal(call: Call, *, resource: Resource) -> Order:
     """Cancel a change upon renewal before it takes effect: all that was paid for it is refunded.
 
     Raises `Refused("renewal_not_waiting")`, also once its time has come (R19).
     """
-    waiting = (
-        RenewalChange.objects.select_for_update(of=("self",))
-        .filter(resource=resource, state=RenewalChangeState.WAITING)
-        .select_related("order")
-        .first()
-    )
-    if waiting is None or waiting.is_effective(call.at):
+    waiting = queries.waiting_change(resource)
+    order = None
+    if waiting is not None and not waiting.is_effective(call.at):
+        order = taking_effect.give_up_waiting(call, resource, reason=CancelReason.BUYER)
+    if order is None:
         raise Refused("renewal_not_waiting")
-    taking_effect.give_up_waiting(call, waiting, resource)
-    cancelling.cancel(call, waiting.order, reason=CancelReason.BUYER, at=call.at)
-    describe(order=waiting.order.number, refunded=waiting.order.total)
-    return waiting.order
+    describe(order=order.number)
+    return order
 
 
 def _place(call: Call, resource: Resource, signed: SignedQuote, order_type: OrderType) -> Order:
@@ -96,6 +98,8 @@ def _place(call: Call, resource: Resource, signed: SignedQuote, order_type: Orde
         return placed
     if account.is_frozen:
         raise Refused("account_frozen")
+    taking_effect.bring_due_change_into_effect(resource, at=call.at)
+    cancel_overdue(resource, at=call.at)
     quoted = queries.still_true(quoted, resource, at=call.at)
     change_checks.check_agreed(resource, quoted)
     configuration = catalog.Configuration.from_json(quoted.configuration)
@@ -119,11 +123,21 @@ def _place(call: Call, resource: Resource, signed: SignedQuote, order_type: Orde
     return order
 
 
+def cancel_overdue(resource: Resource, *, at: datetime) -> None:
+    """Cancel the renewals and changes of a locked resource that were not paid in time, ahead of the sweep (R19)."""
+    overdue = Order.objects.select_for_update(of=("self",)).filter(
+        lines__resource=resource, state=OrderState.PENDING_PAYMENT, payment_due_at__lte=at
+    )
+    if found := list(overdue.order_by("pk").values_list("pk", flat=True)):
+        cancelling.expire_unpaid(found, at)
+
+
 def cancel_unpaid(call: Call, resource: Resource, *, only: OrderType | None = None, changing: bool = False) -> None:
     """Cancel the unpaid renewals and changes of a locked resource that left the state they need.
 
     `only` those of a type; of the renewals, `changing` takes only those that change the specification, too.
     """
+    cancel_overdue(resource, at=call.at)
     orders = Order.objects.select_for_update(of=("self",)).filter(
         lines__resource=resource, state=OrderState.PENDING_PAYMENT
     )

@@ -7,12 +7,10 @@ from datetime import datetime, time
 from typing import Any
 
 from django.db import connection
-from django.utils import translation
 
 from audit.recording import system_traces
 from billing.operations import charging
 from billing.states import PayMethod
-from koogallery import clock
 from koogallery.kernel import ids, jsontext, policies
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.arrays import array
@@ -48,8 +46,7 @@ WITH variants AS MATERIALIZED (
         %(preflights)s::timestamptz[])
         AS g(auto_id, resource_id, place, number, quote_id, paid_by, reseller_id, next_attempt_at, preflight_due_at)
 ), sources AS MATERIALIZED (
-    SELECT g.*, r.number AS resource, r.account_id, r.project_code, r.tags, r.expires_at AS expired_at,
-        l.discount_source, l.discount_reference
+    SELECT g.*, r.account_id, r.project_code, r.tags, l.discount_source, l.discount_reference
     FROM given g
     CROSS JOIN LATERAL (SELECT * FROM orders_resource x WHERE x.id = g.resource_id OFFSET 0) r
     CROSS JOIN LATERAL (SELECT * FROM orders_orderline x WHERE x.id = r.line_id OFFSET 0) l
@@ -66,12 +63,12 @@ WITH variants AS MATERIALIZED (
     INSERT INTO orders_orderline (order_id, number, product_id, product_code, product_name, specification_code,
         sku_code, spec_text, delivery_method, supervised, billing_mode, quantity, items, term_unit, term_count,
         configuration, list_amount, discount_share, discount_source, discount_reference, amount, currency, explanation,
-        fee_percent, once_key, milestones, resource_id)
+        fee_percent, milestones, resource_id)
     SELECT p.id, s.number || '-000001', v.product_id, v.product_code, v.product_name, v.specification_code, v.sku_code,
         v.spec_text, v.delivery_method, v.supervised, v.billing_mode, v.quantity, v.items, v.term_unit, v.term_count,
         v.configuration, v.list_amount, v.share, CASE WHEN v.share = 1 THEN '' ELSE s.discount_source END,
         CASE WHEN v.share = 1 THEN '' ELSE s.discount_reference END, v.amount, v.currency, v.explanation,
-        v.fee_percent, 'renew:' || s.resource || ':' || (s.expired_at AT TIME ZONE %(zone)s)::date, 0, s.resource_id
+        v.fee_percent, 0, s.resource_id
     FROM sources s JOIN variants v USING (place) JOIN placed p USING (number)
     RETURNING id, order_id, resource_id
 ), terms AS (
@@ -85,7 +82,7 @@ WITH variants AS MATERIALIZED (
     FROM given g JOIN variants v USING (place) WHERE r.id = g.resource_id
 ), followed AS (
     UPDATE orders_autorenewal a SET next_attempt_at = g.next_attempt_at, preflight_due_at = g.preflight_due_at,
-        "left" = a."left" - 1, failed_at = NULL, failure = '', failure_params = '{}'
+        "left" = a."left" - 1, failed_at = NULL, failure = '', failure_params = '{}', foreseen = ''
     FROM given g WHERE a.id = g.auto_id
 )
 SELECT l.resource_id, l.order_id, l.id FROM lines l
@@ -166,7 +163,6 @@ def _write(
         "preflights": array(preflight for _moment, preflight in after),
         "policy": jsontext.text(in_force.to_json()),
         "at": at,
-        "zone": str(clock.platform_zone()),
     }
     with connection.cursor() as cursor:
         cursor.execute(_RENEW, given)
@@ -188,8 +184,6 @@ def _following(
 def _variants(found: Sequence[Priced], *, at: datetime) -> dict[str, Any]:
     configurations = [priced.renewal.configuration for priced in found]
     prices = [priced.renewal.price for priced in found]
-    with translation.override("zh-hans"):
-        specs_zh = [configuration.spec_text[:300] for configuration in configurations]
     due = [life.due_columns(priced.term.expires_at, after=at) for priced in found]
     return {
         "places": array(range(1, len(found) + 1)),
@@ -198,7 +192,7 @@ def _variants(found: Sequence[Priced], *, at: datetime) -> dict[str, Any]:
         "names": array(priced.product.name for priced in found),
         "codes": array(priced.product.code for priced in found),
         "specs": array(priced.spec_text for priced in found),
-        "specs_zh": array(specs_zh),
+        "specs_zh": array(priced.spec_text_zh for priced in found),
         "contacts": array(eligibility.contact_kind(priced.product.contact_data) for priced in found),
         "amounts": array(price.amount.amount for price in prices),
         "listed": array(max(price.term_price.rounded(), price.amount).amount for price in prices),
@@ -317,7 +311,6 @@ def _payment(decision: Decision, number: str, *, at: datetime) -> charging.NewPa
     candidate, priced, account = decision.candidate, decision.priced, decision.account
     assert priced is not None
     is_resold = candidate.method == PayMethod.RESELLER
-    name, spec = priced.product.name, priced.spec_text
     return charging.NewPayment(
         method=candidate.method,
         account_id=account.pk,
@@ -327,7 +320,7 @@ def _payment(decision: Decision, number: str, *, at: datetime) -> charging.NewPa
         seller_id=priced.product.seller_id,
         fee_percent=priced.renewal.configuration.fee_percent,
         amount=priced.amount,
-        shared=(f"{name} · {spec}" if spec else name, priced.explanation),
+        shared=(*priced.described, priced.explanation),
         project_code=candidate.project_code,
         tags=candidate.tags,
         at=at,

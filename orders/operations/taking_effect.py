@@ -17,7 +17,7 @@ from billing.rules.explanation import to_decimal
 from billing.rules.terms import Term
 from catalog.queries import Configuration
 from koogallery import clock
-from koogallery.kernel import events
+from koogallery.kernel import events, policies
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.calls import Call, Role, system_call
 from koogallery.kernel.operations import describe, operation
@@ -25,15 +25,20 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import Notice, notify, notify_many
 from orders.events import ResourceRenewed
 from orders.models import InterfaceCall, Order, RenewalChange, Resource, ResourceTerm
-from orders.operations import completing, interface_calls
+from orders.operations import cancelling, completing, interface_calls
+from orders.operations.moving import tell
 from orders.queries import renewing as queries
 from orders.queries.orders import order_locked
 from orders.queries.resources import resource_locked
 from orders.rules import life
 from orders.saas.activities import Activity, InstanceStatus, Scene, expire_time
-from orders.states import OrderType, RenewalChangeState, ResourceStatus
+from orders.states import CancelReason, OrderStep, OrderType, RenewalChangeState, ResourceStatus
 
 _SOLD = Address("orders:seller_detail")
+_CHANGED_BY_RENEWAL = [
+    "status", "expires_at", "anchor_day", "life_due_at", "notice_due_at", "configuration", "spec_text",
+    "expiration_policy",
+]  # fmt: skip
 
 
 def take_effect(call: Call, order: Order) -> None:
@@ -66,7 +71,9 @@ def why_outlived(order: Order, *, at: datetime) -> Refused | None:
 
 
 def _why_outlived(resource: Resource, order: Order, *, at: datetime) -> Refused | None:
-    status = resource.status_at(at, order.policies)
+    if queries.goes_by_use(resource, at):
+        return Refused("renewal_no_term")
+    status = resource.status_at(at, policies.in_force(at))
     needs_term = order.type == OrderType.CHANGE or order.form.get("changes")
     fit = status is ResourceStatus.ENABLED if needs_term else status.is_in_use
     return None if fit else Refused("order_outlived", state=status.label)
@@ -244,15 +251,55 @@ def take_renewal_effect(call: Call, *, order: Order) -> Order:
     return order
 
 
-def give_up_waiting(call: Call, waiting: RenewalChange, resource: Resource) -> None:
-    """End a waiting change upon renewal whose order is canceled; the resource's own term counts again."""
+def bring_due_change_into_effect(resource: Resource, *, at: datetime) -> None:
+    """Let the change upon renewal of a locked resource take effect once its time has come, ahead of the sweep (R19)."""
+    due = RenewalChange.objects.filter(resource=resource, state=RenewalChangeState.WAITING, effective_at__lte=at)
+    for number, effective_at in due.values_list("order__number", "effective_at"):
+        take_renewal_effect(system_call(at=effective_at), order=number)
+        resource.refresh_from_db(fields=_CHANGED_BY_RENEWAL)
+
+
+def give_up_waiting(call: Call, resource: Resource, *, reason: CancelReason) -> Order | None:
+    """Cancel and refund the change upon renewal that waits for a locked resource; both sides are told.
+
+    The resource's own term counts again. Answers the canceled order, None when nothing waits.
+    """
+    waiting = (
+        RenewalChange.objects.select_for_update(of=("self",))
+        .filter(resource=resource, state=RenewalChangeState.WAITING)
+        .first()
+    )
+    if waiting is None:
+        return None
+    order = order_locked(call, waiting.order.number)
     waiting.move(RenewalChangeState.CANCELED, at=call.at)
     columns = life.due_columns(resource.expires_at, after=call.at)
     for name, value in columns.items():
         setattr(resource, name, value)
     resource.save(update_fields=list(columns))
-    order = waiting.order
-    refunding.refund_all(call, order_number=order.number, reason="renewal_canceled", key=f"renewal:{order.number}")
+    cancelling.cancel(call, order, reason=reason, at=call.at)
+    if order.amount:
+        code = "renewal_canceled" if reason is CancelReason.BUYER else "resource_ended"
+        refunding.refund_all(call, order_number=order.number, reason=code, key=f"renewal:{order.number}")
+        tell(order, OrderStep.REFUNDED, at=call.at, note=str(order.total))
+    told = told_of(resource) | {"order": order.number, "amount": order.total}
+    notices = [
+        Notice(
+            account_id=account_id,
+            kind=kind,
+            params=told,
+            link=link,
+            key=f"{kind}:{order.number}",
+            at=call.at,
+        )
+        for account_id, kind, link in (
+            (resource.account_id, "renewal_change_refunded", order.get_absolute_url()),
+            (order.seller.account_id, "renewal_change_given_up", _SOLD(order.number)),
+        )
+    ]
+    notify_many(notices)
+    describe(canceled=order.number, refunded=order.total)
+    return order
 
 
 # Sellers' servers
@@ -279,8 +326,14 @@ def refresh_instance(call: Call, resource: Resource, order: Order, *, scene: Sce
 
 
 def tell_instance(call: Call, resource: Resource, order: Order, *, status: InstanceStatus) -> InterfaceCall | None:
-    """Have the seller's server freeze or unfreeze the instance; None where there is none."""
-    if not resource.instance_id or not resource.product.has_interface:
+    """Have the seller's server freeze or unfreeze the instance; None where there is none.
+
+    An earlier order to do so is ended; one that is being given right now is waited for.
+    """
+    if not resource.instance_id:
+        return None
+    busy_until = interface_calls.supersede([resource.pk], at=call.at)
+    if not resource.product.has_interface:
         return None
     return _enqueue(
         call,
@@ -289,6 +342,7 @@ def tell_instance(call: Call, resource: Resource, order: Order, *, status: Insta
         Activity.UPDATE_INSTANCE_STATUS,
         {"instanceId": resource.instance_id, "status": status.value},
         key=f"{status}:{resource.number}:{call.at.isoformat()}",
+        not_before=busy_until,
     )
 
 
@@ -322,7 +376,14 @@ def work_item(
 
 
 def _enqueue(
-    call: Call, resource: Resource, order: Order, activity: Activity, parameters: dict[str, str], *, key: str = ""
+    call: Call,
+    resource: Resource,
+    order: Order,
+    activity: Activity,
+    parameters: dict[str, str],
+    *,
+    key: str = "",
+    not_before: datetime | None = None,
 ) -> InterfaceCall:
     return interface_calls.enqueue(
         call,
@@ -333,6 +394,7 @@ def _enqueue(
         resource=resource,
         key=key or f"{activity}:{order.line.number}",
         parameters=parameters,
+        not_before=not_before,
     )
 
 

@@ -58,6 +58,17 @@ def call_locked(call: Call, number: Any) -> InterfaceCall:
     return _one(InterfaceCall.objects.select_related(*_WITH).select_for_update(of=("self",), no_key=True), number)
 
 
+def is_superseded(interface_call: InterfaceCall) -> bool:
+    """Whether a call to freeze or unfreeze an instance was followed by another step of its resource."""
+    resource = interface_call.resource
+    if interface_call.activity != Activity.UPDATE_INSTANCE_STATUS or resource is None:
+        return False
+    later = InterfaceCall.objects.filter(
+        resource=resource, activity=Activity.UPDATE_INSTANCE_STATUS, pk__gt=interface_call.pk
+    )
+    return resource.closed_at is not None or later.exists()
+
+
 def product_of_order(number: str) -> list[Product]:
     """The product of an order, whoever asks: its key decides whether they may know the order."""
     order = Order.objects.filter(number=number[:20]).select_related("product__seller__account").first()

@@ -22,7 +22,7 @@ from koogallery.kernel.reasons import Refused
 from orders.forms import DebugChoiceForm, DebugForm
 from orders.models import InterfaceAttempt, InterfaceCall
 from orders.operations import debugging, interface_calls, reading
-from orders.queries.interface import sellers_call
+from orders.queries.interface import is_superseded, sellers_call
 from orders.saas.activities import Activity, InterfaceVersion
 from orders.states import CallState
 
@@ -145,7 +145,7 @@ def call_detail(request: HttpRequest, number: str) -> HttpResponse:
         "version": InterfaceVersion(int(call.version)).value,
         "replay_warning": replay_warning(call),
         "may_replay": operations.may(request.call, "replayInterfaceCall", call),
-        "offers_replay": call.is_replayable and not call.test,
+        "offers_replay": call.is_replayable and not call.test and not is_superseded(call),
         "order_url": reverse("orders:seller_detail", args=[call.order.number]) if call.order else "",
     }
     return pages.render(request, "orders/interface_call.html", context, fragment="outcome")
