@@ -28,11 +28,12 @@ ORDER BY l.id
 """
 _PAY = """
 WITH shared AS (
-    SELECT * FROM unnest(%(texts)s::text[], %(explanations)s::jsonb[]) AS s(description, explanation)
+    SELECT * FROM unnest(%(texts)s::text[], %(texts_zh)s::text[], %(explanations)s::jsonb[])
+        AS s(description, description_zh, explanation)
 ), numbered AS MATERIALIZED (
     SELECT *, row_number() OVER () AS place FROM shared
 ), given AS MATERIALIZED (
-    SELECT g.*, n.description, n.explanation FROM unnest(%(numbers)s::text[], %(methods)s::text[],
+    SELECT g.*, n.description, n.description_zh, n.explanation FROM unnest(%(numbers)s::text[], %(methods)s::text[],
         %(accounts)s::bigint[], %(payers)s::bigint[], %(orders)s::text[], %(lines)s::text[], %(sellers)s::bigint[],
         %(fees)s::numeric[], %(amounts)s::numeric[], %(currencies)s::text[], %(places)s::integer[],
         %(projects)s::text[], %(tags)s::jsonb[], %(moments)s::timestamptz[])
@@ -41,16 +42,18 @@ WITH shared AS (
     JOIN numbered n USING (place)
 ), charged AS (
     INSERT INTO billing_charge (number, kind, account_id, customer_id, order_number, line_number, method, amount,
-        currency, description, project_code, tags, explanation, at)
+        currency, description, description_zh, project_code, tags, explanation, at)
     SELECT number, 'charge', payer_id, nullif(account_id, payer_id), order_number, line_number, method, amount,
-        currency, description, project_code, tags, explanation, at
+        currency, description, description_zh, project_code, tags, explanation, at
     FROM given
 )
 INSERT INTO billing_payment (number, purpose, method, state, account_id, payer_id, order_number, line_number, part,
-    seller_id, fee_percent, amount, refunded, currency, description, project_code, tags, explanation, note, outcome,
+    seller_id, fee_percent, amount, refunded, currency, description, description_zh, project_code, tags, explanation,
+    note, outcome,
     gateway_reference, failure, attempts, created_at, finished_at)
 SELECT number, 'order', method, 'succeeded', account_id, payer_id, order_number, line_number, '', seller_id,
-    fee_percent, amount, 0, currency, description, project_code, tags, explanation, '', '', '', '', 0, at, at
+    fee_percent, amount, 0, currency, description, description_zh, project_code, tags, explanation, '', '', '', '', 0,
+    at, at
 FROM given
 """
 
@@ -102,7 +105,7 @@ def purses(account_ids: Iterable[int], *, locked: bool, credit: bool, cards: boo
 class NewPayment:
     """A payment for an order line that is charged at once, by `balance`, `credit` or `reseller`, and earned with it.
 
-    `shared` is its description and its explanation as JSON text, which many payments have in common.
+    `shared` is what many payments have in common: the description in English and Chinese, and the explanation as JSON.
     """
 
     method: str
@@ -113,7 +116,7 @@ class NewPayment:
     seller_id: int
     fee_percent: Decimal
     amount: Money
-    shared: tuple[str, str]
+    shared: tuple[str, str, str]
     project_code: str
     tags: str
     at: datetime
@@ -137,8 +140,9 @@ def pay_and_earn(payments: Sequence[NewPayment]) -> None:
     shared = {each: place for place, each in enumerate(dict.fromkeys(payment.shared for payment in payments), 1)}
     numbers = new_numbers("PY", at=payments[0].at, count=len(payments), length=6)
     given = {
-        "texts": array(description[:255] for description, _explanation in shared),
-        "explanations": array(explanation for _description, explanation in shared),
+        "texts": array(english[:255] for english, _chinese, _explanation in shared),
+        "texts_zh": array(chinese[:255] for _english, chinese, _explanation in shared),
+        "explanations": array(explanation for _english, _chinese, explanation in shared),
         "numbers": array(numbers),
         "methods": array(payment.method for payment in payments),
         "accounts": array(payment.account_id for payment in payments),

@@ -38,6 +38,7 @@ _READERS = Prepared(
             Q(is_root=True) | Q(pk__in=GivenEach("named")), account_id__in=GivenEach("accounts"), is_active=True
         )
         .select_related("message_choices")
+        .only("account_id", "is_root", "email", "mobile", "message_choices__choices")
         .order_by()
     )
 )
@@ -80,8 +81,9 @@ def account(account_id: int, *, locked: bool = False) -> Account:
 
 
 def accounts_by_id(account_ids: Iterable[int]) -> dict[int, Account]:
-    """The accounts of these row numbers: one query."""
-    return Account.objects.in_bulk(set(account_ids))
+    """The accounts of these row numbers, with what tells who pays and whether they may: one query."""
+    known = Account.objects.only("name", "kind", "currency", "reseller_id", "frozen_at", "frozen_by")
+    return known.in_bulk(set(account_ids))
 
 
 def ordering_account(account_id: int, *, at: datetime) -> tuple[Account, PolicySet]:

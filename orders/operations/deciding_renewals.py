@@ -128,10 +128,21 @@ class Priced:
     length: TermLength
     product: Product
     spec_text: str
+    spec_text_zh: str
     configuration: str
     explanation: str
     form: str
     full_price: Decimal
+
+    @property
+    def described(self) -> tuple[str, str]:
+        """The line of Bills, in English and Chinese."""
+        names = self.product.name, self.product.name_zh or self.product.name
+        english, chinese = (
+            f"{name} · {spec}" if spec else name
+            for name, spec in zip(names, (self.spec_text, self.spec_text_zh), strict=True)
+        )
+        return english, chinese
 
     @property
     def amount(self) -> Money:
@@ -191,7 +202,13 @@ class _Deciding:
         resources = [candidate.resource_id for candidate in found]
         self.accounts = identity.accounts_by_id(each.account_id for each in found)
         self.products = products_by_id(each.product_id for each in found)
-        self.purses = charging.purses(self.accounts, locked=locked)
+        methods = {candidate.method for candidate in found}
+        self.purses = charging.purses(
+            self.accounts,
+            locked=locked,
+            credit=PayMethod.CREDIT in methods,
+            cards=any(method.startswith(CARD) for method in methods),
+        )
         changes = RenewalChange.objects.filter(resource__in=resources, state=RenewalChangeState.WAITING)
         self.waiting = set(changes.values_list("resource_id", flat=True))
         self.unpaid: dict[int, list[OrderLine]] = {}
@@ -321,8 +338,11 @@ def priced(candidate: Candidate, product: Product) -> Priced:
     }
     with translation.override("en"):
         spec_text = renewal.configuration.spec_text[:300]
+    with translation.override("zh-hans"):
+        spec_text_zh = renewal.configuration.spec_text[:300]
     return Priced(
         spec_text=spec_text,
+        spec_text_zh=spec_text_zh,
         renewal=renewal,
         length=length,
         product=product,

@@ -364,9 +364,11 @@ def notify_due(resource_ids: Sequence[int], upto: datetime) -> None:
 
 
 def _attempts(resource_ids: Sequence[int]) -> dict[int, datetime]:
-    """When the auto-renewals of these resources are tried; not those that have failed, which need their owners."""
+    """When the auto-renewals of these resources are tried; not of those that failed or would: they need their owners."""
     if not resource_ids:
         return {}
-    trusted = AutoRenewal.objects.filter(resource__in=resource_ids, next_attempt_at__isnull=False, failed_at=None)
+    trusted = AutoRenewal.objects.filter(
+        resource__in=resource_ids, next_attempt_at__isnull=False, failed_at=None, foreseen=""
+    )
     found = trusted.values_list("resource_id", "next_attempt_at")
     return {resource_id: at for resource_id, at in found if at is not None}
