@@ -21,7 +21,8 @@ class AutoRenewal(GuardedModel):
 
     `days_before` counts the deduction day back from the expiry. `method` is `balance`, `credit`, `card:<code>` or
     `reseller`, never another than was chosen. `next_attempt_at` and `preflight_due_at` are due columns; both are None
-    while it is off. `left` counts the renewals to come, None without limit.
+    while it is off. `left` counts the renewals to come, None without limit; `times` is how many were chosen. `foreseen`
+    is the reason code for which the last pre-flight would have failed.
     """
 
     resource = models.OneToOneField(Resource, models.PROTECT, related_name="auto_renewal")
@@ -29,6 +30,7 @@ class AutoRenewal(GuardedModel):
     term_unit = models.CharField(_("renewal period"), max_length=10)
     term_count = models.PositiveSmallIntegerField(_("renewal period"))
     left = models.PositiveSmallIntegerField(_("renewals left"), null=True, blank=True)
+    times = models.PositiveSmallIntegerField(_("number of renewals"), null=True, blank=True)
     days_before = models.PositiveSmallIntegerField(_("deducted days before the expiry"), default=7)
     method = models.CharField(_("payment method"), max_length=60)
     enabled_at = models.DateTimeField(_("enabled"))
@@ -38,6 +40,7 @@ class AutoRenewal(GuardedModel):
     failed_at = models.DateTimeField(_("failed"), null=True, blank=True)
     failure = models.CharField(_("reason"), max_length=64, blank=True)
     failure_params = models.JSONField(default=dict, blank=True)
+    foreseen = models.CharField(_("foreseen failure"), max_length=64, blank=True, default="", db_default="")
 
     class Meta(GuardedModel.Meta):
         verbose_name = _("auto-renewal")

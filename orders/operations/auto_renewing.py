@@ -57,8 +57,12 @@ FROM unnest(%s::bigint[], %s::text[], %s::jsonb[], %s::timestamptz[]) AS g(id, c
 WHERE a.id = g.id
 """
 _SIMULATED = """
-UPDATE orders_autorenewal a SET preflight_due_at = g.following
+UPDATE orders_autorenewal a SET preflight_due_at = g.following, foreseen = ''
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS g(id, following) WHERE a.id = g.id
+"""
+_FORESEEN = """
+UPDATE orders_autorenewal a SET foreseen = g.code
+FROM unnest(%s::bigint[], %s::text[]) AS g(id, code) WHERE a.id = g.id
 """
 UNIT_COUNTS = {"month": range(1, 10), "year": range(1, 4)}
 
@@ -132,6 +136,7 @@ def enable(call: Call, *, resource: Resource, chosen: Chosen) -> AutoRenewal:
             "term_unit": length.unit.value,
             "term_count": length.count,
             "left": chosen.times,
+            "times": chosen.times,
             "days_before": chosen.days_before,
             "method": chosen.method,
             "enabled_at": call.at,
@@ -143,6 +148,7 @@ def enable(call: Call, *, resource: Resource, chosen: Chosen) -> AutoRenewal:
             "failed_at": None,
             "failure": "",
             "failure_params": {},
+            "foreseen": "",
         },
     )
     resource.expiration_policy = ExpirationPolicy.AUTO
@@ -199,7 +205,7 @@ def follow(resource: Resource, *, at: datetime, counts: bool) -> None:
         resource.save(update_fields=["expiration_policy"])
     else:
         _wait(auto, resource, at=at)
-    auto.failed_at, auto.failure, auto.failure_params = None, "", {}
+    auto.failed_at, auto.failure, auto.failure_params, auto.foreseen = None, "", {}, ""
     auto.save()
 
 
@@ -437,7 +443,7 @@ def preflight_due(auto_ids: Sequence[int], upto: datetime) -> None:
     }
     last = max((candidate.next_attempt_at or upto for candidate in ahead.values()), default=upto)
     everything = rivals(sorted({candidate.account_id for candidate in ahead.values()}), upto=last) if ahead else []
-    notices, rows = [], []
+    notices, rows, foreseen = [], [], []
     for decision in decide(
         everything, when=lambda candidate: max(candidate.next_attempt_at or upto, upto), locked=False
     ):
@@ -447,6 +453,8 @@ def preflight_due(auto_ids: Sequence[int], upto: datetime) -> None:
         due = ahead[candidate.pk].preflight_due_at or upto
         at = due if clock.platform_date(due) == clock.platform_date(upto) else upto
         notices.append(_simulated(decision, at=at))
+        if decision.refused is not None:
+            foreseen.append((candidate.pk, decision.refused.code))
         rows.append(
             (
                 candidate.account_id,
@@ -459,6 +467,9 @@ def preflight_due(auto_ids: Sequence[int], upto: datetime) -> None:
                 else {"code": decision.refused.code if decision.refused is not None else ""},
             )
         )
+    if foreseen:
+        with prepared.cursor() as cursor:
+            cursor.execute(_FORESEEN, [array(pk for pk, _code in foreseen), array(code for _pk, code in foreseen)])
     notify_many(notices)
     system_traces("simulateRenewal", rows=rows)
 

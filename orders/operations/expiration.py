@@ -34,7 +34,7 @@ def usual_choice(resource: Resource, *, account: object) -> Chosen:
     """
     kept = AutoRenewal.objects.filter(resource=resource).first()
     if kept is not None:
-        times = kept.left or None
+        times = kept.left or kept.times
         return Chosen(
             length=renewals.length_value(kept.length), times=times, days_before=kept.days_before, method=kept.method
         )

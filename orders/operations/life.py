@@ -364,7 +364,7 @@ def notify_due(resource_ids: Sequence[int], upto: datetime) -> None:
 
 
 def _attempts(resource_ids: Sequence[int]) -> dict[int, datetime]:
-    """When the auto-renewals of these resources are tried; not of those that failed or would: they need their owners."""
+    """When the auto-renewals of these resources are tried; those that failed or would are left to their owners."""
     if not resource_ids:
         return {}
     trusted = AutoRenewal.objects.filter(

@@ -108,6 +108,8 @@ def _works(resource: Resource, life: Life, waiting: RenewalChange | None) -> str
         ) % {"at": display.moment_text(life.cycle.released_at)}
     if resource.expiration_policy == ExpirationPolicy.PAY_PER_USE:
         return _("Everything works. After the expiry the resource goes on by pay-per-use, without grace or retention.")
-    if resource.expiration_policy == ExpirationPolicy.AUTO:
+    auto = renewals.automation_of(resource)
+    is_tried = auto is not None and auto.next_attempt_at is not None and not (auto.failed_at or auto.foreseen)
+    if resource.expiration_policy == ExpirationPolicy.AUTO and is_tried:
         return _("Everything works. The resource renews itself before it expires.")
     return _("Everything works until the expiry, and in the grace period after it.")

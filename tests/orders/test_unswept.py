@@ -10,6 +10,7 @@ import pytest
 from koogallery import clock
 from koogallery.kernel import guard, navigation, pages
 from koogallery.kernel.reasons import Refused
+from koogallery.notifications.models import Message
 from orders.models import AutoRenewal, Resource
 from orders.operations import auto_renewing, expiration, renewing, resources
 from orders.operations.resources import DELETED_AT_RELEASE
@@ -19,7 +20,7 @@ from orders.queries.resources import own_resource
 from orders.states import ExpirationPolicy
 from orders.views.auto_renewals import CURES
 from tests.factories import catalog, identity
-from tests.factories.subscriptions import Owned, moment, period_product, subscribed
+from tests.factories.subscriptions import Owned, funds_of, moment, period_product, subscribed
 from tests.personas import Persona
 
 pytestmark = pytest.mark.django_db
@@ -225,3 +226,32 @@ def test_every_reason_for_which_an_attempt_may_fail_has_a_cure() -> None:
     named |= {"autorenew_frozen_by_reseller", "account_frozen", "card_unknown", "card_declined"}
     assert len(named) > 12
     assert named <= CURES.keys(), named - CURES.keys()
+
+
+# What is promised
+
+
+def test_a_number_of_renewals_that_was_used_up_is_not_without_limit_when_it_is_switched_on_again() -> None:
+    owned = subscribed(term="1-month", at="2026-01-10")
+    owned.automate(times=2)
+    owned.at("2026-03-20")
+    auto = AutoRenewal.objects.get(resource=owned.resource)
+    assert (auto.enabled, auto.left) == (False, 0)
+    expiration.set_expiration_policy(by(owned), resource=owned.resource.number, policy="auto")
+    auto.refresh_from_db()
+    assert (auto.enabled, auto.left, auto.times) == (True, 2, 2)
+
+
+def test_neither_mail_nor_page_promises_a_renewal_that_is_known_to_fail() -> None:
+    owned = subscribed(term="2-month", at="2026-01-10", funds=25)
+    owned.automate(days_before=0)
+    page = owned.resource.get_absolute_url()
+    assert "renews itself before it expires" in show(owned, page)
+    owned.at("2026-02-08T12:00:00+08:00")
+    told = Message.objects.filter(account_id=owned.resource.account_id)
+    assert told.filter(kind="resource_expiring").exists() and not told.filter(kind="resource_renewing").exists()
+    assert "renews itself before it expires" not in show(owned, page)
+    funds_of(owned.buyer, 100)
+    owned.at("2026-02-23T12:00:00+08:00")
+    assert told.filter(kind="resource_renewing").exists()
+    assert "renews itself before it expires" in show(owned, page)
