@@ -22,11 +22,13 @@ WITHOUT_LOCALS = structlog.processors.ExceptionRenderer(
 
 # The token in the link of a private offer opens it to whoever is signed in to its account.
 _OFFER_LINK = re.compile(r"(?<!/console)(?<!/seller)((?:/|%2F)offers(?:/|%2F))[\w-]+", re.IGNORECASE)
+# That of a calendar feed shows the calendar to whoever has it.
+_CALENDAR_FEED = re.compile(r"((?:/|%2F)calendar(?:/|%2F))[\w-]+(?=\.ics)", re.IGNORECASE)
 
 
 def without_tokens(_logger: Any, _method: str, line: str) -> str:
     """The last step: a finished line without the tokens of links in it."""
-    return _OFFER_LINK.sub(r"\1********", line)
+    return _CALENDAR_FEED.sub(r"\1********", _OFFER_LINK.sub(r"\1********", line))
 
 
 def logging_settings(*, style: Literal["json", "console"], level: str) -> dict[str, Any]:

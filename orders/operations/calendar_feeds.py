@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from koogallery.identity.models import Account
 
 BEFORE = timedelta(days=30)
+MOST = 2_000
 SHOWN_BY_IT = ("queryRenewalCalendar", "queryMilestoneBillList")
 
 
@@ -123,7 +124,10 @@ def _feed(token: str) -> CalendarFeed:
     sensitive=("feed",),
 )
 def read_feed(call: Call, *, feed: CalendarFeed) -> list[Entry]:
-    """What a calendar program reads at the secret address: a month back, a year ahead. Raises `Missing`."""
+    """What a calendar program reads at the secret address: a month back, a year ahead. Raises `Missing`.
+
+    At most `MOST` entries: the later of the deductions that are only expected are left out first.
+    """
     describe(account_id=feed.account_id)
     found = calendar.entries(
         feed.account_id,
@@ -133,4 +137,6 @@ def read_feed(call: Call, *, feed: CalendarFeed) -> list[Entry]:
         in_force=policies.in_force(call.at),
         with_bills=True,
     )
-    return [each for each in found if not each.is_over]
+    open_ones = [each for each in found if not each.is_over]
+    firm = [each for each in open_ones if not each.expected][:MOST]
+    return [*firm, *[each for each in open_ones if each.expected][: MOST - len(firm)]]

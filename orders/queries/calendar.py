@@ -106,7 +106,7 @@ def _deduction(known: Ahead, cost: RenewalCost) -> Entry:
         url=_RESOURCE(held.number),
         uid=f"{EntryKind.DEDUCTION.value}-{held.number}-{cost.term.start.isoformat()}",
         amount=cost.amount,
-        note=_("Renews until %(expires)s") % {"expires": display.moment_text(cost.term.expires_at)},
+        note=_("Renews until %(expires)s") % {"expires": display.date_text(cost.term.end)},
         expected=cost.position > 0,
     )
 

@@ -25,7 +25,7 @@ from orders.operations import calendar_feeds
 from orders.views.ical import calendar_text
 from orders.views.renewals import trail
 
-READS_A_MINUTE = 20
+READS_A_MINUTE = 10
 READS_OF_AN_ADDRESS_A_MINUTE = 300
 
 

@@ -19,9 +19,12 @@ from pytest_django import Settings
 
 from audit.models import Trace
 from billing.rules.terms import Term, TermLength, TermUnit
+from catalog.states import ProductState
 from koogallery import clock
 from koogallery.kernel import guard, rates
+from koogallery.observability.logging import without_tokens
 from orders.models import AutoRenewal, CalendarFeed, Order, Resource
+from orders.operations import calendar_feeds
 from orders.rules.ahead import Automation, renewals_ahead
 from orders.states import ExpirationPolicy
 from orders.views.ical import calendar_text
@@ -294,6 +297,20 @@ def test_the_feed_is_a_calendar_that_programs_read() -> None:
     assert deduction["STATUS"] == "CONFIRMED" and found[f"deduction-{number}-2026-03-31"]["STATUS"] == "TENTATIVE"
 
 
+def test_a_feed_that_is_too_long_leaves_out_what_is_only_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    owned = subscribed(at="2026-01-31")
+    owned.automate("1-month")
+    address = make_feed(owned.buyer, at="2026-02-01")
+    assert len(events(address, at="2026-02-01")) == 13
+    monkeypatch.setattr(calendar_feeds, "MOST", 3)
+    number = owned.resource.number
+    assert set(events(address, at="2026-02-01")) == {
+        f"expiry-{number}",
+        f"deduction-{number}-2026-02-28",
+        f"deduction-{number}-2026-03-31",
+    }
+
+
 def test_names_keep_their_uids_when_moments_move() -> None:
     owned = subscribed(at="2026-01-31")
     address = make_feed(owned.buyer, at="2026-02-01")
@@ -358,6 +375,11 @@ def test_the_secret_is_kept_encrypted_and_never_traced() -> None:
     traces = Trace.objects.filter(trace_name__in=names)
     assert {trace.trace_name for trace in traces} == names
     assert not any(token in f"{trace.request}{trace.response}{trace.resource_id}" for trace in traces)
+
+
+def test_no_log_holds_the_secret() -> None:
+    for line in ("GET /calendar/aB3-_x.ics 200", "next=%2Fcalendar%2FaB3-_x.ics"):
+        assert "aB3" not in without_tokens(None, "info", line) and ".ics" in without_tokens(None, "info", line)
 
 
 def test_the_feed_needs_no_session_and_heeds_none(stranger: Persona) -> None:
@@ -470,7 +492,7 @@ def test_milestones_to_come_are_in_their_month_or_without_one() -> None:
 def test_what_is_no_longer_sold_is_named_without_a_price() -> None:
     owned = subscribed(at="2026-01-31")
     with guard.opened("test"):
-        type(owned.resource.product).objects.update(state="withdrawn")
+        type(owned.resource.product).objects.update(state=ProductState.REMOVED)
     text = show(owned.buyer, FORECAST, at="2026-02-01")
     assert "Not in the forecast" in text and owned.resource.product_name in text
 
