@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import threading
 from collections.abc import Callable
@@ -11,13 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core import mail as postbox
 from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.models import Trace
-from catalog.models import OfferMilestone, PrivateOffer, Product
+from catalog.models import OfferMilestone, OfferUse, PrivateOffer, Product
 from catalog.operations import offers, products
 from catalog.queries.offers import showing
 from catalog.queries.seller_offers import reach
@@ -695,3 +697,13 @@ def test_the_badge_counts_what_the_tab_shows_to_the_last_second(
     badge = re.search(r'href="/console/offers/".*?</a>', page, re.DOTALL)
     assert badge is not None
     assert ("badge" in badge[0] or ">1<" in badge[0]) == bool(listed) == bool(count)
+
+
+def test_offers_from_before_learn_when_they_are_free_again(buyer: Persona, product: Product) -> None:
+    offer = sent_offer(account_of(buyer), product, at=AT)
+    order = order_by_offer(buyer, offer, at=AT)
+    with guard.opened("test"):
+        OfferUse.objects.update(pay_by=None)
+        PrivateOffer.objects.update(free_from=None)
+        importlib.import_module("catalog.migrations.0005_offers_free_by_time").keep_deadlines(apps, None)
+    assert OfferUse.objects.get().pay_by == again(offer).free_from == order.payment_due_at
