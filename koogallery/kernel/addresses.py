@@ -23,4 +23,6 @@ class Address:
             before, _, after = reverse(self._name, args=[PLACE]).partition(PLACE)
             self._around = before, after
         before, after = self._around
-        return f"{before}{quote(str(value), safe=UNQUOTED)}{after}"
+        text = str(value)
+        plain = text if text.isascii() and text.isalnum() else quote(text, safe=UNQUOTED)
+        return f"{before}{plain}{after}"

@@ -144,10 +144,9 @@ def _write(
     """Write the rows; the ids of order and line by resource."""
     known = {id(decision.priced): decision.priced for decision in decisions if decision.priced is not None}
     places = {key: place for place, key in enumerate(known, 1)}
+    apart = {(id(decision.priced), decision.candidate.days_before): decision.candidate for decision in decisions}
     following = {
-        (key, candidate.days_before): _following(known[key], candidate, in_force, at=at)
-        for decision in decisions
-        for key, candidate in [(id(decision.priced), decision.candidate)]
+        (key, days): _following(known[key], candidate, in_force, at=at) for (key, days), candidate in apart.items()
     }
     after = [following[id(decision.priced), decision.candidate.days_before] for decision in decisions]
     given = {
