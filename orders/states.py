@@ -218,3 +218,42 @@ _CALL_TONES = {
     CallState.GIVEN_UP: "danger",
     CallState.PARKED: "warning",
 }
+
+
+class EntryKind(models.TextChoices):
+    """What happens at a moment of the renewal calendar."""
+
+    EXPIRY = "expiry", _("Expires")
+    GRACE_END = "grace_end", _("Grace period ends")
+    RETENTION_END = "retention_end", _("Retention period ends")
+    DEDUCTION = "deduction", _("Automatic deduction")
+    CHANGE = "change", _("Change takes effect")
+    BILL = "bill", _("Milestone bill due")
+
+    @property
+    def tone(self) -> str:
+        """The status colour of an entry."""
+        return _ENTRY_TONES[self]
+
+    @property
+    def icon(self) -> str:
+        """The icon beside its word."""
+        return _ENTRY_ICONS[self]
+
+
+_ENTRY_TONES = {
+    EntryKind.EXPIRY: "warning",
+    EntryKind.GRACE_END: "danger",
+    EntryKind.RETENTION_END: "danger",
+    EntryKind.DEDUCTION: "accent",
+    EntryKind.CHANGE: "info",
+    EntryKind.BILL: "neutral",
+}
+_ENTRY_ICONS = {
+    EntryKind.EXPIRY: "calendar-clock",
+    EntryKind.GRACE_END: "clock",
+    EntryKind.RETENTION_END: "circle-alert",
+    EntryKind.DEDUCTION: "wallet",
+    EntryKind.CHANGE: "refresh-cw",
+    EntryKind.BILL: "file-check",
+}

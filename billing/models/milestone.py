@@ -107,12 +107,15 @@ class MilestoneBill(GuardedModel):
 
     `generated_at` is the order's or acceptance's time, `written_at` when a process wrote the bill. It is due at
     23:59:59 of `due_at`'s date and overdue from the next 00:00:00, when `overdue_due_at` acts; `remind_at` is the due
-    column of the reminders. It uses the customer's milestone credit until it is repaid, in full, or withdrawn.
+    column of the reminders. It uses the customer's milestone credit until it is repaid, in full, or withdrawn. The
+    statement that writes it copies milestone and account from the milestone's row, so that nothing has to prove them.
     """
 
     number = models.CharField(_("bill No."), max_length=24, unique=True)
-    milestone = models.OneToOneField(Milestone, models.PROTECT, related_name="bill")
-    account = models.ForeignKey("identity.Account", models.PROTECT, related_name="milestone_bills", db_index=False)
+    milestone = models.OneToOneField(Milestone, models.PROTECT, related_name="bill", db_constraint=False)
+    account = models.ForeignKey(
+        "identity.Account", models.PROTECT, related_name="milestone_bills", db_index=False, db_constraint=False
+    )
     order_number = models.CharField(_("order No."), max_length=24)
     amount = AmountField(_("amount"))
     currency = CurrencyField()

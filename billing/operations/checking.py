@@ -129,9 +129,9 @@ CHECKS = (
     Check(
         "bill_amounts",
         gettext_noop("Every milestone bill is over its milestone, and an order's milestones sum to its line"),
-        "SELECT b.number, b.amount::text, m.amount::text FROM billing_milestonebill b "
-        "JOIN billing_milestone m ON m.id = b.milestone_id "
-        "WHERE (b.amount, b.currency, b.account_id) <> (m.amount, m.currency, m.account_id) UNION ALL "
+        "SELECT b.number, b.amount::text, coalesce(m.amount::text, '-') FROM billing_milestonebill b "
+        "LEFT JOIN billing_milestone m ON m.id = b.milestone_id "
+        "WHERE (b.amount, b.currency, b.account_id) IS DISTINCT FROM (m.amount, m.currency, m.account_id) UNION ALL "
         "SELECT line_number, sum(share_percent)::text, '100' FROM billing_milestone GROUP BY line_number "
         "HAVING sum(share_percent) <> 100 OR count(*) <> max(count)",
     ),

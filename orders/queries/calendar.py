@@ -16,9 +16,9 @@ from koogallery.kernel import display
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.policies import PolicySet
 from orders.queries.ahead import Ahead, Held, RenewalCost, ahead
-from orders.rules.calendar import Entry, EntryKind
+from orders.rules.calendar import Entry
 from orders.rules.forecast import month_starts
-from orders.states import ExpirationPolicy, ResourceStatus
+from orders.states import EntryKind, ExpirationPolicy, ResourceStatus
 
 _RESOURCE = Address("orders:resource")
 _BILL = Address("billing:milestone_bill")

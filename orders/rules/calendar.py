@@ -5,49 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import TextChoices
-from django.utils.translation import gettext_lazy as _
-
 from koogallery.kernel.money import Money
-
-
-class EntryKind(TextChoices):
-    """What happens at a moment of the calendar."""
-
-    EXPIRY = "expiry", _("Expires")
-    GRACE_END = "grace_end", _("Grace period ends")
-    RETENTION_END = "retention_end", _("Retention period ends")
-    DEDUCTION = "deduction", _("Automatic deduction")
-    CHANGE = "change", _("Change takes effect")
-    BILL = "bill", _("Milestone bill due")
-
-    @property
-    def tone(self) -> str:
-        """The status colour of an entry."""
-        return _TONES[self]
-
-    @property
-    def icon(self) -> str:
-        """The icon beside its word."""
-        return _ICONS[self]
-
-
-_TONES = {
-    EntryKind.EXPIRY: "warning",
-    EntryKind.GRACE_END: "danger",
-    EntryKind.RETENTION_END: "danger",
-    EntryKind.DEDUCTION: "accent",
-    EntryKind.CHANGE: "info",
-    EntryKind.BILL: "neutral",
-}
-_ICONS = {
-    EntryKind.EXPIRY: "calendar-clock",
-    EntryKind.GRACE_END: "clock",
-    EntryKind.RETENTION_END: "circle-alert",
-    EntryKind.DEDUCTION: "wallet",
-    EntryKind.CHANGE: "refresh-cw",
-    EntryKind.BILL: "file-check",
-}
+from orders.states import EntryKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

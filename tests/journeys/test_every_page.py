@@ -29,7 +29,9 @@ from koogallery.identity.models import User
 from koogallery.identity.operations.accounts import VERIFICATION
 from koogallery.kernel import ids
 from koogallery.kernel.operations import registry
+from koogallery.kernel.pages import new_key
 from koogallery.notifications.models import Message
+from orders.operations import calendar_feeds
 from tests.browsing import check_page
 from tests.factories import billing, catalog, identity, orders
 from tests.security.addresses import Address, all_addresses
@@ -56,6 +58,12 @@ NO_PAGES = {
     "console/projects/<slug:code>/switch/": REDIRECT,
     "console/tags/<int:number>/delete/": REDIRECT,
     "console/agreements/consents/<int:number>/withdraw/": REDIRECT,
+    "calendar/<str:token>.ics": FILE,
+    "console/renewals/batch/": REDIRECT,
+    "console/renewals/calendar/feed/address/": REDIRECT,
+    "console/renewals/calendar/feed/off/": REDIRECT,
+    "console/renewals/calendar/feed/renew/": REDIRECT,
+    "console/renewals/calendar/forecast/csv/": FILE,
     "console/traces/export/": FILE,
     "console/traces/tracker/": REDIRECT,
     "console/traces/digests/": FILE,
@@ -109,12 +117,19 @@ def of_configuration(world: World) -> str:
     return f"/console/checkout/?{urlencode(query)}"
 
 
+def calendar_feed(world: World) -> str:
+    """The secret address of a calendar feed."""
+    calendar_feeds.renew(world.buyer.call(key=new_key()))
+    return f"/calendar/{calendar_feeds.reveal(world.buyer.call())}.ics"
+
+
 def unpaid(world: World) -> str:
     """The address of an order that waits for payment."""
     return orders.place(world.buyer, catalog.content_product()).get_absolute_url()
 
 
 PATHS: dict[str, Callable[[World], str]] = {
+    "calendar/<str:token>.ics": calendar_feed,
     "styleguide/<str:page_kind>/": lambda world: "/styleguide/list/",
     "accounts/verify/<str:token>/": verification_link,
     "accounts/password/<slug:number>/<str:token>/": reset_link,

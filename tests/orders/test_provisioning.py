@@ -11,6 +11,7 @@ from audit.models import Trace
 from billing import queries as billing_queries
 from billing.models import Refund
 from catalog.models import Product
+from koogallery import clock
 from koogallery.identity import queries as identity
 from koogallery.identity.models import Account, ContactConsent, User
 from koogallery.identity.operations import agreements
@@ -264,7 +265,8 @@ def test_information_is_asked_for_until_it_arrives(buyer: Persona, app: Product,
     advance(minutes=1, seconds=30)
     resource = Resource.objects.get()
     assert resource.awaits_information
-    assert "being prepared" in buyer.client.get(resource.get_absolute_url()).content.decode().lower()
+    with clock.at(AT + timedelta(minutes=2)):
+        assert "being prepared" in buyer.client.get(resource.get_absolute_url()).content.decode().lower()
     advance(minutes=10)
     resource.refresh_from_db()
     assert not resource.awaits_information
