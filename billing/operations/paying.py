@@ -21,6 +21,7 @@ from audit.recording import system_traces
 from billing import gateways
 from billing.models import Card, Charge, Payment
 from billing.operations import ledger, milestones, statements
+from billing.queries import is_credit_overdue
 from billing.states import (
     PAID_FOR_ORDERS,
     PAYMENT_MOVES,
@@ -83,7 +84,7 @@ def pay(call: Call, *, subject: PaymentSubject, amount: Money, method: str) -> P
     on after it.
     """
     payer_id = check_payer(call, account_id=subject.account_id, method=method)
-    if method == PayMethod.CREDIT and statements.overdue(account_id=payer_id, at=call.at):
+    if method == PayMethod.CREDIT and is_credit_overdue(payer_id, at=call.at):
         raise Refused("credit_overdue")
     sources = {
         PayMethod.BALANCE: (ledger.cash(payer_id), "balance_too_low"),

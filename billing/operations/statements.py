@@ -10,7 +10,7 @@ from django.db.models import F, Max, Min, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from billing.models import CreditLine, CreditStatement, LedgerAccount, Payment
-from billing.rules.bills import is_overdue, overdue_until
+from billing.rules.bills import is_overdue
 from billing.rules.bills import next_reminder as following
 from billing.rules.terms import due_within
 from billing.states import CreditKind, LedgerKind, PaymentPurpose, PaymentState, PayMethod
@@ -50,27 +50,25 @@ def lower(*, account_id: int, amount: Money, at: datetime) -> Money:
     return lowered
 
 
-def overdue(*, account_id: int, at: datetime) -> bool:
-    """Whether a statement of the account is past its due time and not repaid."""
-    late = CreditStatement.objects.filter(account_id=account_id, repaid_at=None, due_at__lte=overdue_until(at))
-    return late.exists()
-
-
 def generate(upto: datetime) -> int:
     """Write the statements that should exist by now and do not, one for each month whose 3rd has passed; how many.
 
-    An account whose statements fail does not keep the others from theirs; it is tried again with the next run.
+    An account whose statements fail does not keep the others from theirs. Raises `ExceptionGroup` of all failures at
+    the end, so that the run is repeated like any that failed.
     """
     last = _previous_month(clock.platform_date(upto) - timedelta(days=STATEMENT_DAY - 1))
     lines = CreditLine.objects.filter(kind=CreditKind.PLATFORM).exclude(
         account__in=CreditStatement.objects.filter(month=last).values("account")
     )
-    made = 0
+    made, failures = 0, []
     for line in lines.select_related("account").order_by("pk"):
         try:
             made += _catch_up(line, last=last, upto=upto)
-        except Exception:
+        except Exception as failure:  # whatever it was, the other accounts are served first; it is raised again
             logger.exception("credit_statement_failed", extra={"account": line.account.number})
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup("Credit statements that could not be written.", failures)
     return made
 
 
