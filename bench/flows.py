@@ -78,6 +78,7 @@ TABLES = (*sweeps.TABLES, "supervision_flow", "supervision_flowrecord")
 
 CLAIM = """
 SELECT id, order_id, completion_due_at FROM bench_supervision_flow WHERE completion_due_at <= %s AND frozen_at IS NULL
+    AND held_at IS NULL
 ORDER BY completion_due_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
 RAW = """

@@ -49,6 +49,7 @@ class BillingConfig(AppConfig):
                 table="billing_milestone",
                 due_column="bill_due_at",
                 act=milestones.bill_due,
+                where=milestones.WHERE,
             )
         )
         sweeps.register(

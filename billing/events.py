@@ -32,6 +32,16 @@ class CardPaymentSettled:
 
 @event
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSettled:
+    """A part of a refund arrived where it goes, or was parked; `key` is what made the refund one."""
+
+    refund_number: str
+    key: str
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneRepaid:
     """The bill of a milestone was repaid, whatever the way; `told` is what a message to the seller names."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -40,11 +40,14 @@ from billing.models import (
     MilestoneBill,
     Payment,
     Refund,
+    RefundPart,
 )
 from billing.models.payment import HELD_OWNER
 from billing.rules.bills import bill_due, overdue_until
+from billing.rules.fees import Movement, split_movement
 from billing.states import (
     PAID_FOR_ORDERS,
+    UNPAID_BILLS,
     BillState,
     ChargeKind,
     CreditKind,
@@ -52,6 +55,7 @@ from billing.states import (
     PaymentState,
     PayMethod,
     PostingKind,
+    RefundState,
 )
 from koogallery import clock
 from koogallery.identity.states import AccountKind
@@ -477,6 +481,143 @@ def refunds_of(order_number: str) -> Sequence[Refund]:
     return list(
         Refund.objects.filter(order_number=order_number).prefetch_related("parts__payment__card").order_by("pk")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Returnable:
+    """What of an order line can be given back: paid, refunded before, and billed but not yet paid (R13)."""
+
+    paid: Money
+    refunded: Money
+    unpaid: Money
+
+    @property
+    def refundable(self) -> Money:
+        """Paid and not yet refunded."""
+        return self.paid - self.refunded
+
+    @property
+    def actual_payment(self) -> Money:
+        """The actual payment; of an order in milestones the bills generated so far."""
+        return self.refundable + self.unpaid
+
+
+def returnable(line_number: str, *, currency: str) -> Returnable:
+    """What of an order line can be given back now."""
+    return returnables({line_number: currency})[line_number]
+
+
+def returnables(currencies: Mapping[str, str]) -> dict[str, Returnable]:
+    """The same for several lines, each with its currency, in two queries."""
+    paid = Payment.objects.filter(line_number__in=list(currencies), state=PaymentState.SUCCEEDED).order_by()
+    sums = {
+        line: (paid_sum, refunded_sum)
+        for line, paid_sum, refunded_sum in paid.values_list("line_number").annotate(Sum("amount"), Sum("refunded"))
+    }
+    bills = MilestoneBill.objects.filter(milestone__line_number__in=list(currencies), state__in=UNPAID_BILLS).order_by()
+    unpaid = dict(bills.values_list("milestone__line_number").annotate(Sum("amount")))
+    nothing = (Decimal(0), Decimal(0))
+    return {
+        line: Returnable(
+            *(Money(amount, currency) for amount in (*sums.get(line, nothing), unpaid.get(line, Decimal(0))))
+        )
+        for line, currency in currencies.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class LiveInvoice:
+    """An invoice over an order line that was not returned, and the page on which it can be."""
+
+    number: str
+    url: str
+
+
+_invoices: list[Callable[[Sequence[str]], Mapping[str, LiveInvoice]]] = []
+
+
+def use_invoices(find: Callable[[Sequence[str]], Mapping[str, LiveInvoice]]) -> None:
+    """Invoicing fills this port: the live invoices of order lines, by line number."""
+    _invoices[:] = [find]
+
+
+def live_invoices(line_numbers: Sequence[str]) -> Mapping[str, LiveInvoice]:
+    """The live invoices of these order lines; none as long as nobody issues invoices."""
+    return _invoices[0](line_numbers) if _invoices else {}
+
+
+@dataclass(frozen=True, slots=True)
+class EarnedMovement:
+    """One movement of a line's *earned* as settlement takes it: a refund is a negative line."""
+
+    line_number: str
+    posting: str
+    kind: PostingKind
+    at: datetime
+    movement: Movement
+
+
+_EARNED = """
+SELECT p.about, p.key, p.kind, p.at, e.currency, sum(e.amount) OVER (w ROWS UNBOUNDED PRECEDING) - e.amount, e.amount,
+    coalesce((SELECT y.fee_percent FROM billing_payment y WHERE y.line_number = p.about AND y.state = 'succeeded'
+        ORDER BY y.id LIMIT 1), 0)
+FROM billing_ledgeraccount a JOIN billing_entry e ON e.account_id = a.id JOIN billing_posting p ON p.id = e.posting_id
+WHERE a.kind = 'earned' AND a.owner = %(owner)s AND p.kind <> 'pay_out' AND p.about <> ''
+    AND p.about IN (SELECT x.about FROM billing_entry f JOIN billing_posting x ON x.id = f.posting_id
+        WHERE f.account_id = a.id AND x.at >= %(since)s AND x.at < %(until)s)
+WINDOW w AS (PARTITION BY p.about, e.currency ORDER BY p.at, p.id)
+ORDER BY p.at, p.id
+"""
+
+
+def earned_movements(seller_id: int, *, since: datetime, until: datetime) -> list[EarnedMovement]:
+    """What a seller earned and gave back from `since` until before `until`, with the platform's fee on it.
+
+    Each line's fee is taken by difference, so that whatever was settled before, refunds give back its share of it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_EARNED, {"owner": str(seller_id), "since": since, "until": until})
+        rows = cursor.fetchall()
+    return [
+        EarnedMovement(
+            line_number=line,
+            posting=key,
+            kind=PostingKind(kind),
+            at=at,
+            movement=split_movement(
+                before=Money(before, currency), after=Money(before + amount, currency), percent=percent
+            ),
+        )
+        for line, key, kind, at, currency, before, amount, percent in rows
+        if since <= at < until
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundProgress:
+    """What became of refunds: whether all arrived, when the last of it did, and whether operations are to look."""
+
+    is_done: bool
+    finished_at: datetime | None
+    is_parked: bool
+
+
+def refund_progress(keys: Sequence[str]) -> RefundProgress:
+    """What became of the refunds of these keys; without any, all has arrived."""
+    parts = RefundPart.objects.filter(refund__key__in=list(keys))
+    states = list(parts.values_list("state", "finished_at", "parked_at"))
+    waiting = [parked_at for state, _finished_at, parked_at in states if state == RefundState.PENDING]
+    arrived = [finished_at for _state, finished_at, _parked_at in states if finished_at is not None]
+    return RefundProgress(
+        is_done=not waiting,
+        finished_at=max(arrived, default=None),
+        is_parked=any(parked_at is not None for parked_at in waiting),
+    )
+
+
+def refunds_by_key(keys: Sequence[str]) -> list[Refund]:
+    """The refunds of these keys with their parts, oldest first."""
+    return list(Refund.objects.filter(key__in=list(keys)).prefetch_related("parts__payment__card").order_by("pk"))
 
 
 _SELLER_MONEY = f"""

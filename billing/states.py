@@ -49,6 +49,7 @@ class PostingKind(models.TextChoices):
     BANK_TRANSFER = "bank_transfer", _("Bank transfer")
     BILL = "bill", _("Milestone bill")
     BILL_ENDED = "bill_ended", _("Milestone bill repaid or withdrawn")
+    BILL_LOWERED = "bill_lowered", _("Milestone bill lowered")
     CREDIT = "credit", _("Credit limit")
     REPAYMENT = "repayment", _("Repayment")
     PAYMENT = "payment", _("Payment")

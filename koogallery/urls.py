@@ -19,4 +19,5 @@ urlpatterns = [
     path("", include("billing.urls")),
     path("", include("orders.urls")),
     path("", include("supervision.urls")),
+    path("", include("unsubscriptions.urls")),
 ]

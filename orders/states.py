@@ -82,6 +82,7 @@ class OrderStep(models.TextChoices):
     COMPLETED = "completed", _("Order completed")
     CANCELED = "canceled", _("Order canceled")
     REFUNDED = "refunded", _("Money refunded")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
 
     @property
     def tone(self) -> str:

@@ -48,6 +48,7 @@ class Step(models.TextChoices):
     ACCEPTED = "accepted", _("Accepted, about to be completed")
     COMPLETED = "completed", _("Service completed")
     CANCELED = "canceled", _("Canceled")
+    UNSUBSCRIBED = "unsubbed", _("Unsubscribed")
 
     @property
     def tone(self) -> str:
@@ -72,7 +73,7 @@ class Step(models.TextChoices):
 
 DELIVERY_STEPS = (Step.PROVIDE, Step.HAND_OVER, Step.SHIP)
 ACCEPTANCE_STEPS = (Step.ACCEPT, Step.CONFIRM)
-OVER_STEPS = (Step.COMPLETED, Step.CANCELED)
+OVER_STEPS = (Step.COMPLETED, Step.CANCELED, Step.UNSUBSCRIBED)
 
 _TONES = {
     Step.SUBMIT: "warning",
@@ -85,6 +86,7 @@ _TONES = {
     Step.ACCEPTED: "success",
     Step.COMPLETED: "success",
     Step.CANCELED: "neutral",
+    Step.UNSUBSCRIBED: "neutral",
 }
 
 
@@ -141,7 +143,7 @@ class FlowTable:
 
     def position(self, step: Step) -> int:
         """The index of a step on the stepper; between acceptance and completion that of the acceptance."""
-        if step in (Step.ACCEPTED, Step.CANCELED):
+        if step in (Step.ACCEPTED, Step.CANCELED, Step.UNSUBSCRIBED):
             return len(self.steps) - (2 if step is Step.ACCEPTED else 1)
         return self.steps.index(step)
 
@@ -197,6 +199,9 @@ class RecordKind(models.TextChoices):
     DECIDE = "decide", _("Appeal decided")
     CLOSE = "close", _("Closing date reached, flow frozen")
     CANCEL = "cancel", _("Order canceled")
+    UNSUB_ASKED = "unsub_asked", _("Unsubscription requested")
+    UNSUB_OVER = "unsub_over", _("Unsubscription request over, the service goes on")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
 
     @property
     def tone(self) -> str:
@@ -212,6 +217,8 @@ _RECORD_TONES = {
     RecordKind.PROPOSE: "warning",
     RecordKind.CLOSE: "warning",
     RecordKind.REMIND: "warning",
+    RecordKind.UNSUB_ASKED: "warning",
+    RecordKind.UNSUB_OVER: "info",
     RecordKind.ACCEPT_REQUEST: "info",
     RecordKind.SUBMIT_REQUEST: "info",
     RecordKind.DELIVER: "info",

@@ -24,9 +24,10 @@ class Milestone(GuardedModel):
 
     `bill_due_at` is when its bill is to be written, from the order (the first) or the acceptance before it; the bill
     run clears it. `earn_from` is when its money is the seller's, once repaid: its acceptance, for the last one the
-    completion of the order. `lapsed_at` says that it will not be billed: the order ended before. `reserved_until` is
-    until when an order that is not confirmed keeps credit for it; None once it is confirmed. `blocks_when_overdue` is
-    the order's policy: whether its unpaid bill keeps the next milestone from being accepted.
+    completion of the order. `lapsed_at` says that it will not be billed: the order ended before. `held_at` is since
+    when its bill waits although it is due, because the order may be given back. `reserved_until` is until when an order
+    that is not confirmed keeps credit for it; None once it is confirmed. `blocks_when_overdue` is the order's policy:
+    whether its unpaid bill keeps the next milestone from being accepted.
     """
 
     order_number = models.CharField(_("order No."), max_length=24)
@@ -51,6 +52,7 @@ class Milestone(GuardedModel):
     tags = models.JSONField(default=dict)
     reserved_until = models.DateTimeField(null=True)
     bill_due_at = models.DateTimeField(null=True)
+    held_at = models.DateTimeField(null=True)
     accepted_at = models.DateTimeField(_("accepted"), null=True)
     earn_from = models.DateTimeField(null=True)
     lapsed_at = models.DateTimeField(null=True)
@@ -68,7 +70,11 @@ class Milestone(GuardedModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["bill_due_at"], name="milestone_bill_due", condition=Q(bill_due_at__isnull=False)),
+            models.Index(
+                fields=["bill_due_at"],
+                name="milestone_bill_due",
+                condition=Q(bill_due_at__isnull=False, held_at__isnull=True),
+            ),
             models.Index(fields=["account", "order_number"], name="milestone_of_account"),
             models.Index(fields=["order_number"], name="milestone_of_order"),
         ]
@@ -107,7 +113,8 @@ class MilestoneBill(GuardedModel):
 
     `generated_at` is the order's or acceptance's time, `written_at` when a process wrote the bill. It is due at
     23:59:59 of `due_at`'s date and overdue from the next 00:00:00, when `overdue_due_at` acts; `remind_at` is the due
-    column of the reminders. It uses the customer's milestone credit until it is repaid, in full, or withdrawn. The
+    column of the reminders. It uses the customer's milestone credit until it is repaid, in full, or withdrawn. `amount`
+    is what is due, after `lowered` was taken off because a part of the order was given back. The
     statement that writes it copies milestone and account from the milestone's row, so that nothing has to prove them.
     """
 
@@ -118,6 +125,7 @@ class MilestoneBill(GuardedModel):
     )
     order_number = models.CharField(_("order No."), max_length=24)
     amount = AmountField(_("amount"))
+    lowered = AmountField(_("lowered by"), default=0, db_default=0)
     currency = CurrencyField()
     state = models.CharField(_("status"), max_length=10, choices=BillState, default=BillState.OPEN)
     generated_at = models.DateTimeField(_("generated"))
@@ -134,6 +142,7 @@ class MilestoneBill(GuardedModel):
         ordering = ["-generated_at", "-pk"]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="milestone_bill_positive"),
+            models.CheckConstraint(condition=Q(lowered__gte=0), name="milestone_bill_lowered_not_negative"),
             models.CheckConstraint(
                 condition=Q(state__in=UNPAID_BILLS, ended_at__isnull=True)
                 | ~Q(state__in=UNPAID_BILLS)
@@ -168,6 +177,11 @@ class MilestoneBill(GuardedModel):
     def money(self) -> Money:
         """What is due."""
         return Money(self.amount, self.currency)
+
+    @property
+    def generated(self) -> Money:
+        """What it was generated over, before any of it was taken off."""
+        return Money(self.amount + self.lowered, self.currency)
 
     @property
     def product_code(self) -> str:

@@ -131,7 +131,8 @@ CHECKS = (
         gettext_noop("Every milestone bill is over its milestone, and an order's milestones sum to its line"),
         "SELECT b.number, b.amount::text, coalesce(m.amount::text, '-') FROM billing_milestonebill b "
         "LEFT JOIN billing_milestone m ON m.id = b.milestone_id "
-        "WHERE (b.amount, b.currency, b.account_id) IS DISTINCT FROM (m.amount, m.currency, m.account_id) UNION ALL "
+        "WHERE (b.amount + b.lowered, b.currency, b.account_id) "
+        "IS DISTINCT FROM (m.amount, m.currency, m.account_id) UNION ALL "
         "SELECT line_number, sum(share_percent)::text, '100' FROM billing_milestone GROUP BY line_number "
         "HAVING sum(share_percent) <> 100 OR count(*) <> max(count)",
     ),
@@ -139,13 +140,17 @@ CHECKS = (
         "bills_booked",
         gettext_noop("Every milestone bill is booked with its amount, and once more when it ends"),
         "SELECT number, coalesce(there, 0)::text, due::text FROM ("
-        "SELECT b.number, b.amount AS due, e.amount AS there FROM billing_milestonebill b "
+        "SELECT b.number, b.amount + b.lowered AS due, e.amount AS there FROM billing_milestonebill b "
         "JOIN billing_milestone m ON m.id = b.milestone_id "
         "LEFT JOIN billing_posting p ON p.key = 'bill:' || m.line_number || '/' || m.position AND p.kind = 'bill' "
         "LEFT JOIN billing_entry e ON e.posting_id = p.id AND e.amount > 0 UNION ALL "
         "SELECT b.number, CASE WHEN b.ended_at IS NULL THEN 0 ELSE b.amount END, e.amount FROM billing_milestonebill b "
         "LEFT JOIN billing_posting p ON p.key = 'bill-ended:' || b.number AND p.kind = 'bill_ended' "
-        "LEFT JOIN billing_entry e ON e.posting_id = p.id AND e.amount > 0) n WHERE coalesce(there, 0) <> due",
+        "LEFT JOIN billing_entry e ON e.posting_id = p.id AND e.amount > 0 UNION ALL "
+        "SELECT b.number, b.lowered, l.there FROM billing_milestonebill b JOIN LATERAL (SELECT sum(e.amount) AS there "
+        "FROM billing_posting p JOIN billing_entry e ON e.posting_id = p.id AND e.amount > 0 "
+        "WHERE p.kind = 'bill_lowered' AND starts_with(p.key, 'bill-lowered:' || b.number || ':')) l ON TRUE "
+        "WHERE b.lowered > 0) n WHERE coalesce(there, 0) <> due",
     ),
     Check(
         "bills_repaid",

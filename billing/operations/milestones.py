@@ -23,13 +23,13 @@ from django.urls import reverse
 from audit.recording import system_traces
 from billing import queries
 from billing.events import MilestoneRepaid
-from billing.models import LedgerAccount, Milestone, MilestoneBill
+from billing.models import LedgerAccount, Milestone, MilestoneBill, Payment
 from billing.models.payment import held_owner
 from billing.operations import ledger, refunding
 from billing.rules.bills import bill_due as due_time
 from billing.rules.bills import counts_from, next_reminder, overdue_from, overdue_until
 from billing.rules.shares import split_by_shares
-from billing.states import BILL_MOVES, UNPAID_BILLS, BillState, LedgerKind, PostingKind
+from billing.states import BILL_MOVES, UNPAID_BILLS, BillState, LedgerKind, PaymentState, PostingKind
 from koogallery import clock
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import events, ids
@@ -42,11 +42,12 @@ from koogallery.notifications.operations import Notice, notify_many
 from koogallery.notifications.rendering import InBoth
 
 if TYPE_CHECKING:
-    from billing.models import Payment
     from billing.operations.paying import PaymentSubject
     from koogallery.identity.models import Account
 
 EVERYONE = set(Role) - {Role.ANONYMOUS}
+WHERE = "t.held_at IS NULL"
+"""Which milestones are billed when they are due; those of an order that may be given back wait."""
 _NUMBER = "NUMBER"
 
 
@@ -71,7 +72,7 @@ def outstanding(*, line_number: str, currency: str) -> Outstanding:
     """What is still to be paid for a line in milestones; nothing for other lines, and after a cancellation."""
     rows = Milestone.objects.filter(line_number=line_number)
     sums = rows.aggregate(
-        unpaid=Sum("amount", filter=Q(bill__state__in=UNPAID_BILLS)),
+        unpaid=Sum("bill__amount", filter=Q(bill__state__in=UNPAID_BILLS)),
         unbilled=Sum("amount", filter=Q(bill__isnull=True, lapsed_at__isnull=True)),
     )
     return Outstanding(**{name: Money(amount or Decimal(0), currency) for name, amount in sums.items()})
@@ -171,7 +172,12 @@ def accept(call: Call, *, line_number: str, position: int) -> None:
     accepted.earn_from = call.at
     accepted.save(update_fields=["accepted_at", "earn_from"])
     _earn([accepted])
-    _bill(call, milestones[position])
+    following = milestones[position]
+    if following.held_at is None:
+        _bill(call, following)
+        return
+    following.bill_due_at = call.at
+    following.save(update_fields=["bill_due_at"])
 
 
 def is_overdue(*, line_number: str, at: datetime) -> bool:
@@ -197,9 +203,9 @@ def finish(moments: Mapping[str, datetime]) -> None:
         if hasattr(milestone, "bill"):
             milestone.earn_from = at
         else:
-            milestone.lapsed_at, milestone.bill_due_at = at, None
+            milestone.lapsed_at, milestone.bill_due_at, milestone.held_at = at, None, None
     if milestones:
-        Milestone.objects.bulk_update(milestones, ["earn_from", "lapsed_at", "bill_due_at"])
+        Milestone.objects.bulk_update(milestones, ["earn_from", "lapsed_at", "bill_due_at", "held_at"])
         _earn([milestone for milestone in milestones if milestone.earn_from])
 
 
@@ -215,12 +221,71 @@ def lapse(call: Call, *, line_number: str) -> Money | None:
     for milestone in milestones:
         bill = _bill_locked(milestone)
         if bill is None and milestone.lapsed_at is None:
-            milestone.lapsed_at, milestone.bill_due_at = call.at, None
-            milestone.save(update_fields=["lapsed_at", "bill_due_at"])
+            milestone.lapsed_at, milestone.bill_due_at, milestone.held_at = call.at, None, None
+            milestone.save(update_fields=["lapsed_at", "bill_due_at", "held_at"])
         elif bill is not None and bill.is_unpaid:
             _end(bill, BillState.WITHDRAWN, at=call.at)
             freed += bill.money
     return freed
+
+
+def hold(call: Call, *, line_number: str) -> None:
+    """Let the bills to come of a line wait: its order may be given back. Nothing for a line without milestones."""
+    milestones = [milestone.pk for milestone in _locked(line_number)]
+    to_come = Milestone.objects.filter(pk__in=milestones, bill__isnull=True, lapsed_at__isnull=True)
+    to_come.update(held_at=call.at)
+
+
+def let_go(call: Call, *, line_number: str) -> None:
+    """Let the bills of a line wait no more: what became due meanwhile is written, dated at the acceptance.
+
+    Where the credit does not cover it now, the bill run tries again and leaves it to operations.
+    """
+    waiting = [milestone for milestone in _locked(line_number) if milestone.held_at is not None]
+    if not waiting:
+        return
+    Milestone.objects.filter(pk__in=[milestone.pk for milestone in waiting]).update(held_at=None)
+    due = [milestone for milestone in waiting if milestone.bill_due_at is not None and milestone.lapsed_at is None]
+    for milestone in due:
+        if _free_credit(milestone) >= milestone.money:
+            bill_due([milestone.pk], call.at)
+            describe(billed=milestone.money)
+
+
+def lower(call: Call, *, line_number: str, amount: Money, key: str) -> Money:
+    """Take `amount` off what a line in milestones was billed and has not repaid, its last milestone first.
+
+    Returns what was taken off; the rest of `amount` was repaid and is to be refunded. A bill of which nothing is left
+    is withdrawn. Raises `Refused("payment_in_progress")` while one of them is being repaid.
+    """
+    left = amount
+    for milestone in reversed(_locked(line_number)):
+        bill = _bill_locked(milestone)
+        if bill is None or not bill.is_unpaid or not left:
+            continue
+        pending = Payment.objects.filter(line_number=line_number, part=milestone.part, state=PaymentState.PENDING)
+        if pending.exists():
+            raise Refused("payment_in_progress")
+        bill.milestone = milestone
+        off = min(left, bill.money)
+        left -= off
+        if off == bill.money:
+            _end(bill, BillState.WITHDRAWN, at=call.at)
+        else:
+            _take_off(bill, off, at=call.at, key=key)
+    return amount - left
+
+
+def _take_off(bill: MilestoneBill, off: Money, *, at: datetime, key: str) -> None:
+    bill.amount, bill.lowered = bill.amount - off.amount, bill.lowered + off.amount
+    bill.save(update_fields=["amount", "lowered"])
+    ledger.post(
+        key=f"bill-lowered:{bill.number}:{key}",
+        kind=PostingKind.BILL_LOWERED,
+        at=at,
+        about=bill.milestone.line_number,
+        entries=[(ledger.receivable(bill.account_id), -off), (ledger.milestone_credit(bill.account_id), off)],
+    )
 
 
 def settle(payment: Payment) -> None:
@@ -481,15 +546,19 @@ def _bill(call: Call, milestone: Milestone) -> None:
     """Make a milestone due for its bill now and write it. Raises `Refused` when the credit does not cover it."""
     milestone.bill_due_at = call.at
     milestone.save(update_fields=["bill_due_at"])
-    row = LedgerAccount.objects.filter(
-        kind=LedgerKind.MILESTONE_CREDIT, owner=str(milestone.account_id), currency=milestone.currency
-    ).first()
-    free = row.money if row is not None else Money.zero(milestone.currency)
+    free = _free_credit(milestone)
     if free < milestone.money:
         raise Refused("milestone_credit_short", needed=milestone.money, free=free)
     with ledger.refusing(ledger_balance_not_negative="milestone_credit_short"):
         bill_due([milestone.pk], call.at)
     describe(billed=milestone.money)
+
+
+def _free_credit(milestone: Milestone) -> Money:
+    row = LedgerAccount.objects.filter(
+        kind=LedgerKind.MILESTONE_CREDIT, owner=str(milestone.account_id), currency=milestone.currency
+    ).first()
+    return row.money if row is not None else Money.zero(milestone.currency)
 
 
 def _end(bill: MilestoneBill, state: BillState, *, at: datetime, payment_number: str = "") -> None:
@@ -540,6 +609,6 @@ def _earned_at(milestone: Milestone) -> datetime:
 
 
 __all__ = [
-    "Part", "accept", "bill_due", "check_credit", "finish", "generate", "is_overdue", "lapse", "lock_for",
-    "outstanding", "plan", "settle", "start", "told_of", "unbilled",
+    "WHERE", "Part", "accept", "bill_due", "check_credit", "finish", "generate", "hold", "is_overdue", "lapse",
+    "let_go", "lock_for", "lower", "outstanding", "plan", "settle", "start", "told_of", "unbilled",
 ]  # fmt: skip

@@ -99,6 +99,13 @@ def refund_all(call: Call, *, order_number: str, reason: str, key: str) -> list[
     ]
 
 
+def lock(keys: Sequence[str]) -> list[Refund]:
+    """The refunds of these keys with their parts, locked, parts first as the gateway's answers lock them."""
+    refunds = Refund.objects.filter(key__in=list(keys)).order_by("pk")
+    list(RefundPart.objects.select_for_update(no_key=True).filter(refund__in=refunds).order_by("pk").values_list("pk"))
+    return list(refunds.select_for_update(no_key=True))
+
+
 def proportions(amount: Money, payments: Sequence[Payment]) -> list[Money]:
     """Each payment's share of a refund, in proportion to what is left of it and never more than that (R11)."""
     return _in_proportion(amount, [payment.refundable.amount for payment in payments])

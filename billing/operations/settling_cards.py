@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.urls import reverse
 
 from billing import gateways
-from billing.events import CardPaymentSettled, CardPaymentSettling
+from billing.events import CardPaymentSettled, CardPaymentSettling, RefundSettled
 from billing.models import Payment, RefundPart
 from billing.operations import ledger, milestones, paying
 from billing.states import (
@@ -175,6 +175,8 @@ def settle_refund(call: Call, *, part: RefundPart, outcome: str, reference: str,
                 at=call.at,
             )
     part.save()
+    if part.state == RefundState.DONE or part.parked_at is not None:
+        events.publish(RefundSettled(refund_number=part.refund.number, key=part.refund.key, at=call.at))
     return part
 
 

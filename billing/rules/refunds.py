@@ -1,4 +1,4 @@
-"""Refund of yearly/monthly images (`pricing.md`, Refund of yearly/monthly images)."""
+"""What is given back: yearly/monthly images by formula (`pricing.md`), other lines by what both sides agreed."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ FEE = gettext_noop("Handling fee: %(percent)s%% of the amount paid, in year %(ye
 LEFT = gettext_noop("Paid less consumed less fee")
 FLOOR = gettext_noop("A refund is at least nothing")
 NOT_STARTED = gettext_noop("The term has not started: everything is refunded, no fee")
+REFUNDED_BEFORE = gettext_noop("Refunded before")
+BILLED_UNPAID = gettext_noop("Billed and not yet paid")
+ACTUAL_PAYMENT = gettext_noop("Actual payment")
+AGREED = gettext_noop("Refund that both sides agreed on")
+OFF_BILLS = gettext_noop("Less what is taken off unpaid bills")
 FREE = gettext_noop("Within %(days)s days of provisioning, time %(time)s of %(allowed)s this year: everything, no fee")
 
 
@@ -124,6 +129,69 @@ def _image_refund(inputs: _ImageRefund) -> RefundPrice:
         fee=Money(to_decimal(fee), inputs.currency).rounded(),
         explanation=explanation,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreedRefund:
+    """What both sides agreed to give back, and how it compares to the actual payment."""
+
+    amount: Money
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NegotiatedRefund:
+    agreed: Decimal
+    currency: str
+    paid: Decimal
+    refunded: Decimal
+    unpaid: Decimal
+    lowered: Decimal
+
+
+def price_negotiated_refund(
+    *, agreed: Money, paid: Money, refunded: Money, unpaid: Money, lowered: Money | None = None
+) -> AgreedRefund:
+    """The agreed amount, at most the actual payment (R13): paid − refunded before + billed and not yet paid.
+
+    With `lowered`, what of it was taken off unpaid bills, the rest that goes back is explained. Raises `ValueError`
+    for an amount that is not agreeable.
+    """
+    off = lowered or Money.zero(agreed.currency)
+    if not agreed.is_whole() or not agreed.amount > 0 or agreed > paid - refunded + unpaid or off > agreed:
+        raise ValueError(f"{agreed} cannot be given back.")
+    return _negotiated_refund(
+        _NegotiatedRefund(
+            agreed=agreed.amount,
+            currency=agreed.currency,
+            paid=paid.amount,
+            refunded=refunded.amount,
+            unpaid=unpaid.amount,
+            lowered=off.amount,
+        )
+    )
+
+
+@rule(name="negotiated_refund", version="1", inputs=_NegotiatedRefund)
+def _negotiated_refund(inputs: _NegotiatedRefund) -> AgreedRefund:
+    paid, refunded, unpaid = exact(inputs.paid), exact(inputs.refunded), exact(inputs.unpaid)
+    agreed, lowered = exact(inputs.agreed), exact(inputs.lowered)
+    facts = [step(PAID, paid)]
+    if refunded:
+        facts.append(step(REFUNDED_BEFORE, refunded))
+    if unpaid:
+        facts.append(step(BILLED_UNPAID, unpaid))
+    limit = paid - refunded + unpaid
+    steps = [
+        step(ACTUAL_PAYMENT, limit, formula=f"{shown(paid)} − {shown(refunded)} + {shown(unpaid)}"),
+        step(AGREED, agreed),
+    ]
+    if lowered:
+        steps.append(step(OFF_BILLS, agreed - lowered, formula=f"{shown(agreed)} − {shown(lowered)}"))
+    explanation = _negotiated_refund.explain(
+        inputs, total=agreed - lowered, currency=inputs.currency, facts=facts, steps=steps
+    )
+    return AgreedRefund(amount=explanation.amount, explanation=explanation)
 
 
 def _is_free(inputs: _ImageRefund) -> bool:

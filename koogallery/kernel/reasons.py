@@ -703,6 +703,7 @@ _LIST = [
     ),
     Reason("flow_completed", "The service is completed already.", "服务已完成。"),
     Reason("flow_canceled", "The order was canceled.", "订单已取消。"),
+    Reason("flow_unsubscribed", "The order was unsubscribed.", "订单已退订。"),
     Reason(
         "attachment_required",
         "Attach the seller's template, filled in.",
@@ -1173,6 +1174,87 @@ _LIST = [
         "扣款 {amount} 时银行卡 {card} 已过期，请更换。",
     ),
     Reason("autorenew_card_gone", "The chosen card was removed. Choose another.", "所选银行卡已被移除，请重新选择。"),
+    # Unsubscription
+    Reason(
+        "unsub_never",
+        "Products of this delivery method cannot be unsubscribed.",
+        "该交付方式的商品不支持退订。",
+        Help.SELLER,
+    ),
+    Reason(
+        "unsub_by_agreement",
+        "By special agreement, this order cannot be unsubscribed.",
+        "根据特别约定，该订单不支持退订。",
+        Help.OPERATIONS,
+    ),
+    Reason(
+        "unsub_image",
+        "Images are not negotiated: unsubscribe from the resource on the tab Images.",
+        "镜像无需协商退订，请在“镜像”页签中退订资源。",
+    ),
+    Reason(
+        "unsub_pay_per_use",
+        "Pay-per-use resources cannot be unsubscribed. Disable them.",
+        "按需资源不支持退订，可将其停用。",
+    ),
+    Reason(
+        "unsub_one_time",
+        "What was bought once, without service supervision, cannot be unsubscribed.",
+        "不涉及服务监管的一次性商品不支持退订。",
+    ),
+    Reason("unsub_free", "Nothing was charged, so there is nothing to give back.", "该订单未产生费用，无可退金额。"),
+    Reason("unsub_trial", "Trials cannot be unsubscribed. Disable the resource.", "试用资源不支持退订，可将其停用。"),
+    Reason(
+        "unsub_completed",
+        "The order is Completed, so its transaction guarantee period is over.",
+        "订单已完成，交易保障期已结束，不支持退订。",
+    ),
+    Reason(
+        "unsub_order_state",
+        "Only an order that is paid can be unsubscribed; this one is {state}.",
+        "仅已支付的订单可以退订，该订单状态为“{state}”。",
+    ),
+    Reason("unsub_expired", "The resource has expired or is closed.", "资源已到期或已关闭。"),
+    Reason(
+        "unsub_busy",
+        "Order {order} about the same resource is under way. Finish or cancel it first.",
+        "同一资源的订单 {order} 正在处理中，请先完成或取消该订单。",
+    ),
+    Reason("unsub_open", "Request {number} is open already.", "已有进行中的退订申请 {number}。"),
+    Reason("unsub_done", "It was unsubscribed already.", "该订单已退订。"),
+    Reason(
+        "unsub_invoiced",
+        "Invoice {number} must be returned first. Ask for it with a service ticket.",
+        "请先通过服务工单退回发票 {number}。",
+    ),
+    Reason("unsub_nothing_left", "Nothing that was paid is left to be given back.", "已无可退金额。"),
+    Reason(
+        "unsub_exceeds",
+        "Enter no more than the actual payment, {limit}.",
+        "退款金额不能超过实付金额 {limit}。",
+        status=400,
+    ),
+    Reason(
+        "unsub_exceeds_now",
+        "Since the request, the actual payment has become {limit}. Reject it, and the customer may ask for less.",
+        "申请提交后实付金额已变为 {limit}。请拒绝该申请，客户可重新申请较低的金额。",
+    ),
+    Reason(
+        "unsub_amount_format",
+        "Enter a plain amount such as {example}.",
+        "请输入金额，例如 {example}。",
+        status=400,
+    ),
+    Reason("unsub_reason_needed", "Choose a reason.", "请选择退订原因。", status=400),
+    Reason("unsub_text_needed", "Describe the reason.", "请填写退订原因说明。", status=400),
+    Reason("unsub_not_open", "The request is no longer open: {state}.", "该退订申请已不在处理中：{state}。"),
+    Reason("unsub_decided", "An appeal was decided, and the order ended with it.", "申诉已裁决，订单随之结束。"),
+    Reason(
+        "unsub_left_short",
+        "After a refund by an appeal, less than the requested amount is left. Ask for less.",
+        "申诉退款后，可退金额已低于申请金额，请重新申请较低的金额。",
+    ),
+    Reason("payout_not_failed", "This refund has not failed.", "该笔退款未失败。"),
 ]
 
 REASONS: dict[str, Reason] = {}

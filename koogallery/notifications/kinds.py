@@ -605,6 +605,97 @@ add(
     ),
 )
 
+# Unsubscriptions
+add(
+    Kind(
+        "unsubscription_requested",
+        Topic.SELLING,
+        _("A customer wants to unsubscribe (sellers)"),
+        _("%(account)s asks to unsubscribe from %(product)s"),
+        _(
+            "%(account)s asks to unsubscribe from %(product)s, order %(order)s, with a refund of %(amount)s. "
+            "Reason: %(reason)s Review the request."
+        ),
+        severity=Severity.WARNING,
+        action=_("Review"),
+        sms=True,
+    ),
+    Kind(
+        "unsubscription_reminded",
+        Topic.SELLING,
+        _("A customer reminds of an unsubscription request (sellers)"),
+        _("%(account)s waits for your answer on order %(order)s"),
+        _("%(account)s waits for your answer to the request to unsubscribe from %(product)s, order %(order)s."),
+        severity=Severity.WARNING,
+        action=_("Review"),
+        sms=True,
+    ),
+    Kind(
+        "unsubscription_withdrawn",
+        Topic.SELLING,
+        _("A customer withdrew an unsubscription request (sellers)"),
+        _("Order %(order)s goes on"),
+        _("%(account)s withdrew the request to unsubscribe from %(product)s. Order %(order)s goes on."),
+    ),
+    Kind(
+        "unsubscription_rejected",
+        Topic.ORDERS,
+        _("A seller rejected an unsubscription request"),
+        _("Your request to unsubscribe from %(product)s was rejected"),
+        _(
+            "%(seller)s rejected your request to unsubscribe from %(product)s, order %(order)s. %(comment)s "
+            "The order goes on; you may ask again."
+        ),
+        severity=Severity.WARNING,
+        sms=True,
+    ),
+    Kind(
+        "unsubscription_agreed",
+        Topic.ORDERS,
+        _("A seller agreed to an unsubscription"),
+        _("You are unsubscribed from %(product)s"),
+        _("%(seller)s agreed: order %(order)s, %(product)s, is unsubscribed. %(amount)s is back by %(until)s."),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
+        "unsubscription_settled",
+        Topic.SELLING,
+        _("An order was unsubscribed (sellers)"),
+        _("Order %(order)s is unsubscribed"),
+        _(
+            "%(product)s, order %(order)s, is unsubscribed with a refund of %(amount)s. "
+            "What is left is yours: %(left)s."
+        ),
+        mail=False,
+    ),
+    Kind(
+        "unsubscription_refunded",
+        Topic.MONEY,
+        _("The refund of an unsubscription is done"),
+        _("%(amount)s of order %(order)s is back"),
+        _("%(amount)s for %(product)s, order %(order)s, went back to where it came from."),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
+        "unsubscription_ended",
+        Topic.ORDERS,
+        _("An unsubscription request ended with an appeal"),
+        _("The request to unsubscribe from %(product)s has ended"),
+        _("The request to unsubscribe from %(product)s, order %(order)s, has ended. %(why)s"),
+    ),
+    Kind(
+        "refund_late",
+        Topic.MONEY,
+        _("A refund is late"),
+        _("The refund of order %(order)s is late"),
+        _(
+            "%(amount)s for %(product)s, order %(order)s, should have been back at %(due)s and is not yet. "
+            "Operations look into it; you need not do anything."
+        ),
+        severity=Severity.WARNING,
+    ),
+)
+
 # Service tickets
 add(
     Kind(

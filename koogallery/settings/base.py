@@ -26,6 +26,7 @@ ROOMS = [
     "catalog",
     "orders",
     "supervision",
+    "unsubscriptions",
     "koogallery.demo",
 ]
 

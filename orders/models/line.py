@@ -21,7 +21,8 @@ class OrderLine(GuardedModel):
     `configuration` is the frozen configuration as JSON; `explanation` recomputes `amount`. `once_key` makes what an
     account may have only once (a trial of a product) unique; it is cleared when the order is Canceled. `milestones` is
     the number of parts in which a supervised delivery is accepted, 0 where it is accepted whole. `resource` is what a
-    renewal or change is for.
+    renewal or change is for; `reverses` the line that a line of an UNSUBSCRIBE order gives back: its amount is
+    negative, its explanation that of the refund.
     """
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="lines", verbose_name=_("order"))
@@ -54,12 +55,29 @@ class OrderLine(GuardedModel):
         "orders.Resource", models.PROTECT, null=True, blank=True, related_name="follow_ups", verbose_name=_("resource")
     )
 
+    reverses = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reversals",
+        verbose_name=_("reverses"),
+        db_index=False,
+    )
+
     class Meta(GuardedModel.Meta):
         verbose_name = _("order line")
         verbose_name_plural = _("order lines")
         ordering = ["number"]
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gte=0, list_amount__gte=0), name="line_amount_not_negative"),
+            models.CheckConstraint(
+                condition=Q(reverses__isnull=True, amount__gte=0, list_amount__gte=0)
+                | Q(reverses__isnull=False, amount__lte=0, list_amount__lte=0),
+                name="line_amount_not_negative",
+            ),
+            models.UniqueConstraint(
+                fields=["reverses"], condition=Q(reverses__isnull=False), name="line_reversed_once"
+            ),
             models.CheckConstraint(condition=Q(quantity__gt=0, items__gt=0), name="line_counts_positive"),
             models.CheckConstraint(
                 condition=Q(discount_share__gte=0, discount_share__lte=1), name="line_discount_is_share"
@@ -68,6 +86,10 @@ class OrderLine(GuardedModel):
 
     def __str__(self) -> str:
         return self.number
+
+    def trace_ref(self) -> tuple[str, str]:
+        """How traces name the line: by its order."""
+        return self.number.rpartition("-")[0], self.product_name
 
     @property
     def total(self) -> Money:

@@ -30,7 +30,8 @@ class Order(GuardedModel):
     """What an account ordered from a seller.
 
     `policy` is the stamp of the pack in force when it was placed; `form` the configurator's fields, for buying the same
-    again; `payment_due_at` binds by time (R19) while the order is Pending payment.
+    again; `payment_due_at` binds by time (R19) while the order is Pending payment. `unsubscribed_at` is when it was
+    given back; an order of type UNSUBSCRIBE says so with negative amounts.
     """
 
     number = models.CharField(_("order No."), max_length=20, unique=True)
@@ -76,6 +77,7 @@ class Order(GuardedModel):
     canceled_at = models.DateTimeField(_("canceled"), null=True, blank=True)
     cancel_reason = models.CharField(_("reason"), max_length=20, choices=CancelReason, blank=True)
     cancel_note = models.TextField(blank=True)
+    unsubscribed_at = models.DateTimeField(_("unsubscribed"), null=True, blank=True)
 
     card_pending = False
 
@@ -83,7 +85,11 @@ class Order(GuardedModel):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gte=0, list_amount__gte=0), name="order_amount_not_negative"),
+            models.CheckConstraint(
+                condition=~Q(type=OrderType.UNSUBSCRIBE) & Q(amount__gte=0, list_amount__gte=0)
+                | Q(type=OrderType.UNSUBSCRIBE, amount__lte=0, list_amount__lte=0),
+                name="order_amount_not_negative",
+            ),
             models.CheckConstraint(
                 condition=~Q(state=OrderState.PENDING_PAYMENT) | Q(payment_due_at__isnull=False, paid_at__isnull=True),
                 name="order_pending_has_due",
@@ -101,6 +107,10 @@ class Order(GuardedModel):
                 condition=(Q(canceled_at__isnull=False, state=OrderState.CANCELED) & ~Q(cancel_reason=""))
                 | (Q(canceled_at__isnull=True, cancel_reason="") & ~Q(state=OrderState.CANCELED)),
                 name="order_canceled_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(unsubscribed_at__isnull=True) | Q(state=OrderState.COMPLETED),
+                name="order_unsubscribed_is_completed",
             ),
             models.CheckConstraint(
                 condition=Q(payment_due_at__isnull=True) | Q(payment_due_at__gte=F("placed_at")),

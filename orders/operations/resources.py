@@ -13,7 +13,7 @@ from koogallery.kernel.prepared import Question
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import notify, notify_many
 from orders.events import ResourceClosed
-from orders.models import AutoRenewal, Resource
+from orders.models import AutoRenewal, Order, Resource
 from orders.operations import follow_ups, interface_calls, provisioning
 from orders.operations.taking_effect import seller_asked
 from orders.queries import eligibility
@@ -220,8 +220,19 @@ def _status(call: Call, resource: Resource) -> ResourceStatus:
     return status_now(resource, at=call.at, in_force=policies.in_force(call.at))
 
 
-def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
-    """Close a locked resource; what was kept to reach it is deleted with it."""
+def close_given_back(call: Call, resource: Resource, *, by: Order, delivered: bool) -> None:
+    """Close a locked resource that the UNSUBSCRIBE order `by` gives back; its release names that order."""
+    if resource.status != ResourceStatus.CLOSED:
+        _close(call, resource, reason=CloseReason.UNSUBSCRIBED, order=by, delivered=delivered)
+
+
+def _close(
+    call: Call, resource: Resource, *, reason: CloseReason, order: Order | None = None, delivered: bool = False
+) -> None:
+    """Close a locked resource; what was kept to reach it is deleted with it.
+
+    `order` is the one that ends it, unless that is its own; one that was never enabled may have been `delivered`.
+    """
     follow_ups.end_all(call, resource)
     provisioning.move(
         resource,
@@ -240,12 +251,12 @@ def _close(call: Call, resource: Resource, *, reason: CloseReason) -> None:
     if resource.instance_id and resource.product.interface_version:
         provisioning.release_instance(
             call,
-            order=resource.line.order,
-            line=resource.line,
+            order=order or resource.line.order,
+            line=order.line if order is not None else resource.line,
             instance_id=resource.instance_id,
             resource=resource,
         )
-    elif reason != CloseReason.CANCELED and resource.enabled_at is not None:
+    elif reason != CloseReason.CANCELED and (resource.enabled_at is not None or delivered):
         notify_many([seller_asked(resource, kind="resource_to_release", at=call.at)])
     events.publish(ResourceClosed(resource=resource, reason=reason, at=call.at))
     notify(

@@ -15,7 +15,7 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.prepared import Given, Prepared
 from koogallery.kernel.reasons import Missing
 from orders.models import Order, OrderEvent, OrderLine, Resource
-from orders.states import CancelReason, OrderState, OrderStep, PaidBy
+from orders.states import CancelReason, OrderState, OrderStep, OrderType, PaidBy
 
 NOBODY = 0
 PRODUCT_TEXTS = (
@@ -210,8 +210,9 @@ def timeline_of(order: Order) -> list[TimelineEntry]:
     moments = (
         (order.placed_at, OrderStep.PLACED, user, ""),
         (started, OrderStep.DELIVERY_STARTED, "", ""),
-        (order.paid_at, OrderStep.PAID, "", paid),
+        (order.paid_at if order.type != OrderType.UNSUBSCRIBE else None, OrderStep.PAID, "", paid),
         (order.completed_at, OrderStep.COMPLETED, "", ""),
+        (order.unsubscribed_at, OrderStep.UNSUBSCRIBED, "", ""),
         (order.canceled_at, OrderStep.CANCELED, canceled_by, order.why_canceled),
     )
     entries += [TimelineEntry(at, step, actor, text) for at, step, actor, text in moments if at is not None]

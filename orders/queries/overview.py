@@ -92,7 +92,11 @@ def sold_by_day(seller_id: int, *, at: datetime, currency: str) -> list[Day]:
     last = clock.platform_date(at)
     first = last - timedelta(days=DAYS - 1)
     sold = Order.objects.filter(
-        seller_id=seller_id, currency=currency, state__in=PAID_STATES, paid_at__gte=clock.day_start(first)
+        seller_id=seller_id,
+        currency=currency,
+        state__in=PAID_STATES,
+        paid_at__gte=clock.day_start(first),
+        amount__gte=0,
     )
     return _by_day(sold, moment="paid_at", first=first, last=last, currency=currency)
 

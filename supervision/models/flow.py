@@ -12,14 +12,15 @@ from django.utils.translation import gettext_lazy as _
 from koogallery import clock
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.policies import PolicySet
-from supervision.states import Actor, FlowTable, Step, Template, table_of
+from supervision.states import OVER_STEPS, Actor, FlowTable, Step, Template, table_of
 
 
 class Flow(GuardedModel):
     """How one line of an order is delivered and accepted; `number` is the line's.
 
     `step_since` is when the step was reached; `turn_since` the same, moved by the time an appeal froze the flow (R10).
-    `completion_due_at` and `auto_close_due_at` act (R19), unless `frozen_at` is set. `milestones` is 0 without
+    `completion_due_at` and `auto_close_due_at` act (R19), unless `frozen_at` is set; the completion also waits while
+    `held_at` is set, because the order may be given back. `milestones` is 0 without
     milestones; then `milestone` stays 1. The two counts are of the flow, with milestones of the milestone.
     """
 
@@ -46,6 +47,7 @@ class Flow(GuardedModel):
     turn_since = models.DateTimeField()
     created_at = models.DateTimeField(_("created"))
     frozen_at = models.DateTimeField(_("frozen"), null=True, blank=True)
+    held_at = models.DateTimeField(_("completion held"), null=True, blank=True)
     customer_rejects = models.PositiveSmallIntegerField(_("rejections by the customer"), default=0)
     seller_rejects = models.PositiveSmallIntegerField(_("rejections by the seller"), default=0)
     reminded_at = models.DateTimeField(_("reminded"), null=True, blank=True)
@@ -70,8 +72,8 @@ class Flow(GuardedModel):
                 name="flow_accepted_has_due",
             ),
             models.CheckConstraint(
-                condition=Q(step__in=[Step.COMPLETED, Step.CANCELED], ended_at__isnull=False, frozen_at__isnull=True)
-                | ~Q(step__in=[Step.COMPLETED, Step.CANCELED]) & Q(ended_at__isnull=True),
+                condition=Q(step__in=OVER_STEPS, ended_at__isnull=False, frozen_at__isnull=True, held_at__isnull=True)
+                | ~Q(step__in=OVER_STEPS) & Q(ended_at__isnull=True),
                 name="flow_over_has_time",
             ),
             models.CheckConstraint(
@@ -92,7 +94,7 @@ class Flow(GuardedModel):
             models.Index(
                 fields=["completion_due_at"],
                 name="flow_completion_due",
-                condition=Q(completion_due_at__isnull=False, frozen_at__isnull=True),
+                condition=Q(completion_due_at__isnull=False, frozen_at__isnull=True, held_at__isnull=True),
             ),
             models.Index(
                 fields=["auto_close_due_at"],
@@ -146,6 +148,11 @@ class Flow(GuardedModel):
         return self.frozen_at is not None
 
     @property
+    def is_held(self) -> bool:
+        """Whether its completion waits because the order may be given back."""
+        return self.held_at is not None
+
+    @property
     def is_last_part(self) -> bool:
         """Whether the next acceptance is the final one."""
         return self.milestone >= self.milestones
@@ -162,7 +169,9 @@ class Flow(GuardedModel):
 
     def is_due_to_complete(self, at: datetime) -> bool:
         """Whether the completion has happened at a moment, though the sweep may not have run (R19)."""
-        return self.completion_due_at is not None and not self.is_frozen and self.completion_due_at <= at
+        if self.completion_due_at is None or self.is_frozen or self.is_held:
+            return False
+        return self.completion_due_at <= at
 
     def is_due_to_close(self, at: datetime) -> bool:
         """Whether the closing date has passed at a moment, though the sweep may not have run (R19)."""

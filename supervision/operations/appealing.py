@@ -6,10 +6,11 @@ from datetime import datetime
 
 from billing.rules.calendar import working_day_deadline
 from koogallery import clock
-from koogallery.kernel import holidays, ids
+from koogallery.kernel import events, holidays, ids
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
+from supervision.events import AppealEnded
 from supervision.models import Appeal, Flow
 from supervision.operations import moving, telling
 from supervision.operations.moving import Uploads
@@ -122,8 +123,9 @@ def withdraw(call: Call, *, flow: Flow) -> Appeal:
         raise Refused("appeal_not_yours")
     appeal.state, appeal.ended_at = AppealState.WITHDRAWN, call.at
     appeal.save(update_fields=["state", "ended_at", *appeal.forget_proposal()])
-    moving.thaw(flow, at=call.at)
+    stood = moving.thaw(flow, at=call.at)
     moving.record(call, flow, RecordKind.WITHDRAW, appeal=appeal)
+    events.publish(AppealEnded(flow=flow, appeal=appeal.number, stood=stood, at=call.at))
     describe(appeal=appeal.number)
     telling.tell_both(
         flow,

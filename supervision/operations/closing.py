@@ -20,7 +20,7 @@ from supervision.operations import telling
 from supervision.queries.flows import RELATED, flow_locked
 from supervision.states import Actor, RecordKind
 
-WHERE = "t.frozen_at IS NULL AND t.step NOT IN ('accepted', 'completed', 'canceled')"
+WHERE = "t.frozen_at IS NULL AND t.step NOT IN ('accepted', 'completed', 'canceled', 'unsubbed')"
 """Which flows of a passed closing date close; an accepted one is about to be completed."""
 
 REASON = gettext_noop("The service was not completed by the closing date of its flow.")

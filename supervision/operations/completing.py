@@ -21,8 +21,9 @@ from supervision.operations import moving, telling
 from supervision.rules.terms import period_start
 from supervision.states import Actor, RecordKind, Step
 
-WHERE = "t.frozen_at IS NULL"
-"""Which accepted flows complete when they are due; a frozen one waits for the decision."""
+WHERE = "t.frozen_at IS NULL AND t.held_at IS NULL"
+"""Which accepted flows complete when they are due; a frozen one waits for the decision, a held one for the answer to
+the request to give its order back."""
 
 _NUMBER = "NUMBER"
 _COMPLETE = """
@@ -107,6 +108,7 @@ def complete_now(call: Call, flow: Flow) -> None:
         at=call.at,
         accepted_at=accepted_at,
         ended_at=call.at,
+        held_at=None,
         completion_due_at=None,
         auto_close_due_at=None,
     )

@@ -10,11 +10,13 @@ from django.db.models import Sum
 
 from billing.operations import milestones, refunding
 from billing.queries import order_money
+from koogallery.kernel import events
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from orders.operations import ending
+from supervision.events import AppealEnded
 from supervision.models import Appeal, Flow
 from supervision.operations import completing, moving, telling
 from supervision.queries.flows import appeal_locked
@@ -158,7 +160,7 @@ def _carry_out(call: Call, appeal: Appeal) -> None:
     flow, decision = appeal.flow, Decision(appeal.decision)
     appeal.state, appeal.ended_at = AppealState.DECIDED, call.at
     appeal.save()
-    moving.thaw(flow, at=call.at)
+    stood = moving.thaw(flow, at=call.at)
     _clear_passed_closing_date(flow, appeal)
     moving.record(call, flow, RecordKind.DECIDE, comment=appeal.note, appeal=appeal, data=_told(appeal))
     if decision.refunds_part:
@@ -177,6 +179,7 @@ def _carry_out(call: Call, appeal: Appeal) -> None:
         completing.complete_now(call, flow)
     elif decision is Decision.REFUND_ALL:
         _cancel(call, flow, appeal)
+    events.publish(AppealEnded(flow=flow, appeal=appeal.number, stood=stood, at=call.at))
     _tell(call, flow, appeal)
 
 
@@ -207,7 +210,15 @@ def _tell(call: Call, flow: Flow, appeal: Appeal) -> None:
 
 def _cancel(call: Call, flow: Flow, appeal: Appeal) -> None:
     moving.record(call, flow, RecordKind.CANCEL, appeal=appeal)
-    moving.enter(flow, Step.CANCELED, at=call.at, ended_at=call.at, completion_due_at=None, auto_close_due_at=None)
+    moving.enter(
+        flow,
+        Step.CANCELED,
+        at=call.at,
+        ended_at=call.at,
+        held_at=None,
+        completion_due_at=None,
+        auto_close_due_at=None,
+    )
     delivered = flow.records.filter(kind=RecordKind.DELIVER).exists()
     ending.cancel_by_decision(call, order=flow.order_number, reason=appeal.number, delivered=delivered)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from koogallery.kernel import files
@@ -21,6 +21,8 @@ def check_running(flow: Flow, at: datetime) -> None:
     """Raise `Refused` unless a locked flow may move at `at`; passed deadlines bind before the sweep runs (R19)."""
     if flow.step == Step.CANCELED:
         raise Refused("flow_canceled")
+    if flow.step == Step.UNSUBSCRIBED:
+        raise Refused("flow_unsubscribed")
     if flow.step == Step.COMPLETED or flow.is_due_to_complete(at):
         raise Refused("flow_completed")
     if flow.is_frozen or flow.is_due_to_close(at):
@@ -127,8 +129,8 @@ def keep_files(
     )
 
 
-def thaw(flow: Flow, *, at: datetime) -> None:
-    """Let a frozen flow go on: every due time, and every clock, moves by the time it stood still."""
+def thaw(flow: Flow, *, at: datetime) -> timedelta:
+    """Let a frozen flow go on: every due time, and every clock, moves by the time it stood still, which is returned."""
     assert flow.frozen_at is not None
     stood = at - flow.frozen_at
     changed: dict[str, Any] = {"frozen_at": None}
@@ -138,6 +140,7 @@ def thaw(flow: Flow, *, at: datetime) -> None:
     for name, value in changed.items():
         setattr(flow, name, value)
     flow.save(update_fields=list(changed))
+    return stood
 
 
 def freeze(flow: Flow, *, at: datetime) -> None:

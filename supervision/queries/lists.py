@@ -38,7 +38,7 @@ def listed(flows: QuerySet[Flow], at: datetime) -> QuerySet[Flow]:
             due_at=Case(
                 When(frozen(at), then=None),
                 When(step__in=DELIVERY_STEPS, then=F("delivery_due_at")),
-                When(step=Step.ACCEPTED, then=F("completion_due_at")),
+                When(step=Step.ACCEPTED, held_at__isnull=True, then=F("completion_due_at")),
             )
         )
     )
@@ -53,7 +53,8 @@ def waits_for(actor: Actor, at: datetime | Given) -> Q:
 
 def completed(at: datetime) -> Q:
     """Flows that are completed at a moment, though the sweep may not have run (R19)."""
-    return Q(step=Step.COMPLETED) | Q(step=Step.ACCEPTED, frozen_at__isnull=True, completion_due_at__lte=at)
+    due = Q(step=Step.ACCEPTED, frozen_at__isnull=True, held_at__isnull=True, completion_due_at__lte=at)
+    return Q(step=Step.COMPLETED) | due
 
 
 def in_progress(at: datetime) -> Q:

@@ -113,7 +113,12 @@ def step_after(decision: Decision, step: Step, *, restart: Step | None = None) -
 
 def order_after(step: Step) -> OrderState:
     """What the order of a flow is that stands at `step`."""
-    return {Step.COMPLETED: OrderState.COMPLETED, Step.CANCELED: OrderState.CANCELED}.get(step, OrderState.PROCESSING)
+    ends = {
+        Step.COMPLETED: OrderState.COMPLETED,
+        Step.UNSUBSCRIBED: OrderState.COMPLETED,
+        Step.CANCELED: OrderState.CANCELED,
+    }
+    return ends.get(step, OrderState.PROCESSING)
 
 
 def restart_steps(table: FlowTable, step: Step, *, milestone: int, milestones: int) -> list[Step]:

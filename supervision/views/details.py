@@ -46,7 +46,7 @@ def clock_of(flow: Flow, at: datetime) -> SlaClock | None:
         turn_since=flow.turn_since,
         delivery_due_at=flow.delivery_due_at,
         completion_due_at=flow.completion_due_at,
-        frozen_at=flow.stopped_at(at),
+        frozen_at=flow.stopped_at(at) or (flow.held_at if flow.step == Step.ACCEPTED else None),
         at=at,
     )
 
@@ -393,8 +393,8 @@ def _steps(flow: Flow, history: History, *, party: Actor, at: datetime) -> list[
 
 def _last_step(flow: Flow, shown: Step, state: str, note: str, *, at: datetime) -> tuple[str, str, str]:
     label = str(Step.COMPLETED.label)
-    if shown is Step.CANCELED:
-        return str(Step.CANCELED.label), display.date_text(flow.ended_at or at), "failed"
+    if shown in (Step.CANCELED, Step.UNSUBSCRIBED):
+        return str(shown.label), display.date_text(flow.ended_at or at), "failed"
     if shown is Step.COMPLETED:
         return label, display.date_text(flow.ended_at or flow.completion_due_at or at), "done"
     if shown is Step.ACCEPTED:
@@ -421,10 +421,15 @@ def _banner(
         return Banner("success", "circle-check", _("Service completed"), _completed_text(flow))
     if shown is Step.CANCELED:
         return Banner("neutral", "circle-x", _("The order was canceled"), _("What was held was given back."))
+    if shown is Step.UNSUBSCRIBED:
+        text = _("The refund both sides agreed on is given back; the rest went to the seller.")
+        return Banner("neutral", "undo-2", _("Unsubscribed"), text)
     if is_frozen(flow, at):
         return Banner("warning", "lock", _("The service flow is frozen"), _frozen_text(appeal))
     turn = flow.table.turn_of(shown)
     mine = turn is party
+    if shown is Step.ACCEPTED and flow.is_held:
+        return Banner("warning", "timer", _("Accepted"), _("It is not completed while an unsubscription is asked for."))
     if running is not None and running.kind is ClockKind.COMPLETION and running.due_at is not None:
         text = _("Completes at %(at)s.") % {"at": display.moment_text(running.due_at)}
         return Banner("success", "timer", _("Accepted"), text)

@@ -106,6 +106,7 @@ def tabs_of(actor: Actor) -> tuple[Tab, ...]:
         Tab("frozen", gettext_lazy("Frozen"), lambda request: lists.frozen(request.call.at), empty=NOTHING_FROZEN),
         Tab("completed", Step.COMPLETED.label, lambda request: lists.completed(request.call.at)),
         Tab("canceled", Step.CANCELED.label, Q(step=Step.CANCELED)),
+        Tab("unsubscribed", Step.UNSUBSCRIBED.label, Q(step=Step.UNSUBSCRIBED)),
     )
 
 

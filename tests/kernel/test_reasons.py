@@ -14,7 +14,7 @@ from koogallery.kernel.management.commands.reason_codes import document
 from koogallery.kernel.reasons import REASONS, Reason, Refused
 
 ROOT = Path(settings.ROOT)
-SOURCES = ("koogallery", "audit", "billing", "catalog", "orders", "supervision")
+SOURCES = ("koogallery", "audit", "billing", "catalog", "orders", "supervision", "unsubscriptions")
 
 
 def placeholders(text: str) -> set[str]:

@@ -69,7 +69,19 @@ def sign(call: Call, *, texts: Sequence[AgreementText], order_number: str = "") 
 def grant_consent(
     call: Call, *, kind: ContactKind | str, product_code: str, seller_name: str, order_number: str
 ) -> ContactConsent:
-    """Record that the user agrees to pass this contact value on to the product's seller (G25 1.1)."""
+    """Record that the user agrees to pass this contact value on to the product's seller (G25 1.1).
+
+    What was agreed to for the order before stays as it is; if it was taken back, it counts again from now on.
+    """
+    before = (
+        ContactConsent.objects.select_for_update().filter(order_number=order_number, kind=ContactKind(kind)).first()
+    )
+    if before is not None:
+        if before.withdrawn_at is not None:
+            before.user, before.address = call.user, call.address
+            before.granted_at, before.withdrawn_at = call.at, None
+            before.save(update_fields=["user", "address", "granted_at", "withdrawn_at"])
+        return before
     return ContactConsent.objects.create(
         account=call.account,
         user=call.user,

@@ -67,7 +67,7 @@ class Command(BaseCommand):
             f"{bill.number}  order {bill.order_number}  milestone {milestone.position} of {milestone.count}, "
             f"{milestone.name}  {bill.state}  {bill.money}"
         )
-        same = stored is not None and self._same(str(milestone), stored, milestone.explanation, bill.money)
+        same = stored is not None and self._same(str(milestone), stored, milestone.explanation, bill.generated)
         due_at = bill_due(generated_at=bill.generated_at, written_at=bill.written_at, days=milestone.due_days)
         late = ", counted from the writing because it came more than a day late" if bill.was_written_late else ""
         self.stdout.write(f"    generated {moment_text(bill.generated_at)}, written {moment_text(bill.written_at)}")

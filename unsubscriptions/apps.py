@@ -1,0 +1,41 @@
+"""The place of unsubscriptions in Django: subscriptions, ports and sweeps."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class UnsubscriptionsConfig(AppConfig):
+    name = "unsubscriptions"
+    label = "unsubscriptions"
+    verbose_name = _("Unsubscriptions")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from billing.events import RefundSettled
+        from koogallery.kernel import events, navigation, sweeps
+        from orders.queries import returns
+        from supervision.events import AppealEnded
+        from unsubscriptions.operations import (  # noqa: F401
+            agreements,
+            ending,
+            paying_out,
+            reading,
+            requesting,
+            reviewing,
+        )
+        from unsubscriptions.queries import entries, lists
+
+        events.subscribe(RefundSettled, paying_out.on_refund_settled)
+        events.subscribe(AppealEnded, ending.on_appeal_ended)
+        returns.use(entries=entries.entries_of, returned=entries.returned_of)
+        navigation.provide_count("seller_unsubscriptions", lists.seller_to_review_given)
+        navigation.provide("unsubscriptions_in_progress", lists.in_progress_shown)
+        navigation.provide("unsubscriptions_to_review", lists.to_review_shown)
+        sweeps.register(
+            sweeps.RowSweep(
+                name="late-payouts",
+                table="unsubscriptions_payout",
+                due_column="breach_due_at",
+                act=paying_out.report_due,
+            )
+        )

@@ -1,0 +1,90 @@
+"""One request with all that its page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from billing.queries import refunds_by_key
+from koogallery.identity import queries as identity
+from koogallery.identity.states import ContactKind
+from koogallery.kernel.money import Money
+from koogallery.kernel.reasons import Refused
+from unsubscriptions.models import Payout, Request, RequestFile
+from unsubscriptions.operations import paying_out, requesting, reviewing
+from unsubscriptions.queries.requests import flow_of
+from unsubscriptions.queries.standing import money_of
+from unsubscriptions.rules.waiting import next_reminder, recommends_appeal
+from unsubscriptions.states import RequestState
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A contact value that the buyer gave to the seller, masked once the consent was taken back."""
+
+    label: str
+    value: str
+    is_masked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """A request, its payout with refunds, the seller's evidence, and what either side may do now.
+
+    `limit_now` is what could be given back now; `stands` says that an appeal froze the flow. A `refused…` is None where
+    the thing can be done.
+    """
+
+    request: Request
+    payout: Payout | None
+    refunds: Sequence[Any]
+    files: Sequence[RequestFile]
+    contacts: Sequence[Contact]
+    limit_now: Money
+    stands: bool
+    recommends_appeal: bool
+    next_reminder: datetime | None
+    refused_withdrawal: Refused | None
+    refused_reminder: Refused | None
+    refused_review: Refused | None
+
+
+def details_of(request: Request, *, at: datetime) -> Details:
+    """What a page shows of a request that was read with what belongs to it."""
+    agreed = request.state == RequestState.AGREED
+    payout = getattr(request, "payout", None) if agreed else None
+    flow = flow_of(request.line)
+    stands = request.is_open and flow is not None and flow.stopped_at(at) is not None
+    policies = request.order.policies
+    return Details(
+        request=request,
+        payout=payout,
+        refunds=refunds_by_key(paying_out.keys_of(payout)) if payout is not None else (),
+        files=list(request.files.select_related("file")),
+        contacts=_contacts(request) if request.contact_given else (),
+        limit_now=money_of(request.line).actual_payment,
+        stands=stands,
+        recommends_appeal=request.is_open
+        and not stands
+        and flow is not None
+        and recommends_appeal(turn_since=request.turn_since, at=at, policies=policies),
+        next_reminder=next_reminder(reminded_at=request.reminded_at, policies=policies) if request.is_open else None,
+        refused_withdrawal=requesting.why_not_withdraw(request),
+        refused_reminder=requesting.why_not_remind(request, at=at),
+        refused_review=reviewing.why_not(request, at=at),
+    )
+
+
+def _contacts(request: Request) -> list[Contact]:
+    found = [identity.consent_of_order(request.order_number, kind) for kind in requesting.CONTACTS]
+    return [
+        Contact(
+            label=str(ContactKind(consent.kind).label),
+            value=identity.contact_for_seller(consent),
+            is_masked=consent.withdrawn_at is not None,
+        )
+        for consent in found
+        if consent is not None
+    ]
