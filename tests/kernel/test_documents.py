@@ -120,6 +120,12 @@ def test_it_is_a_tagged_a4_page_that_names_itself_its_language_and_its_moment() 
         assert b"pdfuaid:part" in root["/Metadata"].get_object().get_data()
 
 
+def test_a_moment_between_two_seconds_is_dated_to_the_second_before() -> None:
+    told = reader_of(bill(issued_at=AT.replace(microsecond=931_985))).metadata
+    assert told is not None
+    assert told.creation_date == AT.replace(microsecond=0)
+
+
 def test_every_font_is_embedded_as_a_subset() -> None:
     fonts = reader_of(bill()).pages[0]["/Resources"]["/Font"]
     assert fonts

@@ -40,7 +40,7 @@ def pdf(document: Document) -> bytes:
         raise ValueError("A moment needs a zone.")
     with translation.override(document.language):
         words = json.dumps(_described(document), ensure_ascii=False)
-    return _typeset(words, at=document.issued_at.astimezone(UTC))
+    return _typeset(words, at=document.issued_at.astimezone(UTC).replace(microsecond=0))
 
 
 def _typeset(words: str, *, at: datetime) -> bytes:
