@@ -13,7 +13,9 @@ from orders.states import OrderStep
 class OrderEvent(GuardedModel):
     """Something that happened to an order. `actor` is a name, empty for the platform; `note` is shown as written."""
 
-    order = models.ForeignKey(Order, models.PROTECT, related_name="events", verbose_name=_("order"), db_index=False)
+    order = models.ForeignKey(
+        Order, models.PROTECT, related_name="events", verbose_name=_("order"), db_index=False, db_constraint=False
+    )
     at = models.DateTimeField(_("time"))
     step = models.CharField(_("step"), max_length=20, choices=OrderStep)
     actor = models.CharField(_("by"), max_length=150, blank=True)

@@ -110,7 +110,6 @@ class Resource(GuardedModel):
             models.Index(fields=["account", "expires_at"], name="resource_expiring"),
             models.Index(fields=["seller", "status"], name="resource_of_seller"),
             models.Index(fields=["instance_id"], name="resource_instance", condition=~Q(instance_id="")),
-            models.Index(fields=["order_number"], name="resource_of_order"),
             models.Index(fields=["life_due_at"], name="resource_life_due", condition=Q(life_due_at__isnull=False)),
             models.Index(
                 fields=["notice_due_at"], name="resource_notice_due", condition=Q(notice_due_at__isnull=False)

@@ -90,7 +90,6 @@ class Flow(GuardedModel):
             models.Index(fields=["seller", "-created_at"], name="flow_of_seller"),
             models.Index(fields=["account", "step", "-created_at"], name="flow_of_account_step"),
             models.Index(fields=["seller", "step", "-created_at"], name="flow_of_seller_step"),
-            models.Index(fields=["order_number"], name="flow_of_order"),
             models.Index(
                 fields=["completion_due_at"],
                 name="flow_completion_due",

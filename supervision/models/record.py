@@ -18,7 +18,12 @@ class FlowRecord(GuardedModel):
     """One event of a flow. `step` is where the flow stood before it; `data` holds what the sentence names."""
 
     flow = models.ForeignKey(
-        Flow, models.PROTECT, related_name="records", verbose_name=_("service flow"), db_index=False
+        Flow,
+        models.PROTECT,
+        related_name="records",
+        verbose_name=_("service flow"),
+        db_index=False,
+        db_constraint=False,
     )
     at = models.DateTimeField(_("time"))
     kind = models.CharField(_("operation"), max_length=20, choices=RecordKind)
