@@ -115,7 +115,7 @@ OFFERS = ListPage(
     columns=(
         Column("number", gettext_lazy("Offer No."), link=PrivateOffer.get_seller_url, mono=True, hideable=False),
         Column("name", gettext_lazy("Offer name"), sort="name", wide=True, strong=True),
-        Column("customer", gettext_lazy("Customer"), value="customer_name", sort="customer_name"),
+        Column("customer", gettext_lazy("Customer"), value="customer_name", sort="customer_name", wide=True),
         Column(
             "product",
             gettext_lazy("Product"),
@@ -199,6 +199,7 @@ def offer(request: HttpRequest, number: str) -> HttpResponse:
     placed = sum(shown is not UseState.FREED for _use, shown in uses)
     context = {
         "page": {"title": found.name, "console": "seller", "breadcrumbs": [parent()]},
+        "party": "seller",
         "state": state,
         "is_draft": state is OfferState.DRAFT,
         "can_withdraw": OFFER_MOVES.allowed(state, OfferState.WITHDRAWN),

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet
 from django.db.models.functions import JSONObject
+from django.utils.translation import gettext as _
 
 from billing.queries import card_payment_pending
 from koogallery.kernel.calls import Call, Role
@@ -40,17 +41,18 @@ _ORDER = {step: number for number, step in enumerate(OrderStep)}
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line of an order's timeline, as the component shows it."""
+    """One line of an order's timeline, as the component shows it; `called` is what it says instead of its step."""
 
     at: datetime
     step: OrderStep
     actor: str
     text: str
+    called: str = ""
 
     @property
     def title(self) -> str:
         """What happened, in the language in force."""
-        return str(self.step.label)
+        return self.called or str(self.step.label)
 
     @property
     def tone(self) -> str:
@@ -207,6 +209,7 @@ def timeline_of(order: Order) -> list[TimelineEntry]:
     paid = f"{order.total} · {PaidBy(order.paid_by).label}" if order.paid_by and order.amount else ""
     canceled_by = user if order.cancel_reason == CancelReason.BUYER else ""
     started = order.paid_at if order.type_enum.makes_resource else None
+    confirmed = _("Order confirmed") if order.paid_by == PaidBy.MONTHLY else ""
     moments = (
         (order.placed_at, OrderStep.PLACED, user, ""),
         (started, OrderStep.DELIVERY_STARTED, "", ""),
@@ -215,7 +218,11 @@ def timeline_of(order: Order) -> list[TimelineEntry]:
         (order.unsubscribed_at, OrderStep.UNSUBSCRIBED, "", ""),
         (order.canceled_at, OrderStep.CANCELED, canceled_by, order.why_canceled),
     )
-    entries += [TimelineEntry(at, step, actor, text) for at, step, actor, text in moments if at is not None]
+    entries += [
+        TimelineEntry(at, step, actor, text, confirmed if step is OrderStep.PAID else "")
+        for at, step, actor, text in moments
+        if at is not None
+    ]
     return sorted(entries, key=lambda entry: (entry.at, _ORDER[entry.step]))
 
 

@@ -273,6 +273,13 @@ def test_both_sides_see_the_milestones_of_the_order(deal: Deal) -> None:
         assert (first.get_absolute_url() in response.content.decode()) == ("seller" not in name), name
 
 
+def test_an_order_in_milestones_was_confirmed_not_paid(deal: Deal) -> None:
+    for viewer, address in ((deal.buyer, "orders:detail"), (deal.seller, "orders:seller_detail")):
+        shown = text_of(viewer.client.get(reverse(address, args=[deal.order.number])))
+        assert "Order confirmed" in shown
+        assert "Paid at" not in shown
+
+
 def test_an_overdue_bill_disables_the_acceptance_and_says_why(deal: Deal) -> None:
     deal.deliver()
     address = reverse("supervision:detail", args=[deal.flow.number])

@@ -482,6 +482,13 @@ def test_the_details_show_terms_link_code_times_and_orders(owner: Persona, buyer
     assert Trace.objects.filter(trace_name="querySellerOfferDetail", account_id=account_of(owner).pk).exists()
 
 
+def test_the_details_say_when_the_customer_is_billed(owner: Persona, buyer: Persona, product: Product) -> None:
+    shown = text_of(owner.client.get(sent_offer(account_of(buyer), product, shares=["50", "50"]).get_seller_url()))
+    assert "when the customer confirms the order" in shown
+    assert "when the customer accepts milestone 1" in shown
+    assert "when you" not in shown
+
+
 def test_send_and_withdraw_ask_first_and_say_what_happens(owner: Persona, buyer: Persona, product: Product) -> None:
     draft = draft_offer(account_of(buyer), product)
     for name in ("send", "withdraw"):

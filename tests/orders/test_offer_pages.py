@@ -98,6 +98,9 @@ def test_the_link_leads_to_an_order_at_the_offer_s_price(rich: Persona, offer: P
     assert response["Location"] == f"/console/orders/{order.number}/pay/"
     assert str(order.total) == "USD 900.00"
     assert order.line.discount_reference == offer.number
+    with clock.at(AT + timedelta(minutes=2)):
+        paying = text_of(rich.client.get(response["Location"]).content.decode())
+    assert "Discount − USD 100.00 Total USD 900.00" in paying
     offer.refresh_from_db()
     assert offer.state == "reserved"
 
