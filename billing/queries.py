@@ -438,10 +438,10 @@ def unpaid_milestone_bills(account_id: int) -> QuerySet[MilestoneBill]:
     return MilestoneBill.objects.filter(account_id=account_id, ended_at__isnull=True)
 
 
-def milestones_to_pay(account_id: int) -> list[tuple[Milestone, datetime | None]]:
+def milestones_to_pay(account_id: int, *, at: datetime) -> list[tuple[Milestone, datetime | None]]:
     """What an account is still to pay in milestones, each with when it is due; None for one not to be billed yet."""
-    to_bill, unpaid = Q(bill__isnull=True, lapsed_at__isnull=True), Q(bill__isnull=False, bill__ended_at__isnull=True)
-    rows = Milestone.objects.filter(to_bill | unpaid, account_id=account_id).select_related("bill")
+    unpaid = Q(bill__isnull=False, bill__ended_at__isnull=True)
+    rows = Milestone.objects.filter(to_be_billed(at) | unpaid, account_id=account_id).select_related("bill")
     return [(row, _due_at(row)) for row in rows]
 
 

@@ -104,7 +104,7 @@ class _BillAhead:
 def _bills(account: Account, *, at: datetime) -> Iterator[_BillAhead]:
     """Bills to repay, those overdue now, and milestones still to be billed, whose month is open."""
     until = horizon(at)
-    for milestone, due_at in billing.milestones_to_pay(account.pk):
+    for milestone, due_at in billing.milestones_to_pay(account.pk, at=at):
         if due_at is None or due_at <= until:
             yield _BillAhead(due_at, milestone.money, milestone.project_code, milestone.tags)
 

@@ -54,6 +54,13 @@ def test_an_order_that_was_not_confirmed_in_time_keeps_no_credit_before_the_swee
     assert (late.state, again.state) == (OrderState.PENDING_PAYMENT, OrderState.PENDING_PAYMENT)
 
 
+def test_the_forecast_leaves_out_an_order_that_was_not_confirmed_in_time(rich: Persona) -> None:
+    placed(rich)
+    account, almost = rich.account.pk, AT + WINDOW - timedelta(seconds=1)
+    ahead = [len(queries.milestones_to_pay(account, at=at)) for at in (almost, AT + WINDOW)]
+    assert (ahead[0] > 1, ahead[1]) == (True, 0)
+
+
 def test_a_confirmed_order_keeps_its_credit_past_the_payment_window(rich: Persona) -> None:
     confirm(rich, placed(rich), at=AT)
     assert reserved(rich, at=AT + 2 * WINDOW) == "USD 500.00"
