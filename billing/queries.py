@@ -507,15 +507,15 @@ def returnable(line_number: str, *, currency: str) -> Returnable:
     return returnables({line_number: currency})[line_number]
 
 
-def returnables(currencies: Mapping[str, str]) -> dict[str, Returnable]:
-    """The same for several lines, each with its currency, in two queries."""
+def returnables(currencies: Mapping[str, str], *, in_parts: bool = True) -> dict[str, Returnable]:
+    """The same for several lines, each with its currency; `in_parts` says whether any of them has milestones."""
     paid = Payment.objects.filter(line_number__in=list(currencies), state=PaymentState.SUCCEEDED).order_by()
     sums = {
         line: (paid_sum, refunded_sum)
         for line, paid_sum, refunded_sum in paid.values_list("line_number").annotate(Sum("amount"), Sum("refunded"))
     }
     bills = MilestoneBill.objects.filter(milestone__line_number__in=list(currencies), state__in=UNPAID_BILLS).order_by()
-    unpaid = dict(bills.values_list("milestone__line_number").annotate(Sum("amount")))
+    unpaid = dict(bills.values_list("milestone__line_number").annotate(Sum("amount"))) if in_parts else {}
     nothing = (Decimal(0), Decimal(0))
     return {
         line: Returnable(

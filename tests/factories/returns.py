@@ -11,10 +11,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from koogallery import clock
 from koogallery.kernel import pages
 from koogallery.kernel.money import Money
-from tests.factories.supervision import Deal
-from tests.personas import Persona, make_operator
+from orders.operations import card_paying
+from supervision.models import Flow
+from tests.factories import billing, orders
+from tests.factories.supervision import AT, Deal, seller_of, supervised_product
+from tests.personas import Persona, make_buyer, make_operator
 from unsubscriptions.models import Payout, Request, SpecialAgreement
 from unsubscriptions.operations import agreements, paying_out, requesting, reviewing
 
@@ -74,3 +78,18 @@ def specially(
     """Operations agree specially for an order line."""
     call = (by or make_operator()).call(at=at, key=pages.new_key())
     return agreements.set_agreement(call, line=line_number, way=way, note="As agreed on the telephone.")
+
+
+def paid_by(method: str, *, at: datetime = AT, token: str = "sandbox-approved", **product: Any) -> Deal:
+    """A supervised license over USD 1,200.00, paid by `credit`, or by a `card` of the sandbox."""
+    who, bought = make_buyer(), supervised_product("license", **product)
+    with clock.at(at):
+        if method == "credit":
+            billing.grant(who.account, 5000)
+        card = billing.card(who.account, token=token) if method == "card" else None
+        order = orders.place(who, bought, at=at, term="1-year")
+        if card is not None:
+            card_paying.pay_by_card(who.call(at=at, key=pages.new_key()), order_number=order.number, card=card.code)
+        else:
+            orders.pay(who, order, at=at, method=method)
+    return Deal(flow=Flow.objects.get(order=order), buyer=who, seller=seller_of(bought), at=at)

@@ -55,7 +55,7 @@ def carry_out(call: Call, request: Request, *, parts: Sequence[Part]) -> Payout:
     for number in dict.fromkeys(part.line.order.number for part in parts):
         returning.complete(call, order=number)
     due_at = refund_due(began_at=call.at, policies=request.order.policies)
-    payout = Payout.objects.create(
+    return Payout.objects.create(
         request=request,
         order=order,
         amount=sum((part.amount for part in parts), nothing).amount - lowered.amount,
@@ -66,7 +66,6 @@ def carry_out(call: Call, request: Request, *, parts: Sequence[Part]) -> Payout:
         due_at=due_at,
         breach_due_at=due_at,
     )
-    return payout
 
 
 def _give_back(call: Call, returned: Any, part: Part) -> Money:
