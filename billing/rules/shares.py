@@ -57,12 +57,13 @@ def _share(inputs: _Share) -> SharePrice:
     sign = -1 if inputs.whole < 0 else 1
     whole, weights = abs(exact(inputs.whole)), sum(inputs.shares, Decimal(0))
     left = whole
-    part, steps = Fraction(0), []
+    part, total, steps = Fraction(0), Fraction(0), []
     for index, share in enumerate(inputs.shares[: inputs.index + 1]):
         last = index == len(inputs.shares) - 1
         fair = whole * exact(share) / exact(weights)
         rounded = exact(Money(to_decimal(fair), inputs.currency).rounded().amount)
         part = left if last else min(rounded, left)
+        total = part if last or part != rounded else fair
         formula = f"{shown(whole * sign)} × {shown(share)} ÷ {shown(weights)}"
         steps = [step(PART, fair * sign, formula=formula)]
         if last:
@@ -72,7 +73,7 @@ def _share(inputs: _Share) -> SharePrice:
         left -= part
     explanation = _share.explain(
         inputs,
-        total=part * sign,
+        total=total * sign,
         currency=inputs.currency,
         facts=[
             step(WHOLE, exact(inputs.whole)),

@@ -121,7 +121,7 @@ def bill_list(request: HttpRequest) -> HttpResponseBase:
     reading.query_milestone_bills(call, filters=request.GET.dict())
     account = call.account
     context = {
-        "page": framed(_("Milestone Bills")),
+        "page": framed(_("Milestone Bills"), (_("Discounts"), "")),
         "due": SimpleLazyObject(lambda: queries.milestone_bills_due(account, at=call.at)),
         "credit": SimpleLazyObject(lambda: queries.credit(account.pk, CreditKind.MILESTONE)),
     }
@@ -151,7 +151,7 @@ def bill(request: HttpRequest, number: str) -> HttpResponse:
     pending = next((each for each in payments if each.state == PaymentState.PENDING), None)
     repaid = next((each for each in payments if each.number == found.payment_number), None)
     context = {
-        "page": framed(_("Milestone bill %(number)s") % {"number": found.number}, list_parent()),
+        "page": framed(_("Milestone bill %(number)s") % {"number": found.number}, (_("Discounts"), ""), list_parent()),
         "bill": found,
         "milestone": found.milestone,
         "state": found.shown_state(call.at),

@@ -267,6 +267,13 @@ def test_a_milestone_amount_is_split_with_the_remainder_last():
     assert [part.amount for part in parts] == [usd("0.02"), usd("0.02"), usd("0.01")]
 
 
+def test_a_part_tells_from_what_it_was_rounded():
+    first, _second, last = split_by_shares(whole=usd("10000.01"), shares=[D("33.33"), D("33.33"), D("33.34")])
+    assert (str(first.amount), first.explanation.exact) == ("USD 3,333.00", "3333.003333")
+    assert (str(last.amount), last.explanation.exact) == ("USD 3,334.01", "3334.01")
+    assert again(first) == first.amount
+
+
 @given(
     st.decimals("-99999", "99999", places=2),
     st.lists(st.decimals("0", "100", places=2), min_size=1, max_size=12).filter(lambda shares: sum(shares) > 0),
