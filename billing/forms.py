@@ -38,7 +38,8 @@ class AmountForm(forms.Form):
     def __init__(self, *args: Any, currency: str = "USD", **kwargs: Any) -> None:
         self.currency = currency
         super().__init__(*args, **kwargs)
-        self.fields["amount"].widget.attrs.update({"inputmode": "decimal", "step": str(quantum(currency))})
+        least = str(quantum(currency))
+        self.fields["amount"].widget.attrs.update({"inputmode": "decimal", "step": least, "min": least})
         self.fields["amount"].label = _("Amount (%(currency)s)") % {"currency": currency}
 
     @property

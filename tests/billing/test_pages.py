@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -92,6 +95,15 @@ def test_an_amount_that_cannot_be_topped_up_is_said_at_the_field(buyer, amount, 
     assert response.status_code == 200
     assert sentence in text_of(response)
     assert not Payment.objects.exists()
+
+
+@pytest.mark.parametrize("amount", ["0.01", "8.50", "50", "250"])
+def test_a_browser_takes_every_amount_that_the_currency_has(buyer, amount):
+    money.card(buyer.account)
+    field = re.search(r'<input[^>]*name="amount"[^>]*>', text_of(buyer.client.get(reverse("billing:top_up"))))
+    given = dict(re.findall(r'(\w+)="([^"]*)"', field.group()))
+    assert Decimal(amount) >= Decimal(given["min"])
+    assert (Decimal(amount) - Decimal(given["min"])) % Decimal(given["step"]) == 0  # how HTML counts steps
 
 
 def test_a_strangers_card_cannot_be_used_or_removed(buyer, stranger):
