@@ -235,6 +235,12 @@ def consent_of_order(order_number: str, kind: ContactKind | str) -> ContactConse
     return ContactConsent.objects.filter(order_number=order_number, kind=kind).select_related("user").first()
 
 
+def consents_of_order(order_number: str) -> list[ContactConsent]:
+    """All consents given for an order, withdrawn or not, the first one first."""
+    consents = ContactConsent.objects.filter(order_number=order_number).select_related("user")
+    return list(consents.order_by("pk"))
+
+
 def contact_for_seller(consent: ContactConsent) -> str:
     """What the seller may see now: the value, or a masked one after withdrawal."""
     value = unmasked_contact(consent.user, consent.kind)

@@ -29,7 +29,10 @@ OFFERS_END_SOON = timedelta(days=30)
 MOST = 99
 
 
-@page(audience="buyer", operations=["queryOrderList", "queryResourceList", "querySupervisionList"])
+@page(
+    audience="buyer",
+    operations=["queryOrderList", "queryResourceList", "querySupervisionList", "queryUnsubscriptionList"],
+)
 def console(request: HttpRequest) -> HttpResponse:
     """What waits, what expires, what was spent this month, the latest orders."""
     call = request.call
@@ -63,13 +66,17 @@ def console(request: HttpRequest) -> HttpResponse:
         "foretold": _sum(spent, account.currency) + ahead.to_come if ahead and ahead.to_come else None,
         "balance": billing.balance(account.pk),
         "deliveries": deliveries(request, "deliveries_to_do"),
+        "returned": unsubscriptions(request, "unsubscriptions_in_progress"),
         "offers": offers_to_use(request),
         "bills_due": bills_due,
     }
     return pages.render(request, "orders/overview.html", context)
 
 
-@page(audience="seller", operations=["queryOrderList", "querySupervisionList", "querySellerOfferList"])
+@page(
+    audience="seller",
+    operations=["queryOrderList", "querySupervisionList", "queryUnsubscriptionList", "querySellerOfferList"],
+)
 def seller(request: HttpRequest) -> HttpResponse:
     """Orders to handle by their waiting time, money, sales of 30 days, how the interface does."""
     call = request.call
@@ -96,6 +103,7 @@ def seller(request: HttpRequest) -> HttpResponse:
         "health": overview.interface_health(profile.pk, at=call.at),
         "deliveries": deliveries(request, "deliveries_to_handle"),
         "milestones": deliveries(request, "milestones_to_deliver"),
+        "to_review": unsubscriptions_to_review(request),
         "offers": None if operations.may(call, "querySellerOfferList") else seller_offers.reach(profile.pk, at=call.at),
     }
     return pages.render(request, "orders/seller_overview.html", context)
@@ -107,6 +115,21 @@ def deliveries(request: HttpRequest, name: str) -> Sequence[Any]:
         return []
     found: Sequence[Any] = navigation.provided(name, request, [])
     return found
+
+
+def unsubscriptions(request: HttpRequest, name: str) -> Sequence[Any]:
+    """Requests to give something back, from the room above; nothing for who may not see them."""
+    if operations.may(request.call, "queryUnsubscriptionList"):  # type: ignore[attr-defined]
+        return []
+    found: Sequence[Any] = navigation.provided(name, request, [])
+    return found
+
+
+def unsubscriptions_to_review(request: HttpRequest) -> Sequence[Any]:
+    """The requests that the seller has to answer; no question without one."""
+    if not navigation.provided("seller_unsubscriptions", request, 0):
+        return []
+    return unsubscriptions(request, "unsubscriptions_to_review")
 
 
 def offers_to_use(request: HttpRequest) -> Sequence[Any]:

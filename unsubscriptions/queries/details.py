@@ -51,8 +51,8 @@ class Details:
     refused_review: Refused | None
 
 
-def details_of(request: Request, *, at: datetime) -> Details:
-    """What a page shows of a request that was read with what belongs to it."""
+def details_of(request: Request, *, at: datetime, with_refunds: bool = True) -> Details:
+    """What a page shows of a request that was read with what belongs to it; a seller's has no refunds."""
     agreed = request.state == RequestState.AGREED
     payout = getattr(request, "payout", None) if agreed else None
     flow = flow_of(request.line)
@@ -61,7 +61,7 @@ def details_of(request: Request, *, at: datetime) -> Details:
     return Details(
         request=request,
         payout=payout,
-        refunds=refunds_by_key(paying_out.keys_of(payout)) if payout is not None else (),
+        refunds=refunds_by_key(paying_out.keys_of(payout)) if with_refunds and payout is not None else (),
         files=list(request.files.select_related("file")),
         contacts=_contacts(request) if request.contact_given else (),
         limit_now=money_of(request.line).actual_payment,
@@ -78,13 +78,13 @@ def details_of(request: Request, *, at: datetime) -> Details:
 
 
 def _contacts(request: Request) -> list[Contact]:
-    found = [identity.consent_of_order(request.order_number, kind) for kind in requesting.CONTACTS]
+    given = {ContactKind(each.kind): each for each in identity.consents_of_order(request.order_number)}
     return [
         Contact(
-            label=str(ContactKind(consent.kind).label),
-            value=identity.contact_for_seller(consent),
-            is_masked=consent.withdrawn_at is not None,
+            label=str(kind.label),
+            value=identity.contact_for_seller(given[kind]),
+            is_masked=given[kind].withdrawn_at is not None,
         )
-        for consent in found
-        if consent is not None
+        for kind in requesting.CONTACTS
+        if kind in given
     ]

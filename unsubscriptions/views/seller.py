@@ -13,7 +13,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
-from django.utils.datastructures import MultiValueDict
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -25,7 +24,6 @@ from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilte
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Refused
 from orders.queries.orders import PRODUCT_TEXTS, SELLER_TEXTS
-from supervision.views.acting import BACK, SURE, filled
 from unsubscriptions.forms_review import ReviewForm
 from unsubscriptions.models import Request
 from unsubscriptions.operations import reading, reviewing
@@ -37,6 +35,7 @@ from unsubscriptions.views import seller_details
 
 TEMPLATE = "unsubscriptions/seller_detail.html"
 LIST = "unsubscriptions/seller_list.html"
+SURE, BACK = "sure", "back"
 
 
 # The list
@@ -145,7 +144,12 @@ REQUESTS = ListPage(
         Column("reason", gettext_lazy("Reason"), value=_reason, sort="reason"),
         Column("text", gettext_lazy("Description"), shown=False),
         Column(
-            "status", gettext_lazy("Status"), html=_status, csv=lambda asked: asked.status.label, sort="state", wide=True
+            "status",
+            gettext_lazy("Status"),
+            html=_status,
+            csv=lambda asked: asked.status.label,
+            sort="state",
+            wide=True,
         ),
         Column("due", gettext_lazy("Due"), html=_due, csv=_due_text, sort="turn_since"),
         Column("requested", gettext_lazy("Requested"), value="requested_at", sort="requested_at"),
@@ -229,7 +233,7 @@ REJECT = Decision(
 def detail(request: HttpRequest, number: str) -> HttpResponse:
     """One request with Review."""
     asked = reading.read_details(request.call, request=number)
-    return _show(request, asked, filled(request, ReviewForm, call=request.call))
+    return _show(request, asked, ReviewForm(call=request.call))
 
 
 @page(audience="seller", operations=["queryUnsubscriptionDetail", "agreeUnsubscription"])
@@ -248,12 +252,12 @@ def _decide(request: HttpRequest, number: str, decision: Decision) -> HttpRespon
     """Do it once its dialog was answered; else show the review, with the dialog or with what is wrong."""
     call = request.call  # type: ignore[attr-defined]
     asked = reading.read_details(call, request=number)
-    form = filled(request, ReviewForm, call=call)
     if request.method != "POST":
-        return _show(request, asked, form, asking=decision.key)
-    if request.FILES and (known := _known_refusal(call, asked, decision)) is not None:
+        return _show(request, asked, ReviewForm(call=call), asking=decision.key)
+    known = _known_refusal(call, asked, decision) if request.FILES else None
+    form = ReviewForm(request.POST, None if known else request.FILES, call=call)
+    if known is not None:
         operations.refuse(call, decision.operation, known, target=asked)
-        form.files = MultiValueDict()
         form.add_error(None, known.sentence)
         return _show(request, asked, form)
     if not form.is_valid():
@@ -280,7 +284,7 @@ def _known_refusal(call: Any, asked: Request, decision: Decision) -> Refused | N
 def _show(request: HttpRequest, asked: Request, form: ReviewForm, *, asking: str = "") -> HttpResponse:
     call = request.call  # type: ignore[attr-defined]
     at = call.at
-    details = details_of(asked, at=at)
+    details = details_of(asked, at=at, with_refunds=False)
     flow = flow_of(asked.line)
     refused = {
         each.key: details.refused_review or operations.may(call, each.operation, asked) for each in (AGREE, REJECT)

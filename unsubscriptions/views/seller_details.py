@@ -14,11 +14,30 @@ from billing.rules.fees import platform_fee
 from koogallery.kernel import display
 from koogallery.kernel.money import Money
 from supervision.states import Actor
-from supervision.views.details import Banner, ShownFile
 from unsubscriptions.models import Payout, Request
 from unsubscriptions.queries.details import Details
 from unsubscriptions.queries.requests import flow_of
 from unsubscriptions.states import Kind, PayoutState, RequestState, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """The sentence on top of the page."""
+
+    tone: str
+    icon: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file as a page names it."""
+
+    name: str
+    url: str
+    size: int
+    sealed: bool
 
 
 @dataclass(frozen=True, slots=True)
