@@ -27,6 +27,7 @@ from koogallery.notifications.operations import notify
 from orders.models import InterfaceCall, Resource
 from tests.factories import audit, billing, catalog, identity, orders, tickets
 from tests.factories.offers import bills_of, draft_offer, in_milestones, order_by_offer, sent_offer
+from tests.factories.returns import ask, reject
 from tests.factories.subscriptions import subscribed
 from tests.factories.supervision import Deal, supervised
 from tests.security.world import World
@@ -344,6 +345,28 @@ def _flow_file(world: World) -> dict[str, str]:
 def _deal(world: World) -> Deal:
     seller = Seller.objects.get(account=world.seller.account)
     return supervised("license", buyer=world.buyer, at=clock.now(), seller=seller)
+
+
+# unsubscriptions
+
+
+@sample(
+    "seller/unsubscriptions/<str:number>/",
+    "seller/unsubscriptions/<str:number>/agree/",
+    "seller/unsubscriptions/<str:number>/reject/",
+)
+def _request_to_review(world: World) -> dict[str, str]:
+    return {"number": ask(_deal(world)).number}
+
+
+@sample("seller/unsubscriptions/<str:number>/files/<str:file>/")
+def _evidence_of_a_review(world: World) -> dict[str, str]:
+    deal = _deal(world)
+    proof = files.receive(
+        [SimpleUploadedFile("proof.pdf", b"%PDF-1.7 %%EOF")], owner=world.seller.account.pk, key="evidence"
+    )
+    asked = reject(deal, ask(deal), uploads=proof)
+    return {"number": asked.number, "file": asked.files.get().file.number}
 
 
 # pages of nobody

@@ -192,6 +192,7 @@ READS = {
     "marketplace:order:view": ("console/orders/", "seller/orders/"),
     "marketplace:saasResourceInstance:view": ("console/apps/",),
     "marketplace:interfaceCall:view": ("seller/interface/",),
+    "marketplace:subscription:view": ("seller/unsubscriptions/",),
 }
 """The addresses that show what an action lets one see."""
 
