@@ -337,6 +337,20 @@ class MilestoneBillAdmin(GuardedModelAdmin):
     search_help_text = _("Bill No., Order No., account name or account ID, exactly")
     list_select_related = ("account", "milestone")
     ordering = ("-pk",)
+    fields = (
+        "number",
+        "milestone",
+        "account",
+        "order_number",
+        "amount",
+        "shown",
+        "generated_at",
+        "written_at",
+        "due_at",
+        shown_moment("remind_at", _("Next reminder")),
+        "ended_at",
+        "payment_number",
+    )
     operation_buttons = (
         OperationButton(
             "bookMilestoneTransfer",

@@ -21,6 +21,7 @@ class Engine:
         self.valkey = Valkey(data / "valkey")
         self.is_new = False
         self.is_rehearsal = False
+        self.site_port: int | None = None
         self._lock: IO[str] | None = None
 
     def start(self) -> None:
@@ -54,6 +55,7 @@ class Engine:
                 "database_url": self.postgres.url(),
                 "redis_url": self.valkey.url(),
                 "rehearsal": self.is_rehearsal,
+                "site_port": self.site_port,
                 "pids": {
                     "supervisor": os.getpid(),
                     "postgres": self.postgres.process.pid if self.postgres.process else None,

@@ -89,7 +89,7 @@ def forget(data: Path) -> None:
 
 
 def addresses(data: Path) -> dict[str, Any]:
-    """The running engine's `database_url`, `redis_url` and `rehearsal`, or addresses at which nothing answers."""
+    """The running engine's `database_url`, `redis_url`, `rehearsal` and `site_port`, or where nothing answers."""
     return {**NOT_RUNNING, **(read(data) or {})}
 
 

@@ -156,6 +156,7 @@ class Supervisor:
         say("engine", f"starting PostgreSQL and Valkey in {self.data}")
         self.engine = Engine(self.data)
         self.engine.is_rehearsal = environment.get("KOOGALLERY_REHEARSAL", "").lower() in {"1", "true", "yes", "on"}
+        self.engine.site_port = self.port
         self.engine.start()
         say(
             "engine",

@@ -203,7 +203,7 @@ class GuardedModelAdmin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [
-            (title, {**options, "fields": [self._fields(entry) for entry in options["fields"]]})
+            (title, {**options, "fields": list({self._fields(entry): None for entry in options["fields"]})})
             for title, options in super().get_fieldsets(request, obj)
         ]
 
@@ -212,7 +212,7 @@ class GuardedModelAdmin(ModelAdmin):
         return [*super().get_readonly_fields(request, obj), *[column for column in columns if callable(column)]]
 
     def _fields(self, entry: Any) -> Any:
-        return [self._column(name) for name in entry] if isinstance(entry, list | tuple) else self._column(entry)
+        return tuple(self._column(name) for name in entry) if isinstance(entry, list | tuple) else self._column(entry)
 
     def _column(self, name: Any) -> Any:
         columns: dict[str, Any] = self.__dict__.setdefault("_columns", {})

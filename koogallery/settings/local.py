@@ -12,7 +12,6 @@ DEBUG = environment.flag("DEBUG")
 ALLOWED_HOSTS = environment.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],.localhost")
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 ALLOW_LOOPBACK_SELLERS = True
-SITE_ADDRESS = environment.text("SITE_ADDRESS", f"http://127.0.0.1:{environment.number('PORT', 8000)}")
 
 _keys = state.local_keys(DATA)
 SECRET_KEY = environment.text("SECRET_KEY", _keys["secret_key"])
@@ -21,7 +20,9 @@ SIGNING_KEY = environment.text("KOOGALLERY_SIGNING_KEY", _keys["signing_key"])
 
 _engine = state.addresses(DATA)
 
-# A command typed beside `make run REHEARSAL=1` stands at the rehearsed time, too.
+# A command typed beside `make run PORT=8100 REHEARSAL=1` stands at the rehearsed time and links to that port, too.
+_port = environment.number("PORT", _engine.get("site_port") or 8000)
+SITE_ADDRESS = environment.text("SITE_ADDRESS", f"http://127.0.0.1:{_port}")
 REHEARSAL = environment.flag("KOOGALLERY_REHEARSAL", default=bool(_engine.get("rehearsal")))
 
 REDIS_URL = environment.text("REDIS_URL", _engine["redis_url"])

@@ -110,3 +110,15 @@ def test_a_command_beside_a_running_rehearsal_stands_at_its_time(
     running = {**state.NOT_RUNNING, "rehearsal": is_rehearsal}
     monkeypatch.setattr(state, "addresses", lambda data: running)
     assert runpy.run_module("koogallery.settings.local")["REHEARSAL"] is is_rehearsal
+
+
+@pytest.mark.parametrize(("given", "port"), [({}, 8140), ({"PORT": "8200"}, 8200)])
+def test_a_command_beside_a_running_site_links_to_its_port(
+    given: dict[str, str], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PORT", "SITE_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(state, "addresses", lambda data: {**state.NOT_RUNNING, "site_port": 8140})
+    assert runpy.run_module("koogallery.settings.local")["SITE_ADDRESS"] == f"http://127.0.0.1:{port}"
