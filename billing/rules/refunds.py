@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -39,12 +39,16 @@ FREE = gettext_noop("Within %(days)s days of provisioning, time %(time)s of %(al
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundPrice:
-    """What is paid back. `consumed` and `fee` are rounded for display; the refund was rounded once, by itself."""
+    """What is paid back. `consumed` and `fee` are rounded for display; the refund was rounded once, by itself.
+
+    `is_free` when it is whole because of the free days after provisioning.
+    """
 
     amount: Money
     consumed: Money
     fee: Money
     explanation: Explanation
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,7 @@ class _ImageRefund:
     free_used: int
     free_days: int
     free_per_year: int
+    starts_on: date | None = None
 
 
 def price_image_refund(
@@ -72,12 +77,14 @@ def price_image_refund(
     free_used: int = 0,
     free_days: int = 5,
     free_per_year: int = 10,
+    starts_on: date | None = None,
 ) -> RefundPrice:
     """paid − consumed − fee, at least 0; all of it before the term starts and within the free days of provisioning.
 
     `paid` is the actual payment (R13); `provisioned_at` is given for a first term only; `free_used` counts the free
-    unsubscriptions the account has had this calendar year. Raises `ValueError` for a term that does not end after it
-    starts, one in days, or a negative payment.
+    unsubscriptions the account has had this calendar year. A renewed term takes effect after the expiry date on which
+    it starts: `starts_on`, from which its years are counted (R3). Raises `ValueError` for a term that does not end
+    after it starts, one in days, or a negative payment.
     """
     if expires_at <= effective_at or length.unit is TermUnit.DAY or paid.amount < 0:
         raise ValueError("A refund needs a paid term in months or years.")
@@ -93,6 +100,7 @@ def price_image_refund(
             free_used=free_used,
             free_days=free_days,
             free_per_year=free_per_year,
+            starts_on=starts_on,
         )
     )
 
@@ -101,10 +109,11 @@ def price_image_refund(
 def _image_refund(inputs: _ImageRefund) -> RefundPrice:
     paid = exact(inputs.paid)
     facts = [step(PAID, paid)]
-    consumed, fee = Fraction(0), Fraction(0)
+    consumed, fee, is_free = Fraction(0), Fraction(0), False
     if inputs.unsubscribed_at < inputs.effective_at:
         steps = [step(NOT_STARTED, paid)]
     elif _is_free(inputs):
+        is_free = True
         time = inputs.free_used + 1
         steps = [step(FREE, paid, days=inputs.free_days, time=time, allowed=inputs.free_per_year)]
     else:
@@ -128,6 +137,7 @@ def _image_refund(inputs: _ImageRefund) -> RefundPrice:
         consumed=Money(to_decimal(consumed), inputs.currency).rounded(),
         fee=Money(to_decimal(fee), inputs.currency).rounded(),
         explanation=explanation,
+        is_free=is_free,
     )
 
 
@@ -213,7 +223,7 @@ def _fee_share(inputs: _ImageRefund) -> tuple[int, Decimal]:
     """The year of the term in which it is given back (from 1) and the fee's share of the payment in that year."""
     years = min(max(1, -(-inputs.length.months // 12)), max(FEES_BY_YEARS))
     fees = FEES_BY_YEARS[years]
-    start = clock.platform_date(inputs.effective_at)
+    start = inputs.starts_on or clock.platform_date(inputs.effective_at)
     today = clock.platform_date(inputs.unsubscribed_at)
     year = 1
     while year < len(fees) and today > add_months(day=start, months=12 * year):

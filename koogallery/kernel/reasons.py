@@ -1202,6 +1202,21 @@ _LIST = [
         "What was bought once, without service supervision, cannot be unsubscribed.",
         "不涉及服务监管的一次性商品不支持退订。",
     ),
+    Reason(
+        "unsub_negotiated",
+        "Its refund is negotiated with the seller: unsubscribe from the order on the tab Negotiated.",
+        "该商品的退款需与卖家协商，请在“协商退订”页签中退订。",
+    ),
+    Reason(
+        "unsub_no_renewal",
+        "No renewal of the resource waits to start.",
+        "该资源没有未生效的续费。",
+    ),
+    Reason(
+        "unsub_refund_changed",
+        "The refund was {was} and is {now} by now. Check it and confirm again.",
+        "退款金额已由 {was} 变为 {now}，请核对后再次确认。",
+    ),
     Reason("unsub_free", "Nothing was charged, so there is nothing to give back.", "该订单未产生费用，无可退金额。"),
     Reason("unsub_trial", "Trials cannot be unsubscribed. Disable the resource.", "试用资源不支持退订，可将其停用。"),
     Reason(

@@ -18,7 +18,7 @@ class Kind:
     """A kind of message. `mail` and `sms` say what is sent unless the reader chose otherwise.
 
     `required` kinds go out whatever was chosen; `action` is the label of the link; `label` stands in the preferences.
-    With `qr_of_link` the mail also shows the link as a QR code.
+    With `qr_of_link` the mail also shows the link as a QR code. `subject_of_one` is the subject when `days` is 1.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Kind:
     sms: bool = False
     required: bool = False
     qr_of_link: bool = False
+    subject_of_one: str = ""
 
 
 class UnknownKind(LookupError):
@@ -81,6 +82,22 @@ add(
         _("An order went on without payment"),
         _("Order %(order)s is on its way"),
         _("Your order %(order)s, %(product)s, needs no payment here. Its delivery has begun."),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
+        "follow_up_paid",
+        Topic.ORDERS,
+        _("A renewal or change was paid"),
+        _("Order %(order)s is paid"),
+        _("We received %(amount)s for your order %(order)s, %(product)s, %(specification)s."),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
+        "follow_up_started",
+        Topic.ORDERS,
+        _("A renewal or change went on without payment"),
+        _("Order %(order)s is confirmed"),
+        _("Your order %(order)s, %(product)s, %(specification)s, needs no payment here."),
         severity=Severity.SUCCESS,
     ),
     Kind(
@@ -677,6 +694,25 @@ add(
         severity=Severity.SUCCESS,
     ),
     Kind(
+        "image_unsubscribed",
+        Topic.ORDERS,
+        _("An image was unsubscribed"),
+        _("You are unsubscribed from %(product)s"),
+        _("%(product)s, order %(order)s, is unsubscribed and closed. The refund is %(amount)s, back by %(until)s."),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
+        "renewal_unsubscribed",
+        Topic.ORDERS,
+        _("A renewal that had not started was unsubscribed"),
+        _("The renewal of %(product)s is unsubscribed"),
+        _(
+            "The renewal of %(product)s, order %(order)s, is unsubscribed. The refund is %(amount)s, back by "
+            "%(until)s. The resource expires at %(expires)s."
+        ),
+        severity=Severity.SUCCESS,
+    ),
+    Kind(
         "unsubscription_ended",
         Topic.ORDERS,
         _("An unsubscription request ended with an appeal"),
@@ -782,6 +818,7 @@ add(
         _("%(product)s expires in %(days)s days"),
         _("%(product)s, %(specification)s, expires at %(expires)s. Renew it to keep it."),
         severity=Severity.WARNING,
+        subject_of_one=_("%(product)s expires in 1 day"),
     ),
     Kind(
         "resource_renewing",
@@ -789,6 +826,7 @@ add(
         _("A resource that renews itself expires soon"),
         _("%(product)s expires in %(days)s days"),
         _("%(product)s, %(specification)s, expires at %(expires)s. Its auto-renewal is tried at %(on)s."),
+        subject_of_one=_("%(product)s expires in 1 day"),
     ),
     Kind(
         "resource_turning",
@@ -799,6 +837,7 @@ add(
             "The term of %(product)s, %(specification)s, ends at %(expires)s. "
             "After that it is billed by use, as you chose."
         ),
+        subject_of_one=_("%(product)s expires in 1 day"),
     ),
     Kind(
         "resource_ending",
@@ -807,6 +846,7 @@ add(
         _("%(product)s ends in %(days)s days"),
         _("%(product)s, %(specification)s, ends at %(expires)s and is closed then. Save what you want to keep."),
         severity=Severity.WARNING,
+        subject_of_one=_("%(product)s ends in 1 day"),
     ),
     Kind(
         "resource_in_grace",

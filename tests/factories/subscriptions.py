@@ -17,6 +17,7 @@ from koogallery.kernel import pages, sweeps
 from orders.models import AutoRenewal, Order, Resource
 from orders.operations import auto_renewing, paying, renewing
 from orders.operations.auto_renewing import Chosen
+from orders.queries import eligibility
 from orders.queries import renewing as queries
 from orders.queries.resources import own_resource
 from orders.rules.quote import Quote, sign
@@ -135,6 +136,21 @@ def subscribed(
     data = {name: fields.pop(name) for name in chosen}
     order = orders.bought(who, product or period_product(**fields), funds=funds, at=now, term=term, **data)
     return Owned(resource=Resource.objects.get(line__order=order), buyer=who, now=now)
+
+
+def image(
+    *, term: str = "1-month", at: str = "2026-01-31", buyer: Persona | None = None, funds: int = 100_000, **fields: Any
+) -> Owned:
+    """A yearly/monthly image without provider: USD 100.00 a month, 1,000.00 a year unless priced otherwise."""
+    monthly, yearly = fields.pop("monthly", "100.00"), fields.pop("yearly", "1000.00")
+    plans = [
+        catalog.plan(term_unit="month", unit_price=monthly, lengths=[1, 2, 3, 6, 9]),
+        catalog.plan(term_unit="year", unit_price=yearly, lengths=[1, 2, 3]),
+    ]
+    with eligibility.without_provider():
+        return subscribed(
+            term=term, at=at, buyer=buyer, funds=funds, **({"delivery_method": "image", "plans": plans} | fields)
+        )
 
 
 def funds_of(buyer: Persona, amount: str | int | Decimal) -> None:

@@ -15,7 +15,7 @@ from koogallery import clock
 from koogallery.kernel import navigation
 from koogallery.kernel.policies import POLICIES
 from koogallery.kernel.prepared import Given
-from orders.queries import returns
+from orders.queries import images, returns
 from orders.queries.orders import NOBODY
 from orders.states import OrderState, OrderType
 from supervision.states import OVER_STEPS, Step
@@ -59,6 +59,14 @@ def negotiable_lines(account_id: int | None, at: datetime) -> QuerySet[Any]:
         .filter(order__unsubscribed_at__isnull=True)
         .filter(by_agreement | Q(agreed_way__isnull=True) & running)
     )
+
+
+def image_resources(account_id: int | None, at: datetime) -> QuerySet[Any]:
+    """The yearly/monthly images that an account uses, each with what waits for it at a moment.
+
+    `has_renewal` says whether one of its renewals has not started.
+    """
+    return images.image_resources(account_id, at=at)
 
 
 def _matrix() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from billing.rules.refunds import RefundPrice, price_image_refund
@@ -50,6 +50,15 @@ class FreeRule:
     days: int
     per_year: int
     used: int
+
+    @property
+    def until(self) -> datetime:
+        """The last moment of the free days."""
+        return self.provisioned_at + timedelta(hours=24 * self.days)
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether the free days are not over, whether or not any of the year is left."""
+        return at <= self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +177,7 @@ def why_not(standing: Standing, *, is_period: bool, invoice: str) -> Finding | N
 
 
 def _never(standing: Standing, *, is_period: bool) -> Finding | None:
-    if standing.agreement is Way.NEGOTIATED or standing.agreement is None and standing.way is Way.NEGOTIATED:
+    if standing.agreement is Way.NEGOTIATED or (standing.agreement is None and standing.way is Way.NEGOTIATED):
         return Finding("unsub_negotiated")
     found = never_negotiated(standing)
     if found is not None and found.code != "unsub_image":

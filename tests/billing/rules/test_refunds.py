@@ -85,6 +85,20 @@ def test_the_fee_falls_with_the_year_of_the_term(years, when, percent):
     assert priced.fee == usd(percent) * 10
 
 
+@pytest.mark.parametrize(("when", "percent"), [(local(2026, 1, 1, 23, 59, 59), "15"), (local(2026, 1, 2, 0), "10")])
+def test_the_years_of_a_renewed_term_count_from_the_expiry_date_on_which_it_starts(when, percent):
+    priced = refund(
+        effective_at=local(2025, 1, 2),
+        starts_on=local(2025, 1, 1).date(),
+        expires_at=local(2027, 1, 1, 23, 59, 59),
+        unsubscribed_at=when,
+        length=TermLength(2, TermUnit.YEAR),
+        paid=usd("1000.00"),
+    )
+    assert priced.fee == usd(percent) * 10
+    assert explanation.recompute(json.loads(json.dumps(priced.explanation.to_json()))) == priced.amount
+
+
 def test_an_impossible_term_is_refused():
     with pytest.raises(ValueError, match="paid term"):
         refund(expires_at=local(2024, 1, 1, 10, 30))
