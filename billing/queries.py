@@ -47,7 +47,6 @@ from billing.rules.bills import bill_due, overdue_until
 from billing.rules.fees import Movement, split_movement
 from billing.states import (
     PAID_FOR_ORDERS,
-    UNPAID_BILLS,
     BillState,
     ChargeKind,
     CreditKind,
@@ -483,6 +482,12 @@ def refunds_of(order_number: str) -> Sequence[Refund]:
     )
 
 
+def refund_parts_of(order_number: str) -> Sequence[RefundPart]:
+    """The parts in which the refunds of an order went back, or are on their way, oldest first; one query."""
+    parts = RefundPart.objects.filter(refund__order_number=order_number)
+    return list(parts.select_related("refund", "payment__card").order_by("refund_id", "pk"))
+
+
 @dataclass(frozen=True, slots=True)
 class Returnable:
     """What of an order line can be given back: paid, refunded before, and billed but not yet paid (R13)."""
@@ -507,20 +512,28 @@ def returnable(line_number: str, *, currency: str) -> Returnable:
     return returnables({line_number: currency})[line_number]
 
 
-def returnables(currencies: Mapping[str, str], *, in_parts: bool = True) -> dict[str, Returnable]:
-    """The same for several lines, each with its currency; `in_parts` says whether any of them has milestones."""
-    paid = Payment.objects.filter(line_number__in=list(currencies), state=PaymentState.SUCCEEDED).order_by()
-    sums = {
-        line: (paid_sum, refunded_sum)
-        for line, paid_sum, refunded_sum in paid.values_list("line_number").annotate(Sum("amount"), Sum("refunded"))
-    }
-    bills = MilestoneBill.objects.filter(milestone__line_number__in=list(currencies), state__in=UNPAID_BILLS).order_by()
-    unpaid = dict(bills.values_list("milestone__line_number").annotate(Sum("amount"))) if in_parts else {}
-    nothing = (Decimal(0), Decimal(0))
+_RETURNABLE = """
+SELECT line, sum(paid), sum(refunded), sum(unpaid) FROM (
+    SELECT line_number AS line, amount AS paid, refunded, 0 AS unpaid FROM billing_payment
+    WHERE line_number = ANY(%(lines)s) AND line_number <> '' AND state = 'succeeded'
+    UNION ALL
+    SELECT m.line_number, 0, 0, b.amount FROM billing_milestone m JOIN billing_milestonebill b ON b.milestone_id = m.id
+    WHERE m.line_number = ANY(%(lines)s) AND b.state IN ('open', 'overdue')
+) r GROUP BY line
+"""
+
+
+def returnables(currencies: Mapping[str, str]) -> dict[str, Returnable]:
+    """The same for several lines, each with its currency.
+
+    One statement: a bill that is repaid meanwhile is seen as unpaid or as paid, never as neither.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_RETURNABLE, {"lines": list(currencies)})
+        sums = {line: amounts for line, *amounts in cursor.fetchall()}
+    nothing = [Decimal(0)] * 3
     return {
-        line: Returnable(
-            *(Money(amount, currency) for amount in (*sums.get(line, nothing), unpaid.get(line, Decimal(0))))
-        )
+        line: Returnable(*(Money(amount, currency) for amount in sums.get(line, nothing)))
         for line, currency in currencies.items()
     }
 

@@ -15,7 +15,7 @@ from koogallery.kernel.reasons import Missing, Refused
 from supervision.operations import accepting, appealing, deciding, delivering, reminding, requesting
 from supervision.operations.delivering import Delivery
 from supervision.states import OVER_STEPS, TABLES, Actor, MoveName, Step, Template
-from tests.factories import identity
+from tests.factories import identity, returns
 from tests.factories.fingerprint import rows_of
 from tests.factories.supervision import Deal, supervised, upload
 from tests.personas import Persona, make_buyer, make_operator, make_seller
@@ -106,7 +106,9 @@ STANDS = [
 
 def _stand(template: Template, step: Step, *, frozen: bool) -> Deal:
     deal = supervised(METHODS[template])
-    if step in OVER_STEPS:
+    if step is Step.UNSUBSCRIBED:
+        returns.agree(deal, returns.ask(deal))
+    elif step in OVER_STEPS:
         deal.appeal()
         appeal = deal.wait(hours=1).decide("complete" if step is Step.COMPLETED else "refund_all")
         deciding.countersign(make_operator().call(at=deal.at, key=pages.new_key()), appeal=appeal.number)

@@ -9,7 +9,7 @@ from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing, Refused
 from supervision.rules import texts
 from unsubscriptions.models import SpecialAgreement
-from unsubscriptions.queries.requests import any_line
+from unsubscriptions.queries.requests import any_line_locked
 from unsubscriptions.states import Way
 
 OFFICERS = {Role.OPERATOR}
@@ -23,7 +23,9 @@ def _live_locked(call: Call, number: Any) -> SpecialAgreement:
     return found
 
 
-@operation("setSpecialAgreement", resource_type="Subscription", roles=OFFICERS, targets={"line": any_line}, once=True)
+@operation(
+    "setSpecialAgreement", resource_type="Subscription", roles=OFFICERS, targets={"line": any_line_locked}, once=True
+)
 def set_agreement(call: Call, *, line: Any, way: str, note: str) -> SpecialAgreement:
     """Agree for one order line whether it can be given back, whatever the table says; replaces an earlier agreement.
 

@@ -14,7 +14,7 @@ from supervision.queries.flows import flow_locked
 from unsubscriptions.models import Payout, Request
 from unsubscriptions.states import RequestState
 
-RELATED = ("order", "order__product", "line", "line__flow", "seller", "account", "payout")
+RELATED = ("order", "order__product", "line", "line__flow", "seller", "account", "payout", "payout__order")
 NUMBER_LENGTH = 24
 
 
@@ -45,7 +45,7 @@ def sold_request(call: Call, number: Any) -> Request:
 
 def party_request(call: Call, number: Any) -> Request:
     """A request as the caller's role may know it: the buyer's own, the seller's own, any for operations."""
-    return _one(_visible(call), number)
+    return _one(_visible(call).select_related("decided_by"), number)
 
 
 def own_request_locked(call: Call, number: Any) -> Request:
@@ -63,6 +63,15 @@ def request_locked(call: Call, number: Any) -> Request:
     return _locked(call, _one(Request.objects.select_related(*RELATED), number))
 
 
+def own_line(call: Call, number: Any) -> Any:
+    """A line of what the calling account ordered, with its flow, for its page. Raises `Missing`."""
+    line = returns.lines_of(call.account_id).select_related("flow").filter(number=str(number)[:30]).first()
+    if line is None:
+        raise Missing(f"order line {number}")
+    line.order.line = line
+    return line
+
+
 def own_line_locked(call: Call, number: Any) -> Any:
     """A line of what the calling account ordered, locked by its flow and its order. Raises `Missing`."""
     line = returns.lines_of(call.account_id).filter(number=str(number)[:30]).first()
@@ -72,11 +81,12 @@ def own_line_locked(call: Call, number: Any) -> Any:
     return line
 
 
-def any_line(call: Call, number: Any) -> Any:
-    """Any order line, for operations. Raises `Missing`."""
+def any_line_locked(call: Call, number: Any) -> Any:
+    """Any order line, locked by its flow and its order, for operations. Raises `Missing`."""
     line = returns.line_by_number(number)
     if line is None:
         raise Missing(f"order line {number}")
+    lock_line(call, line)
     return line
 
 

@@ -40,7 +40,7 @@ def standings_of(
             asked[line_id] = number
         else:
             given.add(line_id)
-    money = returnables({line.number: line.currency for line in lines}, in_parts=any(line.milestones for line in lines))
+    money = returnables({line.number: line.currency for line in lines})
     resources = returns.first_resources(keys)
     in_use = [resource.pk for resource in resources.values() if resource.status_enum.is_in_use]
     busy = returns.busy_with(in_use, at=at) if in_use else {}
