@@ -7,6 +7,7 @@ before the one rounding (R2).
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +21,12 @@ from typing import Any, Protocol
 
 from django.utils.translation import gettext, gettext_noop
 
+from koogallery.kernel.display import date_text
 from koogallery.kernel.money import Money
 
 GUARD_DIGITS = 60
 SHOWN_DIGITS = 6
+A_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 ROUNDED = gettext_noop("Rounded half up to %(digits)s decimal places of %(currency)s")
 
 
@@ -85,9 +88,14 @@ class Step:
     def line(self) -> Line:
         """The step in the language in force."""
         sentence = gettext(self.label)
-        return Line(
-            label=sentence % dict(self.params) if self.params else sentence, formula=self.formula, value=self.value
-        )
+        if self.params:
+            sentence %= {name: _told(param) for name, param in self.params}
+        return Line(label=sentence, formula=self.formula, value=self.value)
+
+
+def _told(param: str) -> str:
+    """A parameter as its reader sees it: a date as everywhere (R1), the rest as it is stored."""
+    return date_text(date.fromisoformat(param)) if A_DATE.fullmatch(param) else param
 
 
 def step(label: str, value: Fraction | Decimal | int | str, *, formula: str = "", **params: object) -> Step:

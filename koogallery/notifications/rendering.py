@@ -88,7 +88,11 @@ class _Missing(dict):  # type: ignore[type-arg]
 def subject(kind: str, params: Mapping[str, Any]) -> str:
     """The subject of a stored message; the kind's name when it left the list."""
     known = KINDS.get(kind)
-    return gettext(known.subject) % _Missing(shown(params)) if known else kind
+    if known is None:
+        return kind
+    told = shown(params)
+    is_one = known.subject_of_one and told.get("days") == "1"
+    return gettext(known.subject_of_one if is_one else known.subject) % _Missing(told)
 
 
 def body(kind: str, params: Mapping[str, Any]) -> str:

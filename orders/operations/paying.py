@@ -157,10 +157,11 @@ def _notices(order: Order, *, paid_by: PaidBy, at: datetime) -> list[Notice]:
         "amount": order.total,
     }
     is_paid_here = paid_by not in (PaidBy.NOTHING, PaidBy.RESELLER, PaidBy.MONTHLY)
+    about = "follow_up" if order.line.resource_id is not None else "order"
     return [
         Notice(
             account_id=order.account_id,
-            kind="order_paid" if is_paid_here else "order_started",
+            kind=f"{about}_paid" if is_paid_here else f"{about}_started",
             params=told,
             link=order.get_absolute_url(),
             key=f"order-paid:{order.number}",

@@ -15,8 +15,8 @@ from billing.queries import card_payment_pending
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.prepared import Given, Prepared
 from koogallery.kernel.reasons import Missing
-from orders.models import Order, OrderEvent, OrderLine, Resource
-from orders.states import CancelReason, OrderState, OrderStep, OrderType, PaidBy
+from orders.models import Order, OrderEvent, OrderLine, RenewalChange, Resource
+from orders.states import CancelReason, OrderState, OrderStep, OrderType, PaidBy, RenewalChangeState
 
 NOBODY = 0
 PRODUCT_TEXTS = (
@@ -194,7 +194,8 @@ _LINES_OF = Prepared(lambda: OrderLine.objects.filter(order_id=Given("order")))
 def timeline_of(order: Order) -> list[TimelineEntry]:
     """The timeline of an order read by `detailed_order`, oldest first.
 
-    Its own moments come from the order's columns, what else happened from its events.
+    Its own moments come from the order's columns, what else happened from its events; of a change upon renewal that
+    waits, when it takes effect is told as well.
     """
     entries = [
         TimelineEntry(
@@ -223,6 +224,12 @@ def timeline_of(order: Order) -> list[TimelineEntry]:
         for at, step, actor, text in moments
         if at is not None
     ]
+    if order.type == OrderType.RENEW and order.state == OrderState.PROCESSING:
+        ahead = RenewalChange.objects.filter(order=order, state=RenewalChangeState.WAITING)
+        entries += [
+            TimelineEntry(at, OrderStep.COMPLETED, "", "", _("Takes effect"))
+            for at in ahead.values_list("effective_at", flat=True)
+        ]
     return sorted(entries, key=lambda entry: (entry.at, _ORDER[entry.step]))
 
 

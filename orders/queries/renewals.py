@@ -116,8 +116,10 @@ def plans_read_once(resources: Sequence[Resource]) -> Any:
 
 
 def orders_of_numbers(call: Call, numbers: Iterable[str]) -> list[Order]:
-    """The calling account's orders of these numbers."""
-    return list(orders_of(call.account_id).filter(number__in=list(numbers)).order_by("number"))
+    """The calling account's orders of these numbers, in their order."""
+    places = {number: place for place, number in enumerate(numbers)}
+    found = orders_of(call.account_id).filter(number__in=list(places))
+    return sorted(found, key=lambda order: places[order.number])
 
 
 # Lengths

@@ -21,6 +21,7 @@ from koogallery import clock
 from koogallery.kernel import guard, policies, rehearsal, sweeps
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.models import PolicyChoice, SweepFailure
+from koogallery.notifications import rendering
 from koogallery.notifications.models import Message
 from orders.example_seller import ExampleSeller
 from orders.models import InterfaceCall, Order, RenewalChange, Resource
@@ -163,6 +164,10 @@ def test_an_expiry_is_told_of_at_ten_on_its_days_and_once() -> None:
         ]
     ]  # fmt: skip
     assert Trace.objects.filter(trace_name="tellExpiry").count() == 5
+    subjects = [rendering.subject(message.kind, message.params) for message in told]
+    assert [subject.split(" expires ")[1] for subject in subjects] == [
+        "in 30 days", "in 15 days", "in 7 days", "in 3 days", "in 1 day",
+    ]  # fmt: skip
 
 
 def test_after_an_outage_an_expiry_is_told_of_once_and_as_it_stands() -> None:

@@ -273,8 +273,11 @@ def test_a_change_upon_renewal_is_paid_shown_everywhere_and_cancelled_for_a_full
         text = show(owned, address)
         assert "is renewed and changed soon" in text and "Feb 11, 2026 00:00:00 GMT+08:00" in text, address
         assert "Cancel the renewal" in text and order.number in text, address
-    refused = post(owned, f"/console/apps/{owned.resource.number}/expiration/", {"policy": "none"}, status=422)
+    assert re.search(r"Takes effect.*?Feb 11, 2026 00:00:00", show(owned, order.get_absolute_url()), re.DOTALL)
+    policy = f"/console/apps/{owned.resource.number}/expiration/"
+    refused = post(owned, policy, {"policy": "none"}, status=422)
     assert order.number in refused.content.decode()
+    assert 'name="policy"' not in show(owned, policy), "a choice that cannot be saved is not asked for"
     assert order.number in show(owned, f"{page_of(owned)}cancel/")
     post(owned, f"{page_of(owned)}cancel/")
     order.refresh_from_db()
@@ -325,6 +328,9 @@ def test_a_batch_orders_each_resource_by_itself_and_says_why_one_cannot_be_renew
     paid = {"do": "pay", "orders": [order.number for order in placed], "method": "balance"}
     text = unescape(post(first, BATCH, paid, status=200).content.decode())
     assert "Feb 10, 2027 23:59:59" in text and "Completed" in text
+    paid["orders"].reverse()
+    rows = re.findall(r"CS\w{15}", post(first, BATCH, paid, status=200).content.decode())
+    assert list(dict.fromkeys(rows)) == paid["orders"], "in the order of the page before"
     for owned, expires in ((first, "2026-03-10"), (second, "2027-02-10"), (blocked, "2026-02-10")):
         owned.resource.refresh_from_db()
         assert owned.expires == expires

@@ -8,6 +8,7 @@ import pytest
 
 from billing.operations.checking import check_ledger
 from koogallery.kernel.calls import system_call
+from koogallery.notifications.models import Message
 from orders.models import Order
 from orders.states import OrderState, ResourceStatus
 from tests.factories.subscriptions import subscribed
@@ -20,6 +21,8 @@ def test_a_renewal_goes_on_from_the_expiry_with_the_kept_anchor_day() -> None:
     assert owned.expires == "2026-02-28"
     order = owned.renew("1-month")
     assert (order.state, order.amount, owned.expires) == (OrderState.COMPLETED, Decimal(10), "2026-03-31")
+    told = Message.objects.get(kind="follow_up_paid", params__order=order.number)
+    assert "USD 10.00" in told.body and "delivery" not in told.body, "a renewal delivers nothing"
     assert not check_ledger(system_call()).findings
 
 

@@ -55,6 +55,8 @@ def test_upgrading_600_to_1500_with_73_days_left_costs_180():
     fee = price_upgrade(changed_at=days_before(term, 73), terms=[term], yearly=plan("1500.00"))
     assert fee.amount == usd("180.00")
     assert again(fee) == fee.amount
+    stored = explanation.Explanation.from_json(json.loads(json.dumps(fee.explanation.to_json())))
+    assert stored.fact_lines()[0].label == "Remaining days of the term until Feb 10, 2027"
 
 
 @pytest.mark.parametrize(
