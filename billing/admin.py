@@ -326,11 +326,11 @@ class MilestoneBillAdmin(GuardedModelAdmin):
         "number",
         "account",
         "order_number",
-        "milestone",
+        "part",
         "shown",
         AMOUNT,
-        shown_moment("generated_at", _("Generated")),
         shown_moment("due_at", _("Due")),
+        shown_moment("generated_at", _("Generated")),
     )
     list_filter = ("state", BillDueFilter, "currency")
     search_fields = ("=number", "=order_number", "=account__name", "=account__number")
@@ -362,7 +362,7 @@ class MilestoneBillAdmin(GuardedModelAdmin):
                 reference=data["reference"],
             ),
             form=MilestoneTransferForm,
-            initial=lambda row: {"amount": row.amount},
+            initial=lambda row: {"amount": row.money.rounded().amount},
             says=_(
                 "A transfer that has arrived at the bank repays this bill in full. Customer and seller are told, and "
                 "the milestone credit is free again."
@@ -371,6 +371,11 @@ class MilestoneBillAdmin(GuardedModelAdmin):
             icon="account_balance",
         ),
     )
+
+    @admin.display(description=_("Milestone"), ordering="milestone__position")
+    def part(self, row: MilestoneBill) -> str:
+        """Which of how many."""
+        return str(_("%(position)s of %(count)s") % {"position": row.milestone.position, "count": row.milestone.count})
 
     @admin.display(description=_("status"))
     def shown(self, row: MilestoneBill) -> Any:

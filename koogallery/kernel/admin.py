@@ -369,7 +369,9 @@ def shown_money(amount_field: str, description: Any, *, currency_field: str = "c
 
     def column(row: Any) -> Any:
         amount = getattr(row, amount_field)
-        return display.NOTHING if amount is None else str(Money(amount, getattr(row, currency_field)))
+        if amount is None:
+            return display.NOTHING
+        return format_html('<span class="whitespace-nowrap">{}</span>', Money(amount, getattr(row, currency_field)))
 
     column.short_description = description  # type: ignore[attr-defined]
     column.admin_order_field = amount_field  # type: ignore[attr-defined]
