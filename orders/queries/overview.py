@@ -18,13 +18,15 @@ from orders.models import InterfaceCall, Order, Resource
 from orders.queries.orders import orders_of, orders_of_seller, waiting
 from orders.queries.renewals import with_a_term
 from orders.queries.resources import expiring, last_expiring
-from orders.states import PAID_STATES, CallState, ExpirationPolicy, OrderState, ResourceStatus
+from orders.states import PAID_STATES, CallState, ExpirationPolicy, OrderState, OrderType, ResourceStatus
 
 RECENT = 5
 DAYS = 30
 A_DAY = timedelta(hours=24)
 LEAD = timedelta(days=8)
 OPEN_STATES = (OrderState.PENDING_PAYMENT, OrderState.PROCESSING)
+IN_DELIVERY = Q(state=OrderState.PROCESSING) & ~Q(type=OrderType.UNSUBSCRIBE)
+"""What is being delivered; an order that gives something back waits for its refund."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class ToDo:
 def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
     """What waits for a buyer."""
     counts: Any = Order.objects.filter(account_id=account_id, state__in=OPEN_STATES).aggregate(
-        unpaid=Count("pk", filter=waiting(at)), in_delivery=Count("pk", filter=Q(state=OrderState.PROCESSING))
+        unpaid=Count("pk", filter=waiting(at)), in_delivery=Count("pk", filter=IN_DELIVERY)
     )
     return ToDo(**counts)
 
@@ -135,7 +137,7 @@ def interface_health(seller_id: int, *, at: datetime) -> InterfaceHealth:
 
 def orders_to_handle(account_id: int) -> QuerySet[Order]:
     """Processing orders of a seller, the longest waiting first."""
-    return orders_of_seller(account_id).filter(state=OrderState.PROCESSING).order_by(F("paid_at").asc(), "pk")
+    return orders_of_seller(account_id).filter(IN_DELIVERY).order_by(F("paid_at").asc(), "pk")
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,15 +92,21 @@ def status_q(status: Status) -> Q:
     return Q(state=status.value)
 
 
-def to_review(account_id: int | None) -> QuerySet[Request]:
+def reviewable(at: datetime | Given) -> Q:
+    """Requests that a seller can answer at a moment: no appeal, and no passed closing date, stopped their flow."""
+    closed = Q(line__flow__auto_close_due_at__lte=at) & ~Q(line__flow__step__in=(Step.ACCEPTED, *OVER_STEPS))
+    return Q(state=RequestState.REQUESTED, line__flow__frozen_at__isnull=True) & ~closed
+
+
+def to_review(account_id: int | None, at: datetime) -> QuerySet[Request]:
     """The requests that the seller that an account is has to answer, the longest waiting first."""
-    mine = Request.objects.filter(state=RequestState.REQUESTED, seller__account_id=account_id or NOBODY)
+    mine = Request.objects.filter(reviewable(at), seller__account_id=account_id or NOBODY)
     return mine.order_by("turn_since", "pk")
 
 
 def seller_to_review_given() -> QuerySet[Request]:
     """What the badge of **Unsubscriptions** in the Seller Console counts, of an account given."""
-    return Request.objects.filter(state=RequestState.REQUESTED, seller__account_id=Given("account"))
+    return Request.objects.filter(reviewable(Given("at")), seller__account_id=Given("account"))
 
 
 def in_progress(account_id: int | None) -> QuerySet[Request]:
@@ -137,8 +143,8 @@ def in_progress_shown(request: HttpRequest) -> list[InProgress]:
 
 def to_review_shown(request: HttpRequest) -> list[InProgress]:
     """The first requests that the seller has to answer, for the overview."""
-    rows: Any = to_review(_account_of(request)).select_related("account").annotate(total=Window(Count("pk")))[:SHOWN]
-    found = list(rows)
+    rows: Any = to_review(_account_of(request), clock.now()).select_related("account")
+    found = list(rows.annotate(total=Window(Count("pk")))[:SHOWN])
     navigation.know("seller_unsubscriptions", request, found[0].total if found else 0)
     return [_shown(row, url=row.get_seller_url(), customer=row.account.name) for row in found]
 

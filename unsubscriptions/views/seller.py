@@ -30,7 +30,7 @@ from unsubscriptions.operations import reading, reviewing
 from unsubscriptions.queries import lists
 from unsubscriptions.queries.details import details_of
 from unsubscriptions.queries.requests import flow_of
-from unsubscriptions.states import Kind, PayoutState, Reason, RequestState, Status
+from unsubscriptions.states import PayoutState, Reason, RequestState, Status
 from unsubscriptions.views import seller_details
 
 TEMPLATE = "unsubscriptions/seller_detail.html"
@@ -100,10 +100,9 @@ def _may_review(request: HttpRequest, asked: Request) -> Refused | None:
 
 
 def _row_actions(asked: Request, request: HttpRequest) -> list[Action]:
-    details = Action(_("View Details"), asked.get_seller_url())
-    if not asked.is_open or _stands(asked):
-        return [details]
-    return [Action(_("Review"), f"{asked.get_seller_url()}#review", refused=_may_review(request, asked)), details]
+    if asked.is_open and not _stands(asked):
+        return [Action(_("Review"), f"{asked.get_seller_url()}#review", refused=_may_review(request, asked))]
+    return [Action(_("View Details"), asked.get_seller_url())]
 
 
 def _by_status(requests: QuerySet[Request], status: str) -> QuerySet[Request]:
@@ -140,7 +139,7 @@ REQUESTS = ListPage(
         Column("customer", gettext_lazy("Customer"), value="account.name", sort="account__name"),
         Column("order", gettext_lazy("Order No."), value="order_number", sort="order_number", mono=True, shown=False),
         Column("kind", gettext_lazy("Kind"), value=lambda asked: asked.kind_enum.label, sort="kind", shown=False),
-        Column("amount", gettext_lazy("Negotiated refund amount"), value="money", sort="amount", numeric=True),
+        Column("amount", gettext_lazy("Refund amount"), value="money", sort="amount", numeric=True),
         Column("reason", gettext_lazy("Reason"), value=_reason, sort="reason"),
         Column("text", gettext_lazy("Description"), shown=False),
         Column(
@@ -152,7 +151,7 @@ REQUESTS = ListPage(
             wide=True,
         ),
         Column("due", gettext_lazy("Due"), html=_due, csv=_due_text, sort="turn_since"),
-        Column("requested", gettext_lazy("Requested"), value="requested_at", sort="requested_at"),
+        Column("requested", gettext_lazy("Requested"), value="requested_at", sort="requested_at", shown=False),
         Column("answered", gettext_lazy("Answered"), value="ended_at", sort="ended_at", shown=False),
         actions(_row_actions),
     ),
@@ -161,7 +160,7 @@ REQUESTS = ListPage(
         Tab(
             "to_review",
             gettext_lazy("To review"),
-            lists.status_q(Status.REQUESTED),
+            lambda request: lists.reviewable(request.call.at),
             empty=Empty(
                 gettext_lazy("Nothing waits for you"), gettext_lazy("Requests that you are to answer appear here.")
             ),
@@ -179,7 +178,6 @@ REQUESTS = ListPage(
     filters=(
         ChoiceFilter("status", gettext_lazy("Status"), choices=Status.choices, apply=_by_status),
         ChoiceFilter("reason", gettext_lazy("Reason"), choices=Reason.choices, field="reason"),
-        ChoiceFilter("kind", gettext_lazy("Kind"), choices=Kind.choices, field="kind"),
         DateRangeFilter("requested", gettext_lazy("Requested"), field="requested_at"),
     ),
     search=Search(

@@ -121,7 +121,7 @@ def banner(details: Details, *, at: datetime) -> Banner:
     if asked.state == RequestState.REJECTED:
         text = asked.why_ended or _("You rejected the request. The order goes on; the customer may ask again.")
         return Banner("neutral", "circle-x", str(Status.REJECTED.label), text)
-    return _payout_banner(payout, at=at)
+    return _payout_banner(asked, payout, at=at)
 
 
 def _open_banner(details: Details, *, at: datetime) -> Banner:
@@ -148,8 +148,12 @@ def _open_banner(details: Details, *, at: datetime) -> Banner:
     return Banner(tone, "clock", _("It is your turn: agree to the request or reject it"), " ".join(parts))
 
 
-def _payout_banner(payout: Payout | None, *, at: datetime) -> Banner:
-    agreed = _("The order is completed and unsubscribed, its resource is closed.")
+def _payout_banner(asked: Request, payout: Payout | None, *, at: datetime) -> Banner:
+    agreed = (
+        _("The renewal is taken back; the resource stays until the end of its term.")
+        if asked.kind == Kind.RENEWAL
+        else _("The order is completed and unsubscribed, its resource is closed.")
+    )
     if payout is None:
         return Banner("info", "timer", str(Status.IN_PROGRESS.label), agreed)
     if payout.state == PayoutState.DONE:
