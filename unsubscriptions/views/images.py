@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -28,15 +29,16 @@ from koogallery.kernel.reasons import Refused
 from orders.queries.renewing import status_now, unpaid_number
 from orders.queries.resources import own_resource
 from orders.states import ExpirationPolicy, ResourceStatus
-from supervision.views.acting import BACK, SURE
 from unsubscriptions.models import Request
 from unsubscriptions.operations import images
 from unsubscriptions.queries.images import Case, case_of
 from unsubscriptions.rules.images import LARGE, ImageRefund
 from unsubscriptions.states import Kind
+from unsubscriptions.views.requests import BACK, SURE
 
 IMAGE, RENEWAL = "unsubscribeImage", "unsubscribeRenewal"
 EXPECTED = "expected"
+_PLAIN = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,4})?")
 _IMAGE, _RENEWAL, _ORDER = (
     Address("unsubscriptions:image"),
     Address("unsubscriptions:renewal"),
@@ -211,11 +213,8 @@ def _frame(title: str) -> dict[str, Any]:
 def _expected(request: HttpRequest, act: _Act, resource: Any) -> Money:
     """The refund that the form showed; an amount that cannot be read is one that was not shown."""
     currency = act.refund.amount.currency if act.refund is not None else resource.line.currency
-    try:
-        amount = Decimal(request.POST.get(EXPECTED, "")[:40])
-    except InvalidOperation:
-        amount = Decimal(0)
-    return Money(amount if amount.is_finite() else Decimal(0), currency)
+    shown = request.POST.get(EXPECTED, "")
+    return Money(Decimal(shown if _PLAIN.fullmatch(shown) else 0), currency)
 
 
 def _leaves_terms(case: Case, act: _Act) -> bool:
