@@ -18,6 +18,7 @@ class UnsubscriptionsConfig(AppConfig):
         from unsubscriptions.operations import (  # noqa: F401
             agreements,
             ending,
+            images,
             paying_out,
             reading,
             requesting,
@@ -27,7 +28,7 @@ class UnsubscriptionsConfig(AppConfig):
 
         events.subscribe(RefundSettled, paying_out.on_refund_settled)
         events.subscribe(AppealEnded, ending.on_appeal_ended)
-        returns.use(entries=entries.entries_of, returned=entries.returned_of)
+        returns.use(entry=entries.entry_of, returned=entries.returned_of)
         navigation.provide_count("seller_unsubscriptions", lists.seller_to_review_given)
         navigation.provide("unsubscriptions_in_progress", lists.in_progress_shown)
         navigation.provide("unsubscriptions_to_review", lists.to_review_shown)

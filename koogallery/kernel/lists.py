@@ -148,7 +148,11 @@ class Bulk:
 
 @dataclass(frozen=True)
 class ListPage:
-    """The declaration of a list; see the module's text. Raises `ValueError` when it contradicts itself."""
+    """The declaration of a list; see the module's text. Raises `ValueError` when it contradicts itself.
+
+    `prepare` is given the rows of a page at once, to read for all of them what their cells show; `kept_as` names the
+    list in the user's preferences where several share a name.
+    """
 
     name: str
     caption: Any
@@ -168,6 +172,8 @@ class ListPage:
     exportable: bool = True
     on_large_export: Callable[[BoundList], HttpResponse] | None = None
     ordering: Sequence[str] = ()
+    prepare: Callable[[Sequence[Any], HttpRequest], None] | None = None
+    kept_as: str = ""
     kept: dict[tuple[Any, ...], tuple[str, str, str]] = field(default_factory=dict, init=False, compare=False)
     plans: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, compare=False)
 
@@ -344,7 +350,7 @@ class BoundList:
         user = getattr(self.request, "user", None)
         if user is None or not user.is_authenticated:
             return {}
-        return user.preferences.get(PREFERENCE, {}).get(self.name, {})
+        return user.preferences.get(PREFERENCE, {}).get(self.declared.kept_as or self.name, {})
 
     def _keep(self, key: str, value: Any) -> None:
         user = getattr(self.request, "user", None)
@@ -352,7 +358,7 @@ class BoundList:
             return
         kept = self._kept()
         if kept.get(key) != value:
-            keeper(self.request, self.name, {**kept, key: value})
+            keeper(self.request, self.declared.kept_as or self.name, {**kept, key: value})
 
     @property
     def wants_csv(self) -> bool:
@@ -527,11 +533,15 @@ class BoundList:
 
     def _read(self, start: int, end: int) -> list[Any]:
         """So many rows in order."""
+        rows: list[Any]
         if self._asked is None:
-            return list(self.queryset[start:end])
-        key = (self.tab, self.sort, start, end)
-        plan = self._plan(key, lambda: _plan_of_rows(self.queryset[start:end]))
-        rows: list[Any] = plan.all(**self._asked.given)
+            rows = list(self.queryset[start:end])
+        else:
+            key = (self.tab, self.sort, start, end)
+            plan = self._plan(key, lambda: _plan_of_rows(self.queryset[start:end]))
+            rows = plan.all(**self._asked.given)
+        if self.declared.prepare is not None and rows:
+            self.declared.prepare(rows, self.request)
         return rows
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,25 +42,28 @@ class Returned:
     is_late: bool
     url: str
     return_order: str
+    is_open: bool
 
 
-_entries: list[Callable[[Call, Sequence[Order]], Mapping[str, Entry]]] = []
+_entries: list[Callable[[Call, Order], Entry | None]] = []
 _returned: list[Callable[[str], Sequence[Returned]]] = []
 
 
 def use(
     *,
-    entries: Callable[[Call, Sequence[Order]], Mapping[str, Entry]],
+    entry: Callable[[Call, Order], Entry | None],
     returned: Callable[[str], Sequence[Returned]],
 ) -> None:
     """Unsubscriptions fill this port."""
-    _entries[:], _returned[:] = [entries], [returned]
+    _entries[:], _returned[:] = [entry], [returned]
 
 
-def entries_of(call: Call, orders: Iterable[Order]) -> Mapping[str, Entry]:
-    """What pages of the buyer offer for these orders, by order number; nothing for those that are never given back."""
-    given = list(orders)
-    return _entries[0](call, given) if _entries and given else {}
+def entry_of(call: Call, order: Order) -> Entry | None:
+    """What a page of the buyer offers for an order, as far as its line tells without a query; None for never.
+
+    What else stands against it says the page that the entry leads to.
+    """
+    return _entries[0](call, order) if _entries else None
 
 
 def returned_of(order_number: str) -> Sequence[Returned]:

@@ -27,7 +27,9 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications import queries as told
 from orders.models import Order
 from orders.operations import cancelling, reading
+from orders.queries import returns
 from orders.queries.orders import ended, timeline_of, waiting
+from orders.queries.refund_timeline import money_back
 from orders.states import OrderState, OrderType
 
 TRACES_SHOWN = 20
@@ -197,6 +199,7 @@ def order_detail(request: HttpRequest, number: str) -> HttpResponse:
         "shows_resources": operations.may(call, "queryResourceList") is None,
         "may_cancel": operations.may(call, "cancelOrder", order),
         "refund_hours": order.policies["refund.sla_hours"],
+        "unsubscribe": returns.entry_of(call, order),
         "same_again": same_again_url(order) if state == OrderState.CANCELED and order.form else "",
     }
     if tab == "payments":
@@ -208,9 +211,13 @@ def order_detail(request: HttpRequest, number: str) -> HttpResponse:
     elif tab == "traces":
         context["traces"] = audit.for_resource(call.account_id, "Order", order.number, limit=TRACES_SHOWN)
     else:
+        money = billing.order_money(order.number, currency=order.currency)
+        requests = returns.returned_of(order.number)
         context |= {
             "timeline": timeline_of(order),
-            "money": billing.order_money(order.number, currency=order.currency),
+            "money": money,
+            "money_back": money_back(order.number, requests=requests, at=call.at, refunded=bool(money.refunded)),
+            "open_request": next((each for each in requests if each.is_open), None),
             "milestones": billing.milestones_of(order.number) if order.line.milestones else [],
         }
     return pages.render(request, "orders/order_detail.html", context)

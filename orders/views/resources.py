@@ -18,13 +18,14 @@ from catalog.queries.sheets import read_once
 from catalog.states import BillingMode, DeliveryMethod
 from koogallery.identity import queries as identity
 from koogallery.kernel import operations, pages, policies
+from koogallery.kernel.calls import Call
 from koogallery.kernel.pages import page
 from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Refused
 from orders.forms import ExpirationForm, ResourceTagsForm
 from orders.models import Resource
 from orders.operations import expiration, resources
-from orders.queries import delivered, eligibility
+from orders.queries import delivered, eligibility, returns
 from orders.queries.interface import information_call
 from orders.queries.renewals import automation_of, is_automatic, why_no_strategy
 from orders.queries.renewing import status_now, terms_of, waiting_change
@@ -90,6 +91,7 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "change": change_action(resource, call, in_force),
         "auto_url": AUTO(resource.number),
         "information": information_call(resource) if resource.awaits_information else None,
+        "unsubscribe": _unsubscribe(call, resource),
         "status": status,
         "is_closed": status == ResourceStatus.CLOSED,
         "is_in_delivery": resource.status == ResourceStatus.IN_DELIVERY,
@@ -107,6 +109,13 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "disable_warning": disable_warning(resource),
     }
     return pages.render(request, "orders/resource_detail.html", context)
+
+
+def _unsubscribe(call: Call, resource: Resource) -> returns.Entry | None:
+    """**Unsubscribe** while the order that produced the resource is under way."""
+    order = resource.line.order
+    order.line = resource.line
+    return returns.entry_of(call, order)
 
 
 def _status(request: HttpRequest, resource: Resource) -> ResourceStatus:

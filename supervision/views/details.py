@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ from koogallery.kernel import display, operations
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
+from orders.queries import returns
 from orders.states import ResourceStatus
 from supervision.forms import MessageForm, ReasonForm
 from supervision.models import Appeal, Flow, FlowRecord
@@ -155,12 +156,22 @@ def for_buyer(request: HttpRequest, flow: Flow) -> dict[str, Any]:
         "may_reject": _may_reject(call, flow),
         "can_remind": flow.turn is Actor.SELLER and not step.is_over,
         "may_remind": reminding.why_not(flow, at=call.at) or operations.may(call, "remindSeller", flow),
+        "unsubscribe": None if step.is_over else _unsubscribe(call, flow, open_request=context["open_request"]),
         "accept_text": accept_text(flow),
         "may_reveal": operations.may(call, "querySaasResourceInstance", context["resource"]),
         "may_reveal_key": operations.may(call, "revealLicenseKey", context["resource"]),
         "reject_form": ReasonForm(auto_id="reject_%s"),
     }
     return context
+
+
+def _unsubscribe(call: Call, flow: Flow, *, open_request: str) -> returns.Entry | None:
+    """**Unsubscribe**, or where the open request stands."""
+    if open_request:
+        return returns.Entry(_("View request"), reverse("unsubscriptions:detail", args=[open_request]))
+    flow.order.line = flow.line
+    entry = returns.entry_of(call, flow.order)
+    return replace(entry, refused=Refused("flow_frozen")) if entry and is_frozen(flow, call.at) else entry
 
 
 def _may_accept(call: Call, flow: Flow, milestones: Sequence[billing.MilestoneMoney]) -> Refused | None:
@@ -245,6 +256,7 @@ def _shared(call: Call, flow: Flow, party: Actor, *, whole: bool) -> dict[str, A
         "product": flow.order.product,
         "step": step,
         "is_frozen": stands,
+        "open_request": _open_request(flow, history),
         "milestone": milestone_text(flow),
         "milestones": billing.milestones_of(flow.order_number) if flow.milestones else [],
         "delivery_method": DeliveryMethod(flow.delivery_method).label,
@@ -275,6 +287,12 @@ def _shared(call: Call, flow: Flow, party: Actor, *, whole: bool) -> dict[str, A
         "message_form": MessageForm(call=call, auto_id="message_%s"),
         "urls": {name: address(flow, party, name) for name in _BOTH_SIDES if name != "file"},
     }
+
+
+def _open_request(flow: Flow, history: History) -> str:
+    """The number of the request to unsubscribe that waits for its answer, as the records tell."""
+    asked = history.latest(RecordKind.UNSUB_ASKED) if flow.is_held else None
+    return str(asked.row.data.get("request", "")) if asked is not None else ""
 
 
 def shown_file(sent: SentFile, flow: Flow, party: Actor) -> ShownFile:

@@ -28,7 +28,7 @@ from orders.models import InterfaceCall, Resource
 from tests.factories import audit, billing, catalog, identity, orders, tickets
 from tests.factories.offers import bills_of, draft_offer, in_milestones, order_by_offer, sent_offer
 from tests.factories.returns import ask, reject
-from tests.factories.subscriptions import subscribed
+from tests.factories.subscriptions import image, subscribed
 from tests.factories.supervision import Deal, supervised
 from tests.security.world import World
 
@@ -350,7 +350,20 @@ def _deal(world: World) -> Deal:
 # unsubscriptions
 
 
+@sample("console/unsubscriptions/new/<str:line>/")
+def _unsubscribable(world: World) -> dict[str, str]:
+    return {"line": _deal(world).flow.number}
+
+
+@sample("console/unsubscriptions/images/<str:resource>/", "console/unsubscriptions/images/<str:resource>/renewal/")
+def _image(world: World) -> dict[str, str]:
+    return {"resource": image(buyer=world.buyer, at=clock.now().isoformat()).resource.number}
+
+
 @sample(
+    "console/unsubscriptions/<str:number>/",
+    "console/unsubscriptions/<str:number>/withdraw/",
+    "console/unsubscriptions/<str:number>/remind/",
     "seller/unsubscriptions/<str:number>/",
     "seller/unsubscriptions/<str:number>/agree/",
     "seller/unsubscriptions/<str:number>/reject/",
@@ -359,7 +372,9 @@ def _request_to_review(world: World) -> dict[str, str]:
     return {"number": ask(_deal(world)).number}
 
 
-@sample("seller/unsubscriptions/<str:number>/files/<str:file>/")
+@sample(
+    "console/unsubscriptions/<str:number>/files/<str:file>/", "seller/unsubscriptions/<str:number>/files/<str:file>/"
+)
 def _evidence_of_a_review(world: World) -> dict[str, str]:
     deal = _deal(world)
     proof = files.receive(

@@ -2,50 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from koogallery import clock
 from koogallery.kernel import operations
 from koogallery.kernel.calls import Call
+from koogallery.kernel.reasons import Refused
 from orders.queries.returns import Entry, Returned
-from unsubscriptions.models import Request
-from unsubscriptions.operations import requesting
+from orders.states import OrderState, OrderType
+from unsubscriptions.models import Payout, Request
 from unsubscriptions.queries.requests import RELATED
-from unsubscriptions.queries.standing import standings_of
-from unsubscriptions.rules import eligibility
+from unsubscriptions.queries.standing import way_of
+from unsubscriptions.states import Way
 
 OPERATION = "unSubscribeByNegotiation"
+OF_IMAGES = "unsubscribeImage"
 
 
-def entries_of(call: Call, orders: Sequence[object]) -> Mapping[str, Entry]:
-    """The entry of each of these orders of the calling account; none for lines that are never negotiated."""
-    lines = [order.line for order in orders]  # type: ignore[attr-defined]
-    for line, order in zip(lines, orders, strict=True):
-        line.order = order
-    found: dict[str, Entry] = {}
-    for number, standing in standings_of(lines, account=call.account, at=call.at).items():
-        order_number = number.rpartition("-")[0]
-        if standing.open_request:
-            url = reverse("unsubscriptions:detail", args=[standing.open_request])
-            found[order_number] = Entry(_("View unsubscription request"), url)
-        elif eligibility.never(standing) is None and standing.total and not standing.is_unsubscribed:
-            refused = requesting.why_not(standing) or operations.may(call, OPERATION)
-            url = reverse("unsubscriptions:request", args=[number])
-            found[order_number] = Entry(_("Unsubscribe"), url, refused)
-    return found
+def entry_of(call: Call, order: Any) -> Entry | None:
+    """**Unsubscribe** for an order whose line is given back by the matrix; read from its rows alone.
+
+    An order under way that is negotiated leads to its form, an image to its row in the tab **Images**.
+    """
+    line = order.line
+    line.order = order
+    if way_of(line) is Way.IMAGE:
+        return _entry_of_image(call, order, line)
+    runs = order.state == OrderState.PROCESSING and order.type == OrderType.NEW and order.unsubscribed_at is None
+    if not runs or not line.total or way_of(line) is not Way.NEGOTIATED:
+        return None
+    frozen = Refused("account_frozen") if call.account is not None and call.account.is_frozen else None
+    refused = frozen or operations.may(call, OPERATION, line)
+    return Entry(_("Unsubscribe"), reverse("unsubscriptions:request", args=[line.number]), refused)
+
+
+def _entry_of_image(call: Call, order: Any, line: Any) -> Entry | None:
+    runs = order.state == OrderState.COMPLETED and order.type == OrderType.NEW and order.unsubscribed_at is None
+    if not runs or not line.total:
+        return None
+    url = f"{reverse('unsubscriptions:list')}?tab=images&q={order.number}"
+    return Entry(_("Unsubscribe"), url, operations.may(call, OF_IMAGES, line))
 
 
 def returned_of(order_number: str) -> Sequence[Returned]:
     """The requests about an order, or the one that made this UNSUBSCRIBE order, oldest first."""
-    mine = Q(order_number=order_number) | Q(payout__order__number=order_number)
-    requests = Request.objects.filter(mine).select_related(*RELATED, "payout__order").order_by("requested_at", "pk")
-    return [_returned(request) for request in requests]
+    about = Request.objects.filter(order_number=order_number).order_by().values("pk")
+    made_by = Payout.objects.filter(order__number=order_number).order_by().values("request_id")
+    requests = (
+        Request.objects.filter(pk__in=about.union(made_by)).select_related(*RELATED).order_by("requested_at", "pk")
+    )
+    return [returned(request) for request in requests]
 
 
-def _returned(request: Request) -> Returned:
+def returned(request: Request) -> Returned:
+    """What pages show of one request."""
     payout = getattr(request, "payout", None)
     return Returned(
         number=request.number,
@@ -57,7 +71,8 @@ def _returned(request: Request) -> Returned:
         ended_at=request.ended_at,
         due_at=payout.due_at if payout is not None else None,
         refunded_at=payout.done_at if payout is not None else None,
-        is_late=payout is not None and payout.breached_at is not None,
+        is_late=payout is not None and payout.is_late(clock.now()),
         url=request.get_absolute_url(),
         return_order=payout.order.number if payout is not None else "",
+        is_open=request.is_open,
     )
