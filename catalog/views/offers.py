@@ -96,7 +96,7 @@ def _by_payment(rows: QuerySet[PrivateOffer], kind: str) -> QuerySet[PrivateOffe
     return rows.filter(milestones__gt=0) if kind == IN_MILESTONES else rows.filter(milestones=0)
 
 
-def _milestones(offer: PrivateOffer) -> str:
+def milestones_note(offer: PrivateOffer) -> str:
     return _("%(count)s milestones") % {"count": offer.milestones} if offer.milestones else ""
 
 
@@ -127,7 +127,7 @@ OFFERS = ListPage(
             wide=True,
         ),
         Column("seller", gettext_lazy("Seller"), value="seller.label", sort="seller__name", shown=False),
-        Column("discount", gettext_lazy("Discount"), value=discount_text, note=_milestones),
+        Column("discount", gettext_lazy("Discount"), value=discount_text, note=milestones_note),
         Column("list_price", gettext_lazy("List price"), value="list_total", numeric=True, shown=False),
         Column("amount", gettext_lazy("Amount"), value="total", sort="amount", numeric=True),
         Column("state", gettext_lazy("Status"), value=state_of),

@@ -20,7 +20,7 @@ from catalog.operations import offer_reading, offers
 from catalog.queries.offers import showing
 from catalog.queries.seller_offers import all_uses_of
 from catalog.states import OFFER_MOVES, OfferState, UseState
-from catalog.views.offers import terms_shown
+from catalog.views.offers import milestones_note, terms_shown
 from koogallery import clock
 from koogallery.kernel import operations, qr
 from koogallery.kernel.calls import Call
@@ -113,8 +113,15 @@ OFFERS = ListPage(
     name="seller-offers",
     caption=gettext_lazy("Seller Offers"),
     columns=(
-        Column("number", gettext_lazy("Offer No."), link=PrivateOffer.get_seller_url, mono=True, hideable=False),
-        Column("name", gettext_lazy("Offer name"), sort="name", wide=True, strong=True),
+        Column(
+            "number",
+            gettext_lazy("Offer No."),
+            link=PrivateOffer.get_seller_url,
+            note=lambda offer: offer.name,
+            mono=True,
+            hideable=False,
+        ),
+        Column("name", gettext_lazy("Offer name"), sort="name", wide=True, strong=True, shown=False),
         Column("customer", gettext_lazy("Customer"), value="customer_name", sort="customer_name", wide=True),
         Column(
             "product",
@@ -132,6 +139,7 @@ OFFERS = ListPage(
             value=lambda offer: offer.milestones or None,
             sort="milestones",
             numeric=True,
+            shown=False,
         ),
         Column(
             "uses",
@@ -144,7 +152,7 @@ OFFERS = ListPage(
         Column("created", gettext_lazy("Created"), value="created_at", sort="created_at", shown=False),
         Column("sent", gettext_lazy("Sent"), value="sent_at", sort="sent_at", shown=False),
         Column("opened", gettext_lazy("Opened"), value="opened_at", sort="opened_at", shown=False),
-        Column("amount", gettext_lazy("Amount"), value="total", sort=("currency", "amount"), numeric=True),
+        Column("amount", gettext_lazy("Amount"), value="total", sort=("currency", "amount"), numeric=True, note=milestones_note),
         actions(_row_actions),
     ),
     tabs=(Tab("all", gettext_lazy("All")), *(_state_tab(state) for state in OfferState)),
