@@ -179,6 +179,11 @@ class MilestoneBill(GuardedModel):
         return Money(self.amount, self.currency)
 
     @property
+    def taken_off(self) -> Money:
+        """What was taken off because a part of the order was given back."""
+        return Money(self.lowered, self.currency)
+
+    @property
     def generated(self) -> Money:
         """What it was generated over, before any of it was taken off."""
         return Money(self.amount + self.lowered, self.currency)

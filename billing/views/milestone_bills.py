@@ -194,7 +194,7 @@ def _repay(request: HttpRequest, found: MilestoneBill) -> Refused | None:
 
 def timeline_of(bill: MilestoneBill, payments: list[Payment], *, at: datetime) -> list[dict[str, Any]]:
     """What happened to a bill, as the component shows it."""
-    entries: list[dict[str, Any]] = [{"title": _("Generated"), "at": bill.generated_at, "text": str(bill.money)}]
+    entries: list[dict[str, Any]] = [{"title": _("Generated"), "at": bill.generated_at, "text": str(bill.generated)}]
     if bill.was_written_late:
         entries.append({"title": _("Written"), "at": bill.written_at, "text": _("The due date counts from here.")})
     late_from = overdue_from(bill.due_at)
@@ -211,6 +211,6 @@ def timeline_of(bill: MilestoneBill, payments: list[Payment], *, at: datetime) -
             entries.append({"title": BillState.REPAID.label, "at": bill.ended_at or at, "text": by, "tone": "success"})
     if bill.state == BillState.WITHDRAWN:
         entries.append(
-            {"title": BillState.WITHDRAWN.label, "at": bill.ended_at or at, "text": _("The order was canceled.")}
+            {"title": BillState.WITHDRAWN.label, "at": bill.ended_at or at, "text": _("The order ended before.")}
         )
     return sorted(entries, key=lambda entry: entry["at"])

@@ -16,6 +16,7 @@ from billing.operations import reading
 from billing.states import BillState
 from billing.views.milestone_bills import BILLS, milestone_words
 from koogallery.kernel.documents import Column, Document, Fact, Party, Table
+from koogallery.kernel.money import Money
 from koogallery.kernel.pages import page
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def document_of(bill: MilestoneBill, *, account: Account, state: BillState) -> D
                     Column(_("Share"), numeric=True),
                     Column(_("Amount"), numeric=True),
                 ],
-                rows=[[milestone_words(bill), milestone.delivery, milestone.share_text, bill.money]],
-                totals=[(_("Amount"), bill.money)],
+                rows=[[milestone_words(bill), milestone.delivery, milestone.share_text, bill.generated]],
+                totals=[*_taken_off(bill), (_("Amount"), bill.money)],
             ),
             *_calculation(bill),
         ],
@@ -84,6 +85,10 @@ def document_of(bill: MilestoneBill, *, account: Account, state: BillState) -> D
         link=f"{settings.SITE_ADDRESS}{bill.get_absolute_url()}",
         link_label=_("View bill"),
     )
+
+
+def _taken_off(bill: MilestoneBill) -> list[tuple[str, Money]]:
+    return [(_("Taken off by unsubscription"), -bill.taken_off)] if bill.lowered else []
 
 
 def _calculation(bill: MilestoneBill) -> list[Table]:

@@ -1218,6 +1218,11 @@ _LIST = [
         "退款金额已由 {was} 变为 {now}，请核对后再次确认。",
     ),
     Reason("unsub_free", "Nothing was charged, so there is nothing to give back.", "该订单未产生费用，无可退金额。"),
+    Reason(
+        "unsub_follow_up",
+        "The purchase itself can be negotiated, not a renewal or a change of it.",
+        "仅可协商退订新购订单，续费和变更订单不支持协商退订。",
+    ),
     Reason("unsub_trial", "Trials cannot be unsubscribed. Disable the resource.", "试用资源不支持退订，可将其停用。"),
     Reason(
         "unsub_completed",

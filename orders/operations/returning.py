@@ -68,7 +68,7 @@ def place(call: Call, *, order: Order, reversals: Sequence[Reversal], user: Any 
     lines = [_line(returned, number, reversal) for number, reversal in enumerate(reversals, 1)]
     OrderLine.objects.bulk_create(lines)
     returned.line = lines[0]
-    describe(resource=returned, account_id=order.account_id, order=order.number, amount=returned.total)
+    describe(resource=returned, order=order.number, amount=returned.total)
     return returned
 
 
@@ -119,7 +119,7 @@ def complete(call: Call, *, order: Order) -> Order:
             earning.earn(call, line_number=line.number, key=f"earn:{line.number}")
         if line.milestones:
             milestones.finish({line.number: call.at})
-    describe(account_id=order.account_id, state=order.state)
+    describe(state=order.state)
     events.publish(OrderCompleted(order=order, at=call.at))
     return order
 
@@ -130,7 +130,6 @@ def close(call: Call, *, resource: Resource, order: Order, delivered: bool) -> R
 
     Without an instance the seller is asked to end the service, if it was `delivered`. A closed one stays as it is.
     """
-    describe(account_id=resource.account_id)
     resources.close_given_back(call, resource, by=order, delivered=delivered)
     return resource
 
@@ -139,7 +138,7 @@ def close(call: Call, *, resource: Resource, order: Order, delivered: bool) -> R
 def finish(call: Call, *, order: Order) -> Order:
     """Complete an UNSUBSCRIBE order: the money is back. The orders that it gives back tell of it."""
     move(order, OrderState.COMPLETED, completed_at=call.at)
-    describe(account_id=order.account_id, state=order.state)
+    describe(state=order.state)
     for line in order.lines.select_related("reverses__order"):
         if line.amount and line.reverses is not None:
             tell(line.reverses.order, OrderStep.REFUNDED, at=call.at, note=str(-line.total))

@@ -51,8 +51,9 @@ def order_information(call: Call, *, order: Order, line: str = "") -> OrderInfor
 
 
 def _ordered(order: Order, line: OrderLine) -> OrderedProduct:
-    resource = line.resources.first()
-    term = provisioning.first_term(order, line, at=order.paid_at or order.placed_at)
+    given_back = line.reverses
+    resource = (given_back or line).resources.first()
+    term = None if given_back else provisioning.first_term(order, line, at=order.paid_at or order.placed_at)
     return OrderedProduct(
         line_id=line.number,
         charging_mode=line.billing_mode,
@@ -63,7 +64,7 @@ def _ordered(order: Order, line: OrderLine) -> OrderedProduct:
         product_name=line.product_name,
         sku_code=line.sku_code,
         quantity=format(line.quantity.normalize(), "f"),
-        amount=format(line.list_total.rounded().amount, "f"),
+        amount="" if given_back else format(line.list_total.rounded().amount, "f"),
         paid=format(line.total.rounded().amount, "f"),
     )
 

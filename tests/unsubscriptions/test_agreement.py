@@ -12,17 +12,21 @@ from billing.models import Refund
 from billing.operations.checking import check_ledger
 from billing.queries import balance, order_money
 from koogallery import clock
+from koogallery.kernel import guard, pages
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.reasons import Refused
 from koogallery.kernel.sweeps import sweeps
 from koogallery.notifications.models import Message
-from orders.models import Order, OrderLine, Resource
+from orders.models import InterfaceCall, Order, OrderLine, Resource
+from orders.operations.seller_api import order_information
 from orders.states import CloseReason, OrderState, OrderType, ResourceStatus
 from supervision.states import Step
 from tests.factories.billing import usd
-from tests.factories.returns import agree, ask, reject, withdraw
+from tests.factories.returns import agree, ask, reject, specially, withdraw
+from tests.factories.subscriptions import subscribed
 from tests.factories.supervision import Deal, supervised, upload
 from unsubscriptions.models import Payout, Request
+from unsubscriptions.operations import requesting
 from unsubscriptions.states import PayoutState, RequestState, Status
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +107,45 @@ def test_agreed_the_refund_is_back_the_rest_is_earned_and_everything_has_ended()
     run("late-payouts", deal)
     assert Payout.objects.get().breached_at is None
     in_sound_books()
+
+
+def test_the_sellers_server_is_told_to_release_the_instance_by_the_order_that_gives_it_back() -> None:
+    deal = supervised(
+        "saas", interface_version="2", interface_url="http://127.0.0.1:8765/", interface_key="0123456789abcdef" * 2
+    )
+    with guard.opened("test"):
+        Resource.objects.filter(line=deal.flow.line).update(instance_id="inst-1")
+    agree(deal, ask(deal, "400.00"))
+    returned = Order.objects.get(type=OrderType.UNSUBSCRIBE)
+    released = InterfaceCall.objects.get(activity="releaseInstance")
+    told = released.parameters
+    assert (told["instanceId"], told["orderId"], told["orderLineId"]) == (
+        "inst-1",
+        returned.number,
+        returned.line.number,
+    )
+    asked_for = order_information(deal.seller.call(at=deal.at), order=returned.number).to_json()
+    line = asked_for["orderLine"][0]
+    assert (asked_for["orderType"], line["currencyAfterDiscount"]) == ("UNSUBSCRIBE", "-400.00")
+    assert "currency" not in line and "expireTime" not in line
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_without_an_instance_the_seller_is_asked_to_end_what_was_delivered(delivered: bool) -> None:
+    deal = supervised("license")
+    if delivered:
+        deal.deliver()
+    agree(deal, ask(deal, "400.00"))
+    assert ("resource_to_release" in kinds(deal.seller.account)) is delivered
+
+
+def test_only_the_purchase_is_negotiated_not_what_follows_it() -> None:
+    owned = subscribed(at="2026-03-10")
+    line = owned.renew("1-month").line.number
+    call = owned.buyer.call(at=owned.now, key=pages.new_key())
+    found = refused(lambda: requesting.request(call, line=line, amount=usd(1), reason="by_mistake"))
+    assert found.code == "unsub_follow_up"
+    assert refused(lambda: specially(line, at=owned.now)).code == "unsub_follow_up"
 
 
 @pytest.mark.parametrize("answer", [reject, withdraw])

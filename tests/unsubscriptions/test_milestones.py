@@ -159,3 +159,14 @@ def test_after_an_appeal_refunded_part_of_what_was_paid_the_limit_is_what_is_lef
     agree(deal, ask(deal, "200.00"))
     assert order_money(deal.order.number).refunded == usd(300)
     in_sound_books(deal)
+
+
+def test_a_lowered_bill_says_so_on_its_page_and_in_its_file() -> None:
+    deal = in_milestones(shares=["30", "70"])
+    with clock.at(deal.at):
+        agree(deal, ask(deal, "100.00"))
+        bill = bills_of(deal.order)[0]
+        text = deal.buyer.client.get(bill.get_absolute_url()).content.decode()
+        assert "USD 200.00" in text and "USD 100.00" in text and "taken off because the order was unsubscribed" in text
+        answer = deal.buyer.client.get(f"{bill.get_absolute_url()}pdf/")
+        assert answer.status_code == 200 and answer.content.startswith(b"%PDF")

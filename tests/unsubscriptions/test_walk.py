@@ -136,6 +136,13 @@ class MilestoneReturns(ReturningWalk, MilestoneWalk):
             milestone_credit=LIMIT,
         )
 
+    @rule(amount=st.sampled_from(AMOUNTS), agrees=st.booleans())
+    def repay_and_negotiate(self, amount: str, agrees: bool) -> None:
+        """Deliveries, acceptances and repayments, then a request: walks in which money goes back, not only bills."""
+        self.go_on(4)
+        self.repay()
+        self.negotiate(amount, 1, agrees)
+
     @invariant()
     def a_bill_exists_exactly_where_the_part_before_is_accepted(self) -> None:
         milestones = self.milestones()

@@ -7,6 +7,7 @@ from typing import Any
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing, Refused
+from orders.states import OrderType
 from supervision.rules import texts
 from unsubscriptions.models import SpecialAgreement
 from unsubscriptions.queries.requests import any_line_locked
@@ -29,11 +30,14 @@ def _live_locked(call: Call, number: Any) -> SpecialAgreement:
 def set_agreement(call: Call, *, line: Any, way: str, note: str) -> SpecialAgreement:
     """Agree for one order line whether it can be given back, whatever the table says; replaces an earlier agreement.
 
-    Raises `Refused("text_required")` without a note, `Refused("invalid_input")` for another way.
+    Raises `Refused("text_required")` without a note, `Refused("invalid_input")` for another way,
+    `Refused("unsub_follow_up")` for a line that is no purchase.
     """
     words = texts.written(note, field="note")
     if way not in (Way.NEGOTIATED, Way.NEVER):
         raise Refused("invalid_input", field="way")
+    if line.order.type != OrderType.NEW:
+        raise Refused("unsub_follow_up")
     SpecialAgreement.objects.filter(line=line, ended_at__isnull=True).update(ended_at=call.at)
     agreed = SpecialAgreement.objects.create(
         line=line,

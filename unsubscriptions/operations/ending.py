@@ -36,7 +36,7 @@ def on_appeal_ended(happened: AppealEnded) -> None:
 @operation("endUnsubscription", resource_type="Subscription", roles={Role.SYSTEM}, targets={"request": request_locked})
 def end(call: Call, *, request: Request, code: str) -> Request:
     """End an open request that a decision left without its object; `code` is the reason that both sides read."""
-    describe(account_id=request.account_id, reason=code)
+    describe(reason=code)
     moving.end(call, request, RequestState.REJECTED, end_code=code)
     for party in (Actor.BUYER, Actor.SELLER):
         telling.tell(request, party, "unsubscription_ended", at=call.at, params={"why": Refused(code)})

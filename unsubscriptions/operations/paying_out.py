@@ -65,7 +65,7 @@ def conclude(call: Call, *, payout: Payout) -> Payout:
     """Note that all of the money has arrived, or that the gateway left some of it unclear; else nothing happens."""
     if not settle(call, payout):
         untraced()
-    describe(account_id=payout.account_id, request=payout.request.number, state=payout.state)
+    describe(request=payout.request.number, state=payout.state)
     return payout
 
 
@@ -119,7 +119,7 @@ def retry(call: Call, *, payout: Payout) -> Payout:
     for refund in refunds_by_key(keys_of(payout)):
         closing.retry_refund(call, refund=refund.number)
     _move(payout, PayoutState.DUE, failed_at=None)
-    describe(account_id=payout.account_id, request=payout.request.number)
+    describe(request=payout.request.number)
     after_commit(lambda: run_sweep.delay(refunding.CARD_REFUNDS))
     return payout
 

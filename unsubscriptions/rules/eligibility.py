@@ -53,6 +53,8 @@ def never(standing: Standing) -> Finding | None:
         return Finding("unsub_by_agreement")
     if standing.order_type is OrderType.TRIAL:
         return Finding("unsub_trial")
+    if standing.order_type is not OrderType.NEW:
+        return Finding("unsub_follow_up")
     if standing.way is Way.IMAGE:
         return Finding("unsub_image")
     if standing.way is Way.NEVER:
