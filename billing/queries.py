@@ -628,6 +628,17 @@ def refund_progress(keys: Sequence[str]) -> RefundProgress:
     )
 
 
+def refund_parts_by_key(prefix: str) -> Sequence[RefundPart]:
+    """The parts of the refunds whose key begins so, oldest first; one query."""
+    parts = RefundPart.objects.filter(refund__key__startswith=prefix)
+    return list(parts.select_related("refund", "payment__card").order_by("refund_id", "pk"))
+
+
+def refund_by_number(number: str) -> Refund | None:
+    """A refund with its parts, for the platform and operations."""
+    return Refund.objects.filter(number=number[:24]).prefetch_related("parts__payment__card").first()
+
+
 def refunds_by_key(keys: Sequence[str]) -> list[Refund]:
     """The refunds of these keys with their parts, oldest first."""
     return list(Refund.objects.filter(key__in=list(keys)).prefetch_related("parts__payment__card").order_by("pk"))

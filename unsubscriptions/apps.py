@@ -12,6 +12,7 @@ class UnsubscriptionsConfig(AppConfig):
 
     def ready(self) -> None:
         from billing.events import RefundSettled
+        from billing.operations import checking
         from koogallery.kernel import events, navigation, sweeps
         from orders.queries import returns
         from supervision.events import AppealEnded
@@ -24,8 +25,9 @@ class UnsubscriptionsConfig(AppConfig):
             requesting,
             reviewing,
         )
-        from unsubscriptions.queries import entries, lists
+        from unsubscriptions.queries import checks, entries, lists
 
+        checking.add(*checks.CHECKS)
         events.subscribe(RefundSettled, paying_out.on_refund_settled)
         events.subscribe(AppealEnded, ending.on_appeal_ended)
         returns.use(entry=entries.entry_of, returned=entries.returned_of)

@@ -77,6 +77,16 @@ CHECKS = (
         "HAVING coalesce(sum(t.amount), 0) <> p.refunded OR p.refunded > p.amount",
     ),
     Check(
+        "refund_booked",
+        gettext_noop("Every refund is booked once with its amount, and no other posting gives money back"),
+        "SELECT r.number, coalesce(b.given, 0)::text, r.amount::text FROM billing_refund r "
+        "LEFT JOIN LATERAL (SELECT sum(e.amount) AS given FROM billing_posting o JOIN billing_entry e "
+        "ON e.posting_id = o.id WHERE o.key = 'refund:' || r.number AND e.amount > 0) b ON TRUE "
+        "WHERE coalesce(b.given, 0) <> r.amount UNION ALL "
+        "SELECT p.key, p.about, '-' FROM billing_posting p WHERE p.kind = 'refund' AND starts_with(p.key, 'refund:') "
+        "AND NOT EXISTS (SELECT 1 FROM billing_refund r WHERE p.key = 'refund:' || r.number)",
+    ),
+    Check(
         "payment_booked",
         gettext_noop("Every payment that succeeded, and no other, is booked once with its amount"),
         "SELECT p.number, coalesce(b.taken, 0)::text, p.amount::text FROM billing_payment p "
@@ -186,6 +196,19 @@ CHECKS = (
 )
 """Each is one statement, so it sees one moment."""
 
+_more: list[Check] = []
+
+
+def add(*checks: Check) -> None:
+    """Rooms above add what must hold between their rows and these books; once a name."""
+    names = {check.name for check in checks}
+    _more[:] = [known for known in _more if known.name not in names] + list(checks)
+
+
+def all_checks() -> tuple[Check, ...]:
+    """Every check, those of the rooms above last."""
+    return (*CHECKS, *_more)
+
 
 @operation("checkLedger", resource_type="Ledger", roles={Role.OPERATOR, Role.SYSTEM})
 def check_ledger(call: Call) -> LedgerCheck:
@@ -193,7 +216,7 @@ def check_ledger(call: Call) -> LedgerCheck:
     began = clock.monotonic()
     findings = []
     with connection.cursor() as cursor:
-        for check in CHECKS:
+        for check in all_checks():
             cursor.execute(f"{check.query} LIMIT {MOST_FINDINGS}")
             findings += [
                 {"check": check.name, "what": what, "found": found, "expected": expected}

@@ -20,6 +20,7 @@ from koogallery.kernel.admin import sees
 from koogallery.kernel.models import OutboxMessage, SweepFailure
 from koogallery.tickets.queries import tickets
 from supervision.queries import appeals
+from unsubscriptions.queries import lists as unsubscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ class Card:
 
 def cards(request: HttpRequest) -> list[Card]:
     """The cards for this operations manager, in the order of urgency."""
-    made = [make(request) for make in (_parked, _appeals, _tickets, _orders, _ledger, _catalogue, _accounts, _clock)]
+    made = [
+        make(request)
+        for make in (_parked, _appeals, _refunds, _tickets, _orders, _ledger, _catalogue, _accounts, _clock)
+    ]
     return [card for card in made if card is not None]
 
 
@@ -105,6 +109,20 @@ def _appeals(request: HttpRequest) -> Card | None:
         Line(_("Next deadline"), display.moment_text(found.next_due_at) if found.next_due_at else display.NOTHING),
     ]
     return Card(_("Appeals by deadline"), lines, _link("supervision_appeal_changelist"), _("Appeals"))
+
+
+def _refunds(request: HttpRequest) -> Card | None:
+    if not sees(request.user, "unsubscriptions"):
+        return None
+    found = unsubscriptions.payouts_waiting(clock.now())
+    name = "unsubscriptions_payout_changelist"
+    lines = [
+        Line(_("Late"), _count(found.late), _link(name, "work=attention"), found.late > 0),
+        Line(_("Failed"), _count(found.failed), _link(name, "state__exact=failed"), found.failed > 0),
+        Line(_("Not refunded yet"), _count(found.open), _link(name, "work=open")),
+        Line(_("Next to be back"), display.moment_text(found.next_due_at) if found.next_due_at else display.NOTHING),
+    ]
+    return Card(_("Refunds of unsubscriptions"), lines, _link(name), _("Payouts"))
 
 
 def _tickets(request: HttpRequest) -> Card | None:

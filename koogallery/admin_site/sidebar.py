@@ -11,9 +11,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from koogallery import clock
 from koogallery.kernel import operations, pages
 from koogallery.tickets.queries import tickets
 from supervision.queries import appeals
+from unsubscriptions.queries import lists as unsubscriptions
 
 ORDER = (
     "catalog",
@@ -37,6 +39,9 @@ ICONS = {
     "interfacecall": "sync_alt",
     "appeal": "gavel",
     "flow": "conversion_path",
+    "request": "undo",
+    "payout": "currency_exchange",
+    "specialagreement": "handshake",
     "holiday": "event",
     "ticket": "confirmation_number",
     "account": "domain",
@@ -61,6 +66,7 @@ ICONS = {
 BADGES: Mapping[str, Callable[[], int]] = {
     "supervision.appeal": lambda: appeals.undecided().count(),
     "tickets.ticket": lambda: tickets.queued().count(),
+    "unsubscriptions.payout": lambda: unsubscriptions.needing_attention(clock.now()).count(),
 }
 """How much work waits behind an entry."""
 

@@ -43,13 +43,16 @@ def money_back(order_number: str, *, requests: Sequence[Returned], at: datetime,
     """
     parts: Sequence[Any] = ()
     if refunded or any(each.return_order for each in requests):
-        origin = requests[0].order_number if requests else order_number
-        parts = billing.refund_parts_of(origin)
-        if origin != order_number:
-            parts = of_order(parts, order_number)
+        made_here = any(each.return_order == order_number for each in requests)
+        parts = given_back_by(order_number) if made_here else billing.refund_parts_of(order_number)
     if not requests and not parts:
         return None
     return MoneyBack(list(reversed(requests)), timeline(requests, parts, at=at))
+
+
+def given_back_by(return_order: str) -> Sequence[Any]:
+    """The parts of the refunds that an UNSUBSCRIBE order made, whichever orders it gave back."""
+    return billing.refund_parts_by_key(f"{_BY_UNSUBSCRIPTION}:{return_order}-")
 
 
 def of_order(parts: Iterable[Any], return_order: str) -> list[Any]:

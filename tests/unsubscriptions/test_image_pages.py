@@ -123,6 +123,19 @@ def test_a_renewal_that_has_not_started_has_a_page_of_its_own() -> None:
         assert "No renewal of the resource waits to start." in text_of(gone)
 
 
+def test_the_refund_of_each_term_stands_on_the_pages_of_the_request_and_of_its_orders() -> None:
+    owned = image(at="2024-01-01")
+    renewal = owned.at("2024-01-20").renew("1-month")
+    with clock.at(owned.now):
+        post(owned, expected="129.84", sure="1")
+        asked = Request.objects.get()
+        detail = text_of(owned.buyer.client.get(asked.get_absolute_url()))
+        assert "USD 129.84" in detail and "USD 29.84" in detail and "USD 100.00 refunded" in detail
+        assert "Nothing was to be paid back" not in detail
+        for order in (renewal, asked.order):
+            assert asked.number in text_of(owned.buyer.client.get(order.get_absolute_url()))
+
+
 def test_why_it_cannot_be_unsubscribed_is_said_with_the_way_out(owned: Owned) -> None:
     order = owned.place("1-month")
     text = text_of(get(owned))

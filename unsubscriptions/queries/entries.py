@@ -48,13 +48,17 @@ def _entry_of_image(call: Call, order: Any, line: Any) -> Entry | None:
     return Entry(_("Unsubscribe"), url, operations.may(call, OF_IMAGES, line))
 
 
-def returned_of(order_number: str) -> Sequence[Returned]:
-    """The requests about an order, or the one that made this UNSUBSCRIBE order, oldest first."""
-    about = Request.objects.filter(order_number=order_number).order_by().values("pk")
-    made_by = Payout.objects.filter(order__number=order_number).order_by().values("request_id")
-    requests = (
-        Request.objects.filter(pk__in=about.union(made_by)).select_related(*RELATED).order_by("requested_at", "pk")
-    )
+def returned_of(number: str) -> Sequence[Returned]:
+    """The requests about an order or that gave it back, the one that made this UNSUBSCRIBE order, oldest first.
+
+    The number of a request finds that one.
+    """
+    about = Request.objects.filter(order_number=number).order_by().values("pk")
+    named = Request.objects.filter(number=number).order_by().values("pk")
+    made_by = Payout.objects.filter(order__number=number).order_by().values("request_id")
+    gave_back = Payout.objects.filter(order__lines__reverses__order__number=number).order_by().values("request_id")
+    found = about.union(named, made_by, gave_back)
+    requests = Request.objects.filter(pk__in=found).select_related(*RELATED).order_by("requested_at", "pk")
     return [returned(request) for request in requests]
 
 

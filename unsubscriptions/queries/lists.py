@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When, Window
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -165,11 +179,50 @@ def _shown(row: Request, *, url: str, customer: str) -> InProgress:
     )
 
 
-def needing_attention() -> QuerySet[Payout]:
-    """Payouts that are late or failed: work for operations, the longest overdue first."""
-    late = Q(breached_at__isnull=False) | Q(state=PayoutState.FAILED)
+def late_q(at: datetime) -> Q:
+    """Payouts that are, or came, late, whether or not the sweep has run (R19)."""
+    return Q(breached_at__isnull=False) | Q(breach_due_at__lte=at)
+
+
+def attention_q(at: datetime) -> Q:
+    """Payouts at which operations should look: late or failed, and not refunded yet."""
+    return (late_q(at) | Q(state=PayoutState.FAILED)) & ~Q(state=PayoutState.DONE)
+
+
+def attention_first(at: datetime) -> Case:
+    """What brings these first in a list of payouts."""
+    return Case(When(attention_q(at), then=Value(0)), default=Value(1))
+
+
+def needing_attention(at: datetime | None = None) -> QuerySet[Payout]:
+    """Payouts that are late or failed: work for operations, the longest overdue first.
+
+    Without a moment only those that the sweep has found late.
+    """
+    late = attention_q(at) if at is not None else Q(breached_at__isnull=False) | Q(state=PayoutState.FAILED)
     payouts = Payout.objects.filter(late).exclude(state=PayoutState.DONE)
     return payouts.select_related("request__account", "request__seller", "order").order_by(F("due_at").asc(), "pk")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many payouts are under way, late and failed, and when the next one is to be back."""
+
+    open: int
+    late: int
+    failed: int
+    next_due_at: datetime | None
+
+
+def payouts_waiting(at: datetime) -> Waiting:
+    """What the overview of operations tells of payouts; one query."""
+    found = Payout.objects.exclude(state=PayoutState.DONE).aggregate(
+        open=Count("pk"),
+        late=Count("pk", filter=late_q(at)),
+        failed=Count("pk", filter=Q(state=PayoutState.FAILED)),
+        next_due_at=Min("due_at", filter=Q(due_at__gt=at)),
+    )
+    return Waiting(**found)
 
 
 def _account_of(request: HttpRequest) -> int | None:

@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
-from billing.queries import live_invoices, refund_parts_of
+from billing.queries import live_invoices
 from koogallery.kernel import operations, pages
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Refused
-from orders.queries.refund_timeline import of_order, place_of, timeline
+from orders.queries.refund_timeline import given_back_by, place_of, timeline
 from unsubscriptions.forms import BuyerForm
 from unsubscriptions.models import Request
 from unsubscriptions.operations import reading, requesting
@@ -116,7 +116,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
     call = request.call  # type: ignore[attr-defined]
     asked = reading.read_details(call, request=number)
     payout = getattr(asked, "payout", None) if asked.state == RequestState.AGREED else None
-    parts = of_order(refund_parts_of(asked.order_number), payout.order.number) if payout is not None else []
+    parts = given_back_by(payout.order.number) if payout is not None else ()
     flow = flow_of(asked.line)
     stands = asked.is_open and flow is not None and flow.stopped_at(call.at) is not None
     asked.order.line = asked.line

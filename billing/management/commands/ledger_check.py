@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         result = checking.check_ledger(system_call())
         broken = {finding["check"] for finding in result.findings}
-        for check in checking.CHECKS:
+        for check in checking.all_checks():
             self.stdout.write(f"{'FAILED' if check.name in broken else 'ok    '}  {check.sentence}")
             for finding in result.findings:
                 if finding["check"] == check.name:

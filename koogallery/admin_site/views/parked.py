@@ -1,4 +1,4 @@
-"""Parked work: what the outbox, the sweeps and the calls to sellers' servers gave up, with “try again”."""
+"""Parked work: what outbox, sweeps, calls to sellers' servers and refunds gave up, with “try again”."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from koogallery import clock
 from koogallery.admin_site import dashboard, sidebar
 from koogallery.admin_site.context import page_context
 from koogallery.kernel import pages, parked
 from koogallery.kernel.calls import Call
 from koogallery.kernel.models import OutboxMessage, SweepFailure
 from koogallery.kernel.reasons import Missing, Refused
+from unsubscriptions.operations import paying_out
+from unsubscriptions.queries import lists as unsubscriptions
 
 SHOWN = 100
 
@@ -33,6 +36,7 @@ RETRY: dict[str, tuple[Any, Callable[[Call, str], Any]]] = {
         gettext_lazy("The seller's server is called again."),
         lambda call, key: replay_call(call, key),
     ),
+    "payout": (gettext_lazy("The gateway is asked again."), lambda call, key: paying_out.retry(call, payout=key)),
 }
 
 
@@ -54,6 +58,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         parked_messages=OutboxMessage.objects.filter(parked_at__isnull=False).order_by("-parked_at")[:SHOWN],
         parked_rows=SweepFailure.objects.order_by("-pk")[:SHOWN],
         failed_calls=[] if calls is None else calls[:SHOWN],
+        payouts=unsubscriptions.needing_attention(clock.now())[:SHOWN],
         key_field=pages.KEY_FIELD,
         key=pages.new_key(),
     )
@@ -62,7 +67,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def retry(request: HttpRequest) -> HttpResponse:
-    """Try one again: `kind` is `message`, `row` or `call`."""
+    """Try one again: `kind` is `message`, `row`, `call` or `payout`."""
     said, again = RETRY.get(request.POST.get("kind", ""), (None, None))
     if again is not None:
         try:

@@ -1,4 +1,4 @@
-"""`manage.py explain <order or bill number>`: recompute amounts and due dates from what was stored with them."""
+"""`manage.py explain <number>`: recompute amounts and due dates from what was stored with them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.queries import milestone_bill_by_number
+from billing.queries import milestone_bill_by_number, refund_by_number, refunds_of
 from billing.rules.bills import bill_due
 from billing.rules.explanation import Explanation, UnknownRule, recompute
 from koogallery.kernel.display import moment_text
@@ -14,31 +14,88 @@ from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Missing
 from orders.models import Order, OrderLine
 from orders.queries.orders import order_by_number
+from orders.queries.returns import lines_given_back_by, returned_of
+from orders.states import OrderType
 
 if TYPE_CHECKING:
-    from billing.models import MilestoneBill
+    from billing.models import MilestoneBill, Refund
 
 
 class Command(BaseCommand):
-    help = "Recompute an order's lines, or a milestone bill, from the stored explanation and compare to the cent."
+    help = "Recompute orders, milestone bills, refunds and unsubscriptions from what is stored, to the cent."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("number", help="the order number, CS…, or the number of a milestone bill, MB…")
+        parser.add_argument(
+            "number",
+            help="the number of an order (CS…), a milestone bill (MB…), a refund (RF…) or an unsubscription (UN…)",
+        )
 
     def handle(self, *args: Any, number: str, **options: Any) -> None:
         if (bill := milestone_bill_by_number(number)) is not None:
             self._bill(bill)
             return
-        try:
-            order = order_by_number(number)
-        except Missing:
-            raise CommandError(f"There is no order {number}, and no milestone bill of that number.") from None
-        self.stdout.write(f"{order.number}  {order.product_name}  {order.state}  {order.total}")
-        different = [line.number for line in order.lines.all() if not self._explained(line)]
-        different += self._sum(order)
+        if (refund := refund_by_number(number)) is not None:
+            different = [] if self._refund(refund) else [refund.number]
+        elif number.startswith("UN"):
+            different = self._request(number)
+        else:
+            different = self._order(number)
         if different:
             raise CommandError(f"Not the same amount: {', '.join(different)}.")
         self.stdout.write(self.style.SUCCESS("Every amount is the same."))
+
+    def _order(self, number: str) -> list[str]:
+        """The lines of an order, and their sum; what an UNSUBSCRIBE order gives back with its refunds."""
+        try:
+            order = order_by_number(number)
+        except Missing:
+            raise CommandError(
+                f"There is no order {number}, and no milestone bill, refund or unsubscription of that number."
+            ) from None
+        self.stdout.write(f"{order.number}  {order.product_name}  {order.state}  {order.total}")
+        if order.type == OrderType.UNSUBSCRIBE:
+            return self._given_back(order) + self._sum(order)
+        return [line.number for line in order.lines.all() if not self._explained(line)] + self._sum(order)
+
+    def _given_back(self, order: Order) -> list[str]:
+        """Each negative line, whose explanation yields what is given back, and the refund that booked it."""
+        different = []
+        for line in lines_given_back_by(order):
+            given, stored = line.reverses, line.calculation
+            assert given is not None
+            self.stdout.write(f"{line.number}  gives {given.number} back")
+            if stored is None or not self._same(line.number, stored, line.explanation, -line.total):
+                different.append(line.number)
+            refunds = refunds_of(given.order.number)
+            mine = [refund for refund in refunds if refund.key == f"unsubscription:{line.number}"]
+            different += [refund.number for refund in mine if not self._refund(refund)]
+        return different
+
+    def _request(self, number: str) -> list[str]:
+        """A request: what it gave back, if both sides agreed."""
+        found = next((each for each in returned_of(number) if each.number == number), None)
+        if found is None:
+            raise CommandError(f"There is no unsubscription {number}.")
+        self.stdout.write(f"{found.number}  order {found.order_number}  {found.status}  {found.amount}")
+        if not found.return_order:
+            self.stdout.write("    nothing was given back")
+            return []
+        return self._order(found.return_order)
+
+    def _refund(self, refund: Refund) -> bool:
+        """How much went back, and where its parts went."""
+        self.stdout.write(f"{refund.number}  line {refund.line_number}  {refund.reason}  {refund.money}")
+        stored = Explanation.from_json(refund.explanation) if refund.explanation else None
+        if stored is None:
+            self.stdout.write("    decided by people, or all that was paid: there is nothing to recompute")
+        same = stored is None or self._same(refund.number, stored, refund.explanation, refund.money)
+        parts = list(refund.parts.all())
+        for part in parts:
+            self.stdout.write(f"    {part.money} to {part.destination}: {part.state}")
+        whole = sum(part.amount for part in parts) == refund.amount
+        if not whole:
+            self.stdout.write(f"    its parts do not sum to {refund.money}: DIFFERENT")
+        return same and whole
 
     def _explained(self, line: OrderLine) -> bool:
         stored = line.calculation
