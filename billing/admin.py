@@ -43,6 +43,7 @@ from billing.rules.bills import overdue_until
 from billing.states import CreditKind, PaymentState
 from koogallery import clock
 from koogallery.identity.queries import account_by_name, account_by_number
+from koogallery.kernel import display
 from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, OperationButton, shown_moment, shown_money
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
@@ -347,7 +348,7 @@ class MilestoneBillAdmin(GuardedModelAdmin):
         "generated_at",
         "written_at",
         "due_at",
-        shown_moment("remind_at", _("Next reminder")),
+        "next_reminder",
         "ended_at",
         "payment_number",
     )
@@ -372,6 +373,11 @@ class MilestoneBillAdmin(GuardedModelAdmin):
         ),
     )
 
+    @admin.display(description=_("Next reminder"))
+    def next_reminder(self, row: MilestoneBill) -> Any:
+        """When its account is reminded of it next."""
+        return row.remind_at and display.moment_text(row.remind_at)
+
     @admin.display(description=_("Milestone"), ordering="milestone__position")
     def part(self, row: MilestoneBill) -> str:
         """Which of how many."""
@@ -387,8 +393,19 @@ class CreditChangeInline(GuardedInline):
     """The history of a credit line."""
 
     model = CreditChange
-    fields = ("at", "before", "after", "reason", "changed_by")
+    readonly_fields = ("limit_before", "limit_after")
+    fields = ("at", *readonly_fields, "reason", "changed_by")
     tab = False
+
+    @admin.display(description=_("Before"))
+    def limit_before(self, row: CreditChange) -> str:
+        """The limit before the change."""
+        return str(Money(row.before, row.currency))
+
+    @admin.display(description=_("After"))
+    def limit_after(self, row: CreditChange) -> str:
+        """The limit after the change."""
+        return str(Money(row.after, row.currency))
 
 
 @admin.register(CreditLine)

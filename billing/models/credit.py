@@ -64,7 +64,12 @@ class CreditChange(GuardedModel):
         ordering = ["-at", "-pk"]
 
     def __str__(self) -> str:
-        return f"{self.before} → {self.after}"
+        return f"{Money(self.before, self.currency)} → {Money(self.after, self.currency)}"
+
+    @property
+    def currency(self) -> str:
+        """The currency of its credit line."""
+        return self.credit_line.currency
 
 
 class CreditStatement(GuardedModel):

@@ -29,6 +29,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.options import BaseModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connection, models
@@ -157,7 +158,41 @@ def dressed(form: forms.Form) -> forms.Form:
     return form
 
 
-class GuardedModelAdmin(ModelAdmin):
+class ShownFields(BaseModelAdmin):
+    """Shows the moments of rows with their zone and their amounts with their currency, each field once."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [
+            (title, {**options, "fields": list({self._fields(entry): None for entry in options["fields"]})})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        columns = [self._column(field.name) for field in self.opts.fields]
+        return [*super().get_readonly_fields(request, obj), *[column for column in columns if callable(column)]]
+
+    def _fields(self, entry: Any) -> Any:
+        return tuple(self._column(name) for name in entry) if isinstance(entry, list | tuple) else self._column(entry)
+
+    def _column(self, name: Any) -> Any:
+        columns: dict[str, Any] = self.__dict__.setdefault("_columns", {})
+        if not isinstance(name, str) or hasattr(type(self), name):
+            return name
+        if name not in columns:
+            columns[name] = self._made_column(name)
+        return columns[name]
+
+    def _made_column(self, name: str) -> Any:
+        fields = {field.name: field for field in self.opts.fields}
+        field = fields.get(name)
+        if isinstance(field, models.DateTimeField):
+            return shown_moment(name, field.verbose_name)
+        if isinstance(field, AmountField) and "currency" in fields:
+            return shown_money(name, field.verbose_name)
+        return name
+
+
+class GuardedModelAdmin(ShownFields, ModelAdmin):
     """Shows rows read-only and offers operations. A subclass names `list_display`, filters, search and buttons.
 
     `list_select_related` and `autocomplete` search work as in Django; `app_for_visibility` replaces the app label.
@@ -200,36 +235,6 @@ class GuardedModelAdmin(ModelAdmin):
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [self._column(name) for name in super().get_list_display(request)]
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return [
-            (title, {**options, "fields": list({self._fields(entry): None for entry in options["fields"]})})
-            for title, options in super().get_fieldsets(request, obj)
-        ]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        columns = [self._column(field.name) for field in self.opts.fields]
-        return [*super().get_readonly_fields(request, obj), *[column for column in columns if callable(column)]]
-
-    def _fields(self, entry: Any) -> Any:
-        return tuple(self._column(name) for name in entry) if isinstance(entry, list | tuple) else self._column(entry)
-
-    def _column(self, name: Any) -> Any:
-        columns: dict[str, Any] = self.__dict__.setdefault("_columns", {})
-        if not isinstance(name, str) or hasattr(type(self), name):
-            return name
-        if name not in columns:
-            columns[name] = self._made_column(name)
-        return columns[name]
-
-    def _made_column(self, name: str) -> Any:
-        fields = {field.name: field for field in self.opts.fields}
-        field = fields.get(name)
-        if isinstance(field, models.DateTimeField):
-            return shown_moment(name, field.verbose_name)
-        if isinstance(field, AmountField) and "currency" in fields:
-            return shown_money(name, field.verbose_name)
-        return name
 
     # What may be done
 
@@ -343,7 +348,7 @@ def perform(form: forms.Form, do: Callable[[], Any]) -> tuple[bool, Any]:
     return False, None
 
 
-class GuardedInline(TabularInline):
+class GuardedInline(ShownFields, TabularInline):
     """Rows that belong to a row, shown read-only below it."""
 
     extra = 0

@@ -369,7 +369,11 @@ def test_the_admin_shows_what_of_a_credit_is_used_free_and_reserved(deal: Deal) 
     shown = text_of(finance.client.get(reverse("admin:billing_creditline_changelist")))
     assert "USD 10,000.00 USD 600.00 USD 9,000.00 USD 400.00" in shown
     line = deal.buyer.account.credit_lines.get()
-    assert "USD 9,000.00" in text_of(finance.client.get(reverse("admin:billing_creditline_change", args=[line.pk])))
+    grant(deal, 9000)
+    shown = text_of(finance.client.get(reverse("admin:billing_creditline_change", args=[line.pk])))
+    assert "USD 8,000.00" in shown
+    assert "USD 10,000.00 → USD 9,000.00" in shown
+    assert " GMT+08:00 USD 10,000.00 USD 9,000.00" in shown
 
 
 def test_a_clerk_without_the_right_sees_no_bills(deal: Deal) -> None:
