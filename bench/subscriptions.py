@@ -230,11 +230,10 @@ WITH sources AS MATERIALIZED (
     INSERT INTO bench_orders_orderline (order_id, number, product_id, product_code, product_name, specification_code,
         sku_code, spec_text, delivery_method, supervised, billing_mode, quantity, items, term_unit, term_count,
         configuration, list_amount, discount_share, discount_source, discount_reference, amount, currency, explanation,
-        fee_percent, once_key, milestones, resource_id)
+        fee_percent, milestones, resource_id)
     SELECT p.id, number || '-000001', product_id, code, product_name, specification_code, sku_code, spec_text,
         delivery_method, supervised, billing_mode, quantity, items, term_unit, term_count, configuration, list_amount,
-        discount_share, '', '', amount, currency, explanation, fee_percent, 'renew:' || resource || ':' || ends, 0,
-        resource_id
+        discount_share, '', '', amount, currency, explanation, fee_percent, 0, resource_id
     FROM sources JOIN placed p USING (number) RETURNING id, resource_id
 ), terms AS (
     INSERT INTO bench_orders_resourceterm (resource_id, line_id, start, "end", price, extra_days, discount_share, paid,
@@ -251,33 +250,26 @@ WITH sources AS MATERIALIZED (
     FROM sources s WHERE a.id = s.auto
 ), paid AS (
     INSERT INTO bench_billing_payment (number, purpose, method, state, account_id, payer_id, order_number, line_number,
-        part, seller_id, fee_percent, amount, refunded, currency, description, project_code, tags, explanation, note,
-        outcome, gateway_reference, failure, attempts, created_at, finished_at)
+        part, seller_id, fee_percent, amount, refunded, currency, description, description_zh, project_code, tags,
+        explanation, note, outcome, gateway_reference, failure, attempts, created_at, finished_at)
     SELECT 'PY' || resource_id, 'order', 'balance', 'succeeded', account_id, account_id, number, number || '-000001',
-        '', seller_id, fee_percent, amount, 0, currency, product_name || ' · ' || spec_text, project_code, tags,
-        explanation, '', '', '', '', 0, at, at
+        '', seller_id, fee_percent, amount, 0, currency, product_name || ' · ' || spec_text,
+        product_name || ' · ' || spec_text, project_code, tags, explanation, '', '', '', '', 0, at, at
     FROM sources
 ), charged AS (
     INSERT INTO bench_billing_charge (number, kind, account_id, order_number, line_number, method, amount, currency,
-        description, project_code, tags, explanation, at)
+        description, description_zh, project_code, tags, explanation, at)
     SELECT 'PY' || resource_id, 'charge', account_id, number, number || '-000001', 'balance', amount, currency,
-        product_name || ' · ' || spec_text, project_code, tags, explanation, at
+        product_name || ' · ' || spec_text, product_name || ' · ' || spec_text, project_code, tags, explanation, at
     FROM sources
-), held AS (
-    INSERT INTO bench_billing_ledgeraccount (kind, owner, currency, balance, may_be_negative)
-    SELECT 'held', number || '-000001', currency, 0, FALSE FROM sources RETURNING id, owner
 ), posted AS (
     INSERT INTO bench_billing_posting (key, kind, about, at)
-    SELECT side.key, side.kind, number || '-000001', at FROM sources,
-        LATERAL (VALUES ('pay:PY' || resource_id, 'payment'), ('earn:earn:' || number || '-000001', 'earning'))
-            AS side(key, kind)
-    RETURNING id, kind, about
+    SELECT 'pay:PY' || resource_id, 'payment', number || '-000001', at FROM sources RETURNING id, about
 ), booked AS (
     INSERT INTO bench_billing_entry (posting_id, account_id, amount, currency)
     SELECT p.id, side.account, side.amount, s.currency
-    FROM posted p JOIN sources s ON s.number || '-000001' = p.about JOIN held h ON h.owner = p.about,
-        LATERAL (VALUES (CASE p.kind WHEN 'payment' THEN s.cash ELSE h.id END, -s.amount),
-            (CASE p.kind WHEN 'payment' THEN h.id ELSE s.earned END, s.amount)) AS side(account, amount)
+    FROM posted p JOIN sources s ON s.number || '-000001' = p.about,
+        LATERAL (VALUES (s.cash, -s.amount), (s.earned, s.amount)) AS side(account, amount)
     RETURNING account_id, amount
 ), balances AS (
     UPDATE bench_billing_ledgeraccount a SET balance = a.balance + n.amount
@@ -298,10 +290,7 @@ WITH sources AS MATERIALIZED (
 ), done AS (
     SELECT account_id, 'Resource' AS type, resource AS number, product_name, 'renewAutomatically' AS operation, at,
         jsonb_build_object('resource', resource, 'enabled_by', '') AS request,
-        jsonb_build_object('order', number, 'amount', 'USD ' || amount) AS response
-    FROM sources
-    UNION ALL SELECT account_id, 'Order', number, product_name, 'completeOrder', at,
-        jsonb_build_object('order', number), jsonb_build_object('state', 'completed', 'resource', resource)
+        jsonb_build_object('order', number, 'amount', 'USD ' || amount, 'state', 'completed') AS response
     FROM sources
 ), """
     + TOLD

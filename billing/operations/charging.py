@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -27,34 +28,28 @@ WHERE l.kind IN ('cash', 'platform_credit') AND l.owner = ANY(%s::text[])
 ORDER BY l.id
 """
 _PAY = """
-WITH shared AS (
-    SELECT * FROM unnest(%(texts)s::text[], %(texts_zh)s::text[], %(explanations)s::jsonb[])
-        AS s(description, description_zh, explanation)
-), numbered AS MATERIALIZED (
-    SELECT *, row_number() OVER () AS place FROM shared
-), given AS MATERIALIZED (
-    SELECT g.*, n.description, n.description_zh, n.explanation FROM unnest(%(numbers)s::text[], %(methods)s::text[],
-        %(accounts)s::bigint[], %(payers)s::bigint[], %(orders)s::text[], %(lines)s::text[], %(sellers)s::bigint[],
-        %(fees)s::numeric[], %(amounts)s::numeric[], %(currencies)s::text[], %(places)s::integer[],
-        %(projects)s::text[], %(tags)s::jsonb[], %(moments)s::timestamptz[])
-        AS g(number, method, account_id, payer_id, order_number, line_number, seller_id, fee_percent, amount, currency,
-            place, project_code, tags, at)
-    JOIN numbered n USING (place)
+WITH variants AS MATERIALIZED (
+    SELECT * FROM unnest(%(places)s::integer[], %(texts)s::text[], %(texts_zh)s::text[], %(explanations)s::jsonb[],
+        %(sellers)s::bigint[], %(fees)s::numeric[], %(amounts)s::numeric[], %(currencies)s::text[])
+        AS v(place, description, description_zh, explanation, seller_id, fee_percent, amount, currency)
+), given AS (
+    SELECT * FROM unnest(%(numbers)s::text[], %(methods)s::text[], %(accounts)s::bigint[], %(payers)s::bigint[],
+        %(orders)s::text[], %(lines)s::text[], %(variants)s::integer[], %(projects)s::text[], %(tags)s::jsonb[])
+        AS g(number, method, account_id, payer_id, order_number, line_number, place, project_code, tags)
 ), charged AS (
     INSERT INTO billing_charge (number, kind, account_id, customer_id, order_number, line_number, method, amount,
         currency, description, description_zh, project_code, tags, explanation, at)
-    SELECT number, 'charge', payer_id, nullif(account_id, payer_id), order_number, line_number, method, amount,
-        currency, description, description_zh, project_code, tags, explanation, at
-    FROM given
+    SELECT g.number, 'charge', g.payer_id, nullif(g.account_id, g.payer_id), g.order_number, g.line_number, g.method,
+        v.amount, v.currency, v.description, v.description_zh, g.project_code, g.tags, v.explanation, %(at)s
+    FROM given g JOIN variants v USING (place)
 )
 INSERT INTO billing_payment (number, purpose, method, state, account_id, payer_id, order_number, line_number, part,
     seller_id, fee_percent, amount, refunded, currency, description, description_zh, project_code, tags, explanation,
-    note, outcome,
-    gateway_reference, failure, attempts, created_at, finished_at)
-SELECT number, 'order', method, 'succeeded', account_id, payer_id, order_number, line_number, '', seller_id,
-    fee_percent, amount, 0, currency, description, description_zh, project_code, tags, explanation, '', '', '', '', 0,
-    at, at
-FROM given
+    note, outcome, gateway_reference, failure, attempts, created_at, finished_at)
+SELECT g.number, 'order', g.method, 'succeeded', g.account_id, g.payer_id, g.order_number, g.line_number, '',
+    v.seller_id, v.fee_percent, v.amount, 0, v.currency, v.description, v.description_zh, g.project_code, g.tags,
+    v.explanation, '', '', '', '', 0, %(at)s, %(at)s
+FROM given g JOIN variants v USING (place)
 """
 
 
@@ -101,88 +96,92 @@ def purses(account_ids: Iterable[int], *, locked: bool, credit: bool, cards: boo
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPayment:
-    """A payment for an order line that is charged at once, by `balance`, `credit` or `reseller`, and earned with it.
+class Sold(NamedTuple):
+    """What many payments have in common: whose it becomes, how much, and how the line of Bills tells of it.
 
-    `shared` is what many payments have in common: the description in English and Chinese, and the explanation as JSON.
+    The description is in English and Chinese, the explanation is JSON.
     """
 
+    seller_id: int
+    fee_percent: Decimal
+    amount: Money
+    description: str
+    description_zh: str
+    explanation: str
+
+
+class NewPayment(NamedTuple):
+    """A payment for an order line that is charged at once, by `balance`, `credit` or `reseller`, and earned with it.
+
+    `tags` is JSON.
+    """
+
+    sold: Sold
     method: str
     account_id: int
     payer_id: int
     order_number: str
     line_number: str
-    seller_id: int
-    fee_percent: Decimal
-    amount: Money
-    shared: tuple[str, str, str]
     project_code: str
     tags: str
-    at: datetime
 
 
 _SOURCES = {
-    PayMethod.BALANCE: ledger.cash,
-    PayMethod.CREDIT: ledger.platform_credit,
-    PayMethod.RESELLER: ledger.reseller_due,
+    PayMethod.BALANCE.value: ledger.cash,
+    PayMethod.CREDIT.value: ledger.platform_credit,
+    PayMethod.RESELLER.value: ledger.reseller_due,
 }
 
 
-def pay_and_earn(payments: Sequence[NewPayment]) -> None:
+def pay_and_earn(payments: Sequence[NewPayment], *, at: datetime) -> None:
     """Charge a chunk of order lines that are Completed with it: payments, lines of Bills, and their postings.
 
-    The money is booked to *held* and from there to *earned*, as for one line. Who can spend how much was read with
-    `purses(locked=True)`; a balance that would be negative is an `IntegrityError`.
+    What is in effect at once is never *held*: one posting moves the money from the payer to *earned*. Who can spend how
+    much was read with `purses(locked=True)`; a balance that would be negative is an `IntegrityError`.
     """
     if not payments:
         return
-    shared = {each: place for place, each in enumerate(dict.fromkeys(payment.shared for payment in payments), 1)}
-    numbers = new_numbers("PY", at=payments[0].at, count=len(payments), length=6)
-    given = {
-        "texts": array(english[:255] for english, _chinese, _explanation in shared),
-        "texts_zh": array(chinese[:255] for _english, chinese, _explanation in shared),
-        "explanations": array(explanation for _english, _chinese, explanation in shared),
+    variants = {id(payment.sold): payment.sold for payment in payments}
+    places = {key: place for place, key in enumerate(variants, 1)}
+    sold = list(variants.values())
+    numbers = new_numbers("PY", at=at, count=len(payments), length=6)
+    methods, accounts, payers, orders, lines, projects, tags = (
+        list(column) for column in list(zip(*payments, strict=True))[1:]
+    )
+    given: dict[str, Any] = {
+        "places": array(places.values()),
+        "texts": array(each.description[:255] for each in sold),
+        "texts_zh": array(each.description_zh[:255] for each in sold),
+        "explanations": array(each.explanation for each in sold),
+        "sellers": array(each.seller_id for each in sold),
+        "fees": array(each.fee_percent for each in sold),
+        "amounts": array(each.amount.amount for each in sold),
+        "currencies": array(each.amount.currency for each in sold),
         "numbers": array(numbers),
-        "methods": array(payment.method for payment in payments),
-        "accounts": array(payment.account_id for payment in payments),
-        "payers": array(payment.payer_id for payment in payments),
-        "orders": array(payment.order_number for payment in payments),
-        "lines": array(payment.line_number for payment in payments),
-        "sellers": array(payment.seller_id for payment in payments),
-        "fees": array(payment.fee_percent for payment in payments),
-        "amounts": array(payment.amount.amount for payment in payments),
-        "currencies": array(payment.amount.currency for payment in payments),
-        "places": array(shared[payment.shared] for payment in payments),
-        "projects": array(payment.project_code for payment in payments),
-        "tags": array(payment.tags for payment in payments),
-        "moments": array(payment.at for payment in payments),
+        "methods": array(methods),
+        "accounts": array(accounts),
+        "payers": array(payers),
+        "orders": array(orders),
+        "lines": array(lines),
+        "variants": array(places[id(payment.sold)] for payment in payments),
+        "projects": array(projects),
+        "tags": array(tags),
+        "at": at,
     }
     with connection.cursor() as cursor:
         cursor.execute(_PAY, given)
-    postings = []
-    taken = {payment.amount: -payment.amount for payment in payments}
-    earned = {seller: ledger.earned(seller) for seller in {payment.seller_id for payment in payments}}
-    for number, payment in zip(numbers, payments, strict=True):
-        kept, money, line = ledger.held(payment.line_number), payment.amount, payment.line_number
-        source = _SOURCES[PayMethod(payment.method)](payment.payer_id)
-        postings += [
-            ledger.NewPosting(
-                key=f"pay:{number}",
-                kind=PostingKind.PAYMENT,
-                at=payment.at,
-                about=line,
-                entries=[(source, taken[money]), (kept, money)],
-            ),
-            ledger.NewPosting(
-                key=f"earn:earn:{line}",
-                kind=PostingKind.EARNING,
-                at=payment.at,
-                about=line,
-                entries=[(kept, taken[money]), (earned[payment.seller_id], money)],
-            ),
-        ]
-    ledger.post_many(postings)
+    earned = {id(each): ledger.earned(each.seller_id) for each in sold}
+    ledger.move_many(
+        [
+            ledger.Movement(
+                f"pay:{number}", payment.line_number, _SOURCES[payment.method](payment.payer_id),
+                earned[id(payment.sold)], payment.sold.amount,
+            )
+            for number, payment in zip(numbers, payments, strict=True)
+        ],
+        kind=PostingKind.PAYMENT,
+        at=at,
+    )  # fmt: skip
 
 
 def new_numbers(prefix: str, *, at: datetime, count: int, length: int) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import IntegrityError, connection
 
@@ -27,8 +28,7 @@ class OtherPosting(RuntimeError):
     """The key belongs to a posting with other entries."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LedgerRef:
+class LedgerRef(NamedTuple):
     """Which ledger account, whatever the currency; it is made when first posted to."""
 
     kind: str
@@ -202,6 +202,72 @@ def post_many(postings: Sequence[NewPosting]) -> set[str]:
         if posting.key not in booked:
             check_same(posting)
     return booked
+
+
+_MOVE = """
+WITH given AS (
+    SELECT * FROM unnest(%(keys)s::text[], %(abouts)s::text[], %(sources)s::integer[], %(targets)s::integer[],
+        %(amounts)s::numeric[]) AS g(key, about, source, target, amount)
+), found AS MATERIALIZED (
+    SELECT w.place, w.currency, coalesce(a.id, billing_ledger_account(w.kind, w.owner, w.currency, w.negative)) AS id
+    FROM unnest(%(kinds)s::text[], %(owners)s::text[], %(currencies)s::text[], %(negatives)s::boolean[])
+        WITH ORDINALITY AS w(kind, owner, currency, negative, place)
+    LEFT JOIN LATERAL (
+        SELECT id FROM billing_ledgeraccount l
+        WHERE l.kind = w.kind AND l.owner = w.owner AND l.currency = w.currency OFFSET 0
+    ) a ON TRUE
+), posted AS (
+    INSERT INTO billing_posting (key, kind, about, at)
+    SELECT key, %(kind)s::text, about, %(at)s::timestamptz FROM given ORDER BY key RETURNING id, key
+)
+INSERT INTO billing_entry (posting_id, account_id, amount, currency)
+SELECT o.id, side.account, side.amount, s.currency
+FROM given g JOIN posted o USING (key) JOIN found s ON s.place = g.source JOIN found t ON t.place = g.target
+CROSS JOIN LATERAL (VALUES (s.id, -g.amount), (t.id, g.amount)) AS side(account, amount)
+"""
+
+
+class Movement(NamedTuple):
+    """An amount that goes from one ledger account to another, under a key that is new."""
+
+    key: str
+    about: str
+    source: LedgerRef
+    target: LedgerRef
+    amount: Money
+
+
+def move_many(movements: Sequence[Movement], *, kind: PostingKind, at: datetime) -> None:
+    """Book a chunk of postings of two entries each in one statement, for what is posted for the first time.
+
+    Accounts are locked as in `post_many`. Raises `ValueError` for an unrounded amount, `IntegrityError` for a key that
+    is booked already and for what the database refuses.
+    """
+    if not movements:
+        return
+    if loose := [str(money) for money in {movement.amount for movement in movements} if not money.is_whole()]:
+        raise ValueError(f"Only rounded amounts are booked (R2): {loose[0]}.")
+    sources = [(movement.source, movement.amount.currency) for movement in movements]
+    targets = [(movement.target, movement.amount.currency) for movement in movements]
+    accounts = sorted({*sources, *targets})
+    places = {account: place for place, account in enumerate(accounts, 1)}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MOVE,
+            {
+                "kind": kind,
+                "at": at,
+                "keys": array(movement.key for movement in movements),
+                "abouts": array(movement.about for movement in movements),
+                "sources": array(map(places.__getitem__, sources)),
+                "targets": array(map(places.__getitem__, targets)),
+                "amounts": array(movement.amount.amount for movement in movements),
+                "kinds": array(ref.kind for ref, _currency in accounts),
+                "owners": array(ref.owner for ref, _currency in accounts),
+                "currencies": array(currency for _ref, currency in accounts),
+                "negatives": array(ref.may_be_negative for ref, _currency in accounts),
+            },
+        )
 
 
 def check_same(posting: NewPosting) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -24,6 +24,7 @@ from koogallery.identity.models.project import DEFAULT_CODE
 from koogallery.identity.rules.policies import DEFAULT_ACTIONS, Decision
 from koogallery.identity.states import AgreementKind, ContactKind, OperatorRole
 from koogallery.kernel import policies
+from koogallery.kernel.arrays import array
 from koogallery.kernel.calls import Role
 from koogallery.kernel.operations import Operation, registry
 from koogallery.kernel.policies import PolicySet
@@ -37,9 +38,13 @@ _READERS = Prepared(
         User.objects.filter(
             Q(is_root=True) | Q(pk__in=GivenEach("named")), account_id__in=GivenEach("accounts"), is_active=True
         )
-        .select_related("message_choices")
-        .only("account_id", "is_root", "email", "mobile", "message_choices__choices")
         .order_by()
+        .values_list("pk", "account_id", "is_root", "email", "mobile", "message_choices__choices")
+    )
+)
+_STANDINGS = Prepared(
+    lambda: Account.objects.filter(pk__in=GivenEach("accounts")).values_list(
+        "pk", "name", "kind", "currency", "reseller_id", "frozen_at", "frozen_by"
     )
 )
 _ORDERING: Prepared[Any] = Prepared(
@@ -80,10 +85,26 @@ def account(account_id: int, *, locked: bool = False) -> Account:
     return found
 
 
-def accounts_by_id(account_ids: Iterable[int]) -> dict[int, Account]:
-    """The accounts of these row numbers, with what tells who pays and whether they may: one query."""
-    known = Account.objects.only("name", "kind", "currency", "reseller_id", "frozen_at", "frozen_by")
-    return known.in_bulk(set(account_ids))
+class Standing(NamedTuple):
+    """What of an account tells who pays for it and whether it may order."""
+
+    pk: int
+    name: str
+    kind: str
+    currency: str
+    reseller_id: int | None
+    frozen_at: datetime | None
+    frozen_by: str
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the account may read, top up and repay only."""
+        return self.frozen_at is not None
+
+
+def standings(account_ids: Iterable[int]) -> dict[int, Standing]:
+    """How the accounts of these row numbers stand, by row number, in one query."""
+    return {row[0]: Standing._make(row) for row in _STANDINGS.all(accounts=array(set(account_ids)))}
 
 
 def ordering_account(account_id: int, *, at: datetime) -> tuple[Account, PolicySet]:
@@ -105,9 +126,20 @@ def locked_account_by_number(number: str) -> Account:
     return found
 
 
-def readers(account_ids: Iterable[int], *, named: Iterable[int]) -> list[User]:
+class Reader(NamedTuple):
+    """A user who reads what an account is told, with the ways there are and what was chosen of them."""
+
+    pk: int
+    account_id: int
+    is_root: bool
+    email: str
+    mobile: str
+    choices: dict[str, dict[str, bool]] | None
+
+
+def readers(account_ids: Iterable[int], *, named: Iterable[int]) -> list[Reader]:
     """Who reads what is told to these accounts: their root users, and the named ones; with their message choices."""
-    return _READERS.all(accounts=list(account_ids), named=list(named))
+    return [Reader._make(row) for row in _READERS.all(accounts=array(account_ids), named=array(named))]
 
 
 def root_user(account: Account) -> User:

@@ -285,7 +285,7 @@ def renew_automatically(call: Call, *, resource: Resource) -> Order:
     auto.next_attempt_at = None
     auto.save(update_fields=["next_attempt_at"])
     _charge(call, order, auto)
-    describe(order=order.number, amount=order.total, enabled_by=auto.enabled_by)
+    describe(order=order.number, amount=order.total, state=order.state, enabled_by=auto.enabled_by)
     return order
 
 
@@ -333,7 +333,7 @@ def on_canceled(happened: OrderCanceled) -> None:
     if order.form.get("automatic") and happened.reason == CancelReason.UNPAID:
         is_declined = any(payment.state == PaymentState.FAILED for payment in billing.payments_of(order.number))
         code = "autorenew_card_declined" if is_declined else "autorenew_card_silent"
-        account = order.account
+        account = identity.standings([order.account_id])[order.account_id]
         _fail([(Decision(candidate, account), Refused(code, amount=order.total))], at=happened.at)
     elif happened.reason == CancelReason.BUYER and candidate.next_attempt_at is None:
         _resume(candidate, at=happened.at, waited=bool(order.form.get("changes")))

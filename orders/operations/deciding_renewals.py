@@ -28,6 +28,7 @@ from koogallery.kernel import jsontext, policies, prepared
 from koogallery.kernel.arrays import array
 from koogallery.kernel.money import Money
 from koogallery.kernel.policies import PolicySet
+from koogallery.kernel.prepared import GivenEach, Prepared
 from koogallery.kernel.reasons import Refused
 from orders.models import OrderLine, RenewalChange, Resource, ResourceTerm
 from orders.queries import renewing as queries
@@ -36,7 +37,6 @@ from orders.states import OrderState, OrderType, RenewalChangeState, ResourceSta
 
 if TYPE_CHECKING:
     from catalog.models import Product
-    from koogallery.identity.models import Account
 
 SCOPE = {
     "image": DeliveryMethod.IMAGE,
@@ -51,7 +51,8 @@ SELECT a.id, a.term_unit, a.term_count, a."left", a.days_before, a.method, a.ena
     a.preflight_due_at, r.id, r.number, r.account_id, r.product_id, r.product_name, r.spec_text, r.status,
     r.billing_mode = 'PERIOD' AND NOT r.trial, r.delivery_method, r.expires_at, r.life_due_at,
     coalesce(r.anchor_day, extract(day FROM t."end")::integer), r.instance_id, r.project_code, r.tags::text,
-    coalesce(r.configuration, l.configuration)::text, t.start, t."end", t.discount_share
+    coalesce(r.configuration, l.configuration)::text, t.start, t."end", t.discount_share,
+    l.discount_source, l.discount_reference
 FROM orders_autorenewal a
 JOIN orders_resource r ON r.id = a.resource_id
 JOIN orders_orderline l ON l.id = r.line_id
@@ -62,9 +63,21 @@ CROSS JOIN LATERAL (
 WHERE a.enabled AND {condition}
 ORDER BY a.next_attempt_at, a.id
 """
-BY_ID = "a.id = ANY(%s::bigint[])"
+BY_ID = "r.id = ANY(ARRAY(SELECT x.resource_id FROM orders_autorenewal x WHERE x.id = ANY(%s::bigint[])))"
 BY_ACCOUNT = "r.account_id = ANY(%s::bigint[]) AND a.next_attempt_at <= %s"
 LOCKED = "FOR NO KEY UPDATE OF r SKIP LOCKED"
+_WAITING: Prepared[int] = Prepared(
+    lambda: RenewalChange.objects.filter(
+        resource__in=GivenEach("resources"), state=RenewalChangeState.WAITING
+    ).values_list("resource_id", flat=True)
+)
+_UNPAID = Prepared(
+    lambda: (
+        OrderLine.objects.filter(resource__in=GivenEach("resources"), order__state=OrderState.PENDING_PAYMENT)
+        .select_related("order")
+        .annotate(is_paying=card_payment_pending(OuterRef("order__number")))
+    )
+)
 
 
 class Candidate(NamedTuple):
@@ -98,6 +111,8 @@ class Candidate(NamedTuple):
     start: date
     end: date
     share: Decimal
+    discount_source: str
+    discount_reference: str
 
     @property
     def length(self) -> TermLength:
@@ -155,15 +170,14 @@ class Priced:
         return self.renewal.price.term
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What would become of an attempt: it charges a price, is refused, or is left for later.
 
     `unpaid` is a renewal that the buyer ordered and has not paid; it gives way to the attempt.
     """
 
     candidate: Candidate
-    account: Account
+    account: identity.Standing
     priced: Priced | None = None
     refused: Refused | None = None
     later: bool = False
@@ -200,7 +214,7 @@ class _Deciding:
 
     def __init__(self, found: Sequence[Candidate], *, locked: bool) -> None:
         resources = [candidate.resource_id for candidate in found]
-        self.accounts = identity.accounts_by_id(each.account_id for each in found)
+        self.accounts = identity.standings(each.account_id for each in found)
         self.products = products_by_id(each.product_id for each in found)
         methods = {candidate.method for candidate in found}
         self.purses = charging.purses(
@@ -209,14 +223,13 @@ class _Deciding:
             credit=PayMethod.CREDIT in methods,
             cards=any(method.startswith(CARD) for method in methods),
         )
-        changes = RenewalChange.objects.filter(resource__in=resources, state=RenewalChangeState.WAITING)
-        self.waiting = set(changes.values_list("resource_id", flat=True))
+        self.waiting = set(_WAITING.all(resources=array(resources)))
         self.unpaid: dict[int, list[OrderLine]] = {}
-        lines = OrderLine.objects.filter(resource__in=resources, order__state=OrderState.PENDING_PAYMENT)
-        for line in lines.select_related("order").annotate(is_paying=card_payment_pending(OuterRef("order__number"))):
+        for line in _UNPAID.all(resources=array(resources)):
             assert line.resource_id is not None
             self.unpaid.setdefault(line.resource_id, []).append(line)
         self.in_force: dict[datetime, PolicySet] = {}
+        self.scopes: dict[tuple[str, int, datetime], Refused | None] = {}
         self.prices: dict[Any, Priced | Refused] = {}
 
     def decide(self, candidate: Candidate, *, at: datetime) -> Decision:
@@ -234,7 +247,9 @@ class _Deciding:
             return Decision(candidate, account, refused=refused)
         return Decision(candidate, account, priced=priced, unpaid=bool(follow_ups))
 
-    def _check(self, candidate: Candidate, account: Account, follow_ups: Sequence[OrderLine], *, at: datetime) -> None:
+    def _check(
+        self, candidate: Candidate, account: identity.Standing, follow_ups: Sequence[OrderLine], *, at: datetime
+    ) -> None:
         if account.is_frozen:
             by_reseller = account.frozen_by == FrozenBy.RESELLER
             raise Refused("autorenew_frozen_by_reseller" if by_reseller else "account_frozen")
@@ -246,8 +261,11 @@ class _Deciding:
         status = status_at(candidate, at=at, in_force=in_force)
         if not status.is_in_use:
             raise Refused("renewal_not_in_use", state=status.label)
-        product = self.products[candidate.product_id]
-        if (refused := out_of_scope(candidate.delivery_method, product, in_force=in_force)) is not None:
+        sold = candidate.delivery_method, candidate.product_id, at
+        if sold not in self.scopes:
+            product = self.products[candidate.product_id]
+            self.scopes[sold] = out_of_scope(candidate.delivery_method, product, in_force=in_force)
+        if (refused := self.scopes[sold]) is not None:
             raise refused
         for line in follow_ups:
             order = line.order
@@ -256,8 +274,8 @@ class _Deciding:
 
     def _price(self, candidate: Candidate) -> Priced:
         key = (
-            candidate.product_id, candidate.configuration, candidate.length, candidate.start, candidate.end,
-            candidate.anchor_day, candidate.share,
+            candidate.product_id, candidate.configuration, candidate.term_unit, candidate.term_count,
+            candidate.start, candidate.end, candidate.anchor_day, candidate.share,
         )  # fmt: skip
         if key not in self.prices:
             try:
@@ -269,7 +287,7 @@ class _Deciding:
             raise known
         return known
 
-    def _spend(self, candidate: Candidate, account: Account, amount: Money, *, at: datetime) -> None:
+    def _spend(self, candidate: Candidate, account: identity.Standing, amount: Money, *, at: datetime) -> None:
         """Take an amount from the purse of the chosen method, never from another. Raises `Refused`."""
         method, purse = candidate.method, self.purses[account.pk]
         is_customer = account.kind == AccountKind.RESELLER_CUSTOMER

@@ -15,8 +15,9 @@ from koogallery.kernel import ids, jsontext, policies
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.arrays import array
 from koogallery.kernel.policies import PolicySet
+from koogallery.kernel.prepared import GivenEach, Prepared
 from koogallery.notifications.operations import Notice, notify_many
-from orders.models import InterfaceCall, Order
+from orders.models import Order
 from orders.operations import interface_calls
 from orders.operations.deciding_renewals import CARD, Candidate, Decision, Priced
 from orders.queries import eligibility
@@ -24,9 +25,16 @@ from orders.rules import life
 from orders.saas.activities import Activity, Scene, expire_time
 from orders.states import OrderState, PaidBy, ResourceStatus
 
-_PAID_BY = {PayMethod.BALANCE: PaidBy.BALANCE, PayMethod.CREDIT: PaidBy.CREDIT, PayMethod.RESELLER: PaidBy.RESELLER}
+_PAID_BY = {
+    PayMethod.BALANCE.value: PaidBy.BALANCE.value,
+    PayMethod.CREDIT.value: PaidBy.CREDIT.value,
+    PayMethod.RESELLER.value: PaidBy.RESELLER.value,
+}
 _PAGE = Address("orders:resource")
 _SOLD = Address("orders:seller_detail")
+_TAKEN: Prepared[str] = Prepared(
+    lambda: Order.objects.filter(number__in=GivenEach("numbers", "text")).values_list("number", flat=True)
+)
 _RENEW = """
 WITH variants AS MATERIALIZED (
     SELECT * FROM unnest(%(places)s::integer[], %(products)s::bigint[], %(sellers)s::bigint[], %(names)s::text[],
@@ -42,14 +50,11 @@ WITH variants AS MATERIALIZED (
             ends, expires_at, life_due_at, notice_due_at)
 ), given AS MATERIALIZED (
     SELECT * FROM unnest(%(autos)s::bigint[], %(resources)s::bigint[], %(places_of)s::integer[], %(numbers)s::text[],
-        %(quotes)s::text[], %(paid_by)s::text[], %(resellers)s::bigint[], %(attempts)s::timestamptz[],
+        %(quotes)s::text[], %(accounts)s::bigint[], %(paid_by)s::text[], %(resellers)s::bigint[], %(projects)s::text[],
+        %(tags)s::jsonb[], %(sources)s::text[], %(references)s::text[], %(attempts)s::timestamptz[],
         %(preflights)s::timestamptz[])
-        AS g(auto_id, resource_id, place, number, quote_id, paid_by, reseller_id, next_attempt_at, preflight_due_at)
-), sources AS MATERIALIZED (
-    SELECT g.*, r.account_id, r.project_code, r.tags, l.discount_source, l.discount_reference
-    FROM given g
-    CROSS JOIN LATERAL (SELECT * FROM orders_resource x WHERE x.id = g.resource_id OFFSET 0) r
-    CROSS JOIN LATERAL (SELECT * FROM orders_orderline x WHERE x.id = r.line_id OFFSET 0) l
+        AS g(auto_id, resource_id, place, number, quote_id, account_id, paid_by, reseller_id, project_code, tags,
+            discount_source, discount_reference, next_attempt_at, preflight_due_at)
 ), placed AS (
     INSERT INTO orders_order (number, account_id, seller_id, product_id, product_name, product_code, spec_text,
         spec_text_zh, type, state, quote_id, amount, list_amount, currency, paid_by, reseller_id, policy, form,
@@ -57,7 +62,7 @@ WITH variants AS MATERIALIZED (
     SELECT s.number, s.account_id, v.seller_id, v.product_id, v.product_name, v.product_code, v.spec_text,
         v.spec_text_zh, 'RENEW', 'completed', s.quote_id, v.amount, v.list_amount, v.currency, s.paid_by,
         s.reseller_id, %(policy)s::jsonb, v.form, s.project_code, s.tags, v.contact_kind, %(at)s, %(at)s, %(at)s, '', ''
-    FROM sources s JOIN variants v USING (place)
+    FROM given s JOIN variants v USING (place)
     RETURNING id, number
 ), lines AS (
     INSERT INTO orders_orderline (order_id, number, product_id, product_code, product_name, specification_code,
@@ -69,13 +74,13 @@ WITH variants AS MATERIALIZED (
         v.configuration, v.list_amount, v.share, CASE WHEN v.share = 1 THEN '' ELSE s.discount_source END,
         CASE WHEN v.share = 1 THEN '' ELSE s.discount_reference END, v.amount, v.currency, v.explanation,
         v.fee_percent, 0, s.resource_id
-    FROM sources s JOIN variants v USING (place) JOIN placed p USING (number)
+    FROM given s JOIN variants v USING (place) JOIN placed p USING (number)
     RETURNING id, order_id, resource_id
 ), terms AS (
     INSERT INTO orders_resourceterm (resource_id, line_id, start, "end", price, extra_days, discount_share, paid,
         currency)
     SELECT s.resource_id, l.id, v.starts, v.ends, v.full_price, 0, v.share, v.amount, v.currency
-    FROM lines l JOIN sources s USING (resource_id) JOIN variants v USING (place)
+    FROM lines l JOIN given s USING (resource_id) JOIN variants v USING (place)
 ), prolonged AS (
     UPDATE orders_resource r SET expires_at = v.expires_at, status = 'enabled', life_due_at = v.life_due_at,
         notice_due_at = v.notice_due_at
@@ -83,7 +88,7 @@ WITH variants AS MATERIALIZED (
 ), followed AS (
     UPDATE orders_autorenewal a SET next_attempt_at = g.next_attempt_at, preflight_due_at = g.preflight_due_at,
         "left" = a."left" - 1, failed_at = NULL, failure = '', failure_params = '{}', foreseen = ''
-    FROM given g WHERE a.id = g.auto_id
+    FROM given g JOIN variants v USING (place) WHERE a.id = g.auto_id
 )
 SELECT l.resource_id, l.order_id, l.id FROM lines l
 """
@@ -106,25 +111,18 @@ def renew_many(decisions: Sequence[Decision], *, at: datetime) -> None:
     """Renew what was decided to be charged, dated at `at`, with as many statements for a thousand as for one.
 
     Orders of type RENEW, Completed, with payment and earning; terms from the original expiry; the auto-renewals wait
-    for the end of these; buyers and sellers are told once each. Nobody above has to hear of renewals one by one.
+    for the end of these; buyers and sellers are told once each. Nobody above has to hear of renewals one by one. Each
+    is one trace, which names its order and that this is Completed.
     """
     if not decisions:
         return
     in_force = policies.in_force(at)
     numbers = _free_numbers(at, len(decisions))
     made = _write(decisions, numbers, in_force, at=at)
-    notify_many(
-        [notice for decision, number in zip(decisions, numbers, strict=True) for notice in _told(decision, number, at)]
-    )
+    notify_many(_told(decisions, numbers, at=at))
     _trace(decisions, numbers, at=at)
-    interface_calls.enqueue_many(
-        [
-            call
-            for decision, number in zip(decisions, numbers, strict=True)
-            if (call := _refresh(decision, number, made[decision.candidate.resource_id], at=at)) is not None
-        ]
-    )
-    charging.pay_and_earn([_payment(*pair, at=at) for pair in zip(decisions, numbers, strict=True)])
+    _refresh(decisions, numbers, made, at=at)
+    charging.pay_and_earn(_payments(decisions, numbers), at=at)
 
 
 def _free_numbers(at: datetime, count: int) -> list[str]:
@@ -132,7 +130,7 @@ def _free_numbers(at: datetime, count: int) -> list[str]:
     found: list[str] = []
     while len(found) < count:
         drawn = charging.new_numbers("CS", at=at, count=count - len(found), length=5)
-        taken = set(Order.objects.filter(number__in=drawn).values_list("number", flat=True))
+        taken = set(_TAKEN.all(numbers=array(drawn)))
         found += [number for number in drawn if number not in taken]
         found = list(dict.fromkeys(found))
     return found
@@ -156,8 +154,13 @@ def _write(
         "places_of": array(places[id(decision.priced)] for decision in decisions),
         "numbers": array(numbers),
         "quotes": array(ids.public_id() for _ in decisions),
-        "paid_by": array(_PAID_BY[PayMethod(decision.candidate.method)].value for decision in decisions),
+        "accounts": array(decision.account.pk for decision in decisions),
+        "paid_by": array(_PAID_BY[decision.candidate.method] for decision in decisions),
         "resellers": array(decision.account.reseller_id for decision in decisions),
+        "projects": array(decision.candidate.project_code for decision in decisions),
+        "tags": array(decision.candidate.tags for decision in decisions),
+        "sources": array(decision.candidate.discount_source for decision in decisions),
+        "references": array(decision.candidate.discount_reference for decision in decisions),
         "attempts": array(moment for moment, _preflight in after),
         "preflights": array(preflight for _moment, preflight in after),
         "policy": jsontext.text(in_force.to_json()),
@@ -219,111 +222,105 @@ def _variants(found: Sequence[Priced], *, at: datetime) -> dict[str, Any]:
     }
 
 
-def _told(decision: Decision, number: str, at: datetime) -> list[Notice]:
-    candidate, priced = decision.candidate, decision.priced
-    assert priced is not None
-    told = {
-        "product": candidate.product_name,
-        "specification": candidate.spec_text,
-        "order": number,
-        "amount": priced.amount,
-    }
-    return [
-        Notice(
-            account_id=candidate.account_id,
-            kind="resource_renewed",
-            params={**told, "resource": candidate.number, "expires": priced.term.expires_at},
-            link=_PAGE(candidate.number),
-            key=f"resource-renewed:{number}",
-            at=at,
-        ),
-        Notice(
-            account_id=priced.product.seller.account_id,
-            kind="order_received",
-            params={**told, "account": decision.account.name},
-            link=_SOLD(number),
-            key=f"order-received:{number}",
-            at=at,
-        ),
-    ]
+def _told(decisions: Sequence[Decision], numbers: Sequence[str], *, at: datetime) -> list[Notice]:
+    """One notice for each buyer and one for each seller."""
+    told: list[Notice] = []
+    known: dict[tuple[Any, ...], tuple[dict[str, Any], dict[str, Any], int]] = {}
+    for (candidate, account, priced, *_rest), number in zip(decisions, numbers, strict=True):
+        assert priced is not None
+        names = id(priced), candidate.product_name, candidate.spec_text
+        if names not in known:
+            bought = {
+                "product": candidate.product_name, "specification": candidate.spec_text, "amount": priced.amount,
+            }  # fmt: skip
+            known[names] = bought, {**bought, "expires": priced.term.expires_at}, priced.product.seller.account_id
+        sold, renewed, seller = known[names]
+        resource = candidate.number
+        told.append(
+            Notice(
+                candidate.account_id, "resource_renewed", f"resource-renewed:{number}", at,
+                {"resource": resource, "order": number}, _PAGE(resource), shared=renewed,
+            )
+        )  # fmt: skip
+        told.append(
+            Notice(
+                seller, "order_received", f"order-received:{number}", at,
+                {"account": account.name, "order": number}, _SOLD(number), shared=sold,
+            )
+        )  # fmt: skip
+    return told
 
 
 def _trace(decisions: Sequence[Decision], numbers: Sequence[str], *, at: datetime) -> None:
-    renewed, completed = [], []
-    for decision, number in zip(decisions, numbers, strict=True):
-        candidate, priced = decision.candidate, decision.priced
-        assert priced is not None
-        renewed.append(
+    amounts = {id(decision.priced): str(decision.priced.amount) for decision in decisions if decision.priced}
+    system_traces(
+        "renewAutomatically",
+        rows=[
             (
                 candidate.account_id,
                 candidate.number,
                 candidate.product_name,
                 at,
                 {"resource": candidate.number, "enabled_by": candidate.enabled_by},
-                {"order": number, "amount": str(priced.amount)},
+                {"order": number, "amount": amounts[id(priced)], "state": OrderState.COMPLETED.value},
             )
-        )
-        completed.append(
-            (
-                candidate.account_id,
-                number,
-                candidate.product_name,
-                at,
-                {"order": number},
-                {"state": OrderState.COMPLETED.value, "resource": candidate.number},
-            )
-        )
-    system_traces("renewAutomatically", rows=renewed)
-    system_traces("completeOrder", rows=completed)
-
-
-def _refresh(decision: Decision, number: str, made: tuple[int, int], *, at: datetime) -> InterfaceCall | None:
-    """The call that tells a seller's server the new expiry; None where there is no instance."""
-    candidate, priced = decision.candidate, decision.priced
-    assert priced is not None
-    product = priced.product
-    if not candidate.instance_id or not product.has_interface:
-        return None
-    order, line = made
-    return interface_calls.new_call(
-        activity=Activity.REFRESH_INSTANCE,
-        parameters={
-            "scene": Scene.RENEWAL.value,
-            "orderId": number,
-            "orderLineId": f"{number}-000001",
-            "instanceId": candidate.instance_id,
-            "productId": product.code,
-            "expireTime": expire_time(priced.term.expires_at),
-        },
-        key=f"{Activity.REFRESH_INSTANCE}:{number}-000001",
-        version=product.interface_version,
-        seller_id=product.seller_id,
-        product_id=product.pk,
-        order_id=order,
-        line_id=line,
-        resource_id=candidate.resource_id,
-        at=at,
+            for (candidate, _account, priced, *_rest), number in zip(decisions, numbers, strict=True)
+        ],
     )
 
 
-def _payment(decision: Decision, number: str, *, at: datetime) -> charging.NewPayment:
-    candidate, priced, account = decision.candidate, decision.priced, decision.account
-    assert priced is not None
-    is_resold = candidate.method == PayMethod.RESELLER
-    return charging.NewPayment(
-        method=candidate.method,
-        account_id=account.pk,
-        payer_id=account.reseller_id if is_resold and account.reseller_id else account.pk,
-        order_number=number,
-        line_number=f"{number}-000001",
-        seller_id=priced.product.seller_id,
-        fee_percent=priced.renewal.configuration.fee_percent,
-        amount=priced.amount,
-        shared=(*priced.described, priced.explanation),
-        project_code=candidate.project_code,
-        tags=candidate.tags,
-        at=at,
-    )
+def _refresh(
+    decisions: Sequence[Decision], numbers: Sequence[str], made: dict[int, tuple[int, int]], *, at: datetime
+) -> None:
+    """Tell sellers' servers the new expiry of the instances that there are."""
+    calls = []
+    for (candidate, _account, priced, *_rest), number in zip(decisions, numbers, strict=True):
+        if not candidate.instance_id or priced is None or not priced.product.has_interface:
+            continue
+        product = priced.product
+        order, line = made[candidate.resource_id]
+        calls.append(
+            interface_calls.new_call(
+                activity=Activity.REFRESH_INSTANCE,
+                parameters={
+                    "scene": Scene.RENEWAL.value,
+                    "orderId": number,
+                    "orderLineId": f"{number}-000001",
+                    "instanceId": candidate.instance_id,
+                    "productId": product.code,
+                    "expireTime": expire_time(priced.term.expires_at),
+                },
+                key=f"{Activity.REFRESH_INSTANCE}:{number}-000001",
+                version=product.interface_version,
+                seller_id=product.seller_id,
+                product_id=product.pk,
+                order_id=order,
+                line_id=line,
+                resource_id=candidate.resource_id,
+                at=at,
+            )
+        )
+    interface_calls.enqueue_many(calls)
+
+
+def _payments(decisions: Sequence[Decision], numbers: Sequence[str]) -> list[charging.NewPayment]:
+    sold: dict[int, charging.Sold] = {}
+    payments = []
+    for (candidate, account, priced, *_rest), number in zip(decisions, numbers, strict=True):
+        assert priced is not None
+        if (what := sold.get(id(priced))) is None:
+            fee = priced.renewal.configuration.fee_percent
+            what = charging.Sold(priced.product.seller_id, fee, priced.amount, *priced.described, priced.explanation)
+            sold[id(priced)] = what
+        is_resold = candidate.method == PayMethod.RESELLER.value
+        payer = account.reseller_id if is_resold and account.reseller_id else account.pk
+        payments.append(
+            charging.NewPayment(
+                what, candidate.method, account.pk, payer, number, f"{number}-000001", candidate.project_code,
+                candidate.tags,
+            )
+        )  # fmt: skip
+    return payments
 
 
 __all__ = ["is_plain", "renew_many"]

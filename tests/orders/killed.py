@@ -84,7 +84,7 @@ def arm_renewal(moment: str) -> None:
         case "told":
             after(renewing_many, "notify_many")
         case "paid":
-            after(ledger, "post_many")
+            after(ledger, "move_many")
         case "card paid":
             after(card_paying, "start_automatic")
         case "nothing" | "committed" | "card committed":

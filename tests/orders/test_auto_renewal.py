@@ -12,9 +12,10 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Trace
-from billing.models import CreditStatement, Payment
+from billing.models import CreditStatement, Payment, Posting
 from billing.operations.checking import check_ledger
-from billing.queries import balance
+from billing.queries import balance, order_money
+from billing.states import LedgerKind, PostingKind
 from catalog.models import Product
 from koogallery import clock
 from koogallery.identity.states import AccountKind, FrozenBy
@@ -617,6 +618,36 @@ def test_set_wise_and_one_by_one_leave_the_same_rows() -> None:
         return [{name: value for name, value in _columns(row).items() if name not in left} for row in found]
 
     assert rows(one) == rows(many)
+
+
+def test_what_is_in_effect_at_once_is_never_held_and_shows_the_same_money() -> None:
+    one, many = (subscribed(term="1-month", at="2026-01-10") for _ in range(2))
+    for owned in (one, many):
+        owned.automate()
+    at = moment("2026-02-03T03:00:00+08:00")
+    auto_renewing.renew_automatically(system_call(at=at), resource=one.resource.number)
+    with guard.opened("test"):
+        auto_renewing.attempt_due([auto_of(many).pk], at)
+    (single,), (set_wise,) = renewals(one), renewals(many)
+    payment = Payment.objects.get(order_number=set_wise.number)
+    posting = Posting.objects.get(about=set_wise.line.number)
+    assert (posting.key, posting.kind, posting.at) == (f"pay:{payment.number}", PostingKind.PAYMENT, at)
+    entries = {entry.account.kind: entry.amount for entry in posting.entries.select_related("account")}
+    assert entries == {LedgerKind.CASH: -payment.amount, LedgerKind.EARNED: payment.amount}
+    assert order_money(set_wise.number) == order_money(single.number)
+    assert check_ledger(system_call()).findings == []
+
+
+def test_an_automatic_renewal_is_one_trace_that_names_its_completed_order() -> None:
+    owned = subscribed(term="1-month", at="2026-01-10")
+    owned.automate()
+    with guard.opened("test"):
+        auto_renewing.attempt_due([auto_of(owned).pk], moment("2026-02-03T03:00:00+08:00"))
+    (order,) = renewals(owned)
+    trace = Trace.objects.get(trace_name="renewAutomatically")
+    assert trace.trace_type == "SystemAction" and trace.resource_id == owned.resource.number
+    assert trace.response == {"order": order.number, "amount": str(order.total), "state": "completed"}
+    assert not Trace.objects.filter(resource_id=order.number, trace_name="completeOrder").exists()
 
 
 def _columns(row: object) -> dict[str, object]:

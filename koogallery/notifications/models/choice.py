@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -28,7 +29,7 @@ class MessageChoices(models.Model):
         return str(self.user_id)
 
 
-def wants(choices: dict[str, dict[str, bool]], kind: Kind, channel: Channel) -> bool:
+def wants(choices: Mapping[str, Mapping[str, bool]], kind: Kind, channel: Channel) -> bool:
     """Whether a kind goes out by a channel, given a user's choices; required kinds follow the list alone."""
     default = kind.mail if channel is Channel.MAIL else kind.sms
     if kind.required:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from koogallery.identity import queries as identity
 from koogallery.kernel import fields, jsontext, outbox
@@ -17,9 +17,6 @@ from koogallery.notifications import rendering
 from koogallery.notifications.kinds import kind_named
 from koogallery.notifications.models.choice import wants
 from koogallery.notifications.states import Channel
-
-if TYPE_CHECKING:
-    from koogallery.identity.models import User
 
 Attachment = tuple[str, str, bytes]
 
@@ -34,7 +31,8 @@ SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::tex
 class Notice(NamedTuple):
     """One thing to tell an account: its root user and `user_ids`. `key` makes telling it again do nothing.
 
-    `mail=False` keeps this notice out of the mail; `sms=True` sends it by SMS unless the reader chose otherwise.
+    `shared` are parameters that many notices have in common; one mapping for all of them is written once. `mail=False`
+    keeps this notice out of the mail; `sms=True` sends it by SMS unless the reader chose otherwise.
     """
 
     account_id: int
@@ -46,6 +44,7 @@ class Notice(NamedTuple):
     user_ids: Sequence[int] = ()
     mail: bool = True
     sms: bool = False
+    shared: Mapping[str, Any] = MappingProxyType({})
 
 
 def notify(
@@ -87,57 +86,66 @@ def notify_many(notices: Sequence[Notice]) -> None:
     readers = _readers(notices)
     messages: list[tuple[Any, ...]] = []
     waiting: list[outbox.Waiting] = []
-    known: dict[tuple[Any, ...], list[tuple[int, list[Channel]]]] = {}
+    known: dict[tuple[Any, ...], list[tuple[int, Sequence[str]]]] = {}
+    begun: dict[int, str] = {}
+    usual: dict[tuple[Any, ...], Sequence[str]] = {}
     for notice in notices:
-        account_id, name, key, at, params, link, user_ids, mail, sms = notice
+        account_id, name, key, at, params, link, user_ids, mail, sms, shared = notice
         way = account_id, name, tuple(user_ids), mail, sms
-        if way not in known:
-            known[way] = [
-                (user.pk, _channels(notice, user))
-                for user in readers.get(account_id, ())
-                if user.is_root or user.pk in user_ids
+        if (told := known.get(way)) is None:
+            told = known[way] = [
+                (reader.pk, _channels(notice, reader, usual))
+                for reader in readers.get(account_id, ())
+                if reader.is_root or reader.pk in user_ids
             ]
-        if not known[way]:
+        if not told:
             continue
         (topic, severity), kept = looks[name], jsontext.text(rendering.stored(params))
-        for user_id, channels in known[way]:
+        if shared:
+            if (first := begun.get(id(shared))) is None:
+                first = begun[id(shared)] = jsontext.text(rendering.stored(shared))[:-1]
+            kept = f"{first},{kept[1:]}" if params else first + "}"
+        for user_id, channels in told:
             messages.append((user_id, account_id, name, topic, severity, kept, link, key, at))
             for channel in channels:
-                waiting.append(
-                    outbox.Waiting(
-                        kind=channel.value,
-                        key=f"{channel.value}:{user_id}:{key}",
-                        payload={"user": user_id, "key": key},
-                        at=at,
-                    )
-                )
+                waiting.append(outbox.Waiting(channel, f"{channel}:{user_id}:{key}", {"user": user_id, "key": key}, at))
     if messages:
         insert_new(_TELL, [array(column) for column in zip(*messages, strict=True)], rows=len(messages))
     outbox.put_many(waiting)
 
 
-def _readers(notices: Sequence[Notice]) -> dict[int, list[User]]:
+def _readers(notices: Sequence[Notice]) -> dict[int, list[identity.Reader]]:
     """The users who are told, by account, with their choices: one query."""
     accounts = {notice.account_id for notice in notices}
     named = {user_id for notice in notices for user_id in notice.user_ids}
-    found: dict[int, list[User]] = {}
-    for user in identity.readers(accounts, named=named):
-        if user.account_id is not None:
-            found.setdefault(user.account_id, []).append(user)
+    found: dict[int, list[identity.Reader]] = {}
+    for reader in identity.readers(accounts, named=named):
+        found.setdefault(reader.account_id, []).append(reader)
     return found
 
 
-def _channels(notice: Notice, user: User) -> list[Channel]:
-    kind = kind_named(notice.kind)
-    chosen = user.message_choices.choices if hasattr(user, "message_choices") else {}
+def _channels(notice: Notice, reader: identity.Reader, usual: dict[tuple[Any, ...], Sequence[str]]) -> Sequence[str]:
+    """By which channels a reader gets a notice; for readers who chose nothing it is worked out once (`usual`)."""
+    way = notice.kind, notice.mail and bool(reader.email), notice.sms, bool(reader.mobile)
+    if reader.choices:
+        return _chosen_channels(*way, reader.choices)
+    if way not in usual:
+        usual[way] = _chosen_channels(*way, {})
+    return usual[way]
+
+
+def _chosen_channels(
+    name: str, by_mail: bool, by_sms: bool, has_mobile: bool, chosen: Mapping[str, Mapping[str, bool]]
+) -> Sequence[str]:
+    kind = kind_named(name)
     channels = []
-    if notice.mail and user.email and wants(chosen, kind, Channel.MAIL):
-        channels.append(Channel.MAIL)
+    if by_mail and wants(chosen, kind, Channel.MAIL):
+        channels.append(Channel.MAIL.value)
     sms = wants(chosen, kind, Channel.SMS)
-    if notice.sms and Channel.SMS.value not in chosen.get(kind.name, {}):
+    if by_sms and Channel.SMS.value not in chosen.get(kind.name, {}):
         sms = True
-    if sms and user.mobile:
-        channels.append(Channel.SMS)
+    if sms and has_mobile:
+        channels.append(Channel.SMS.value)
     return channels
 
 
