@@ -21,8 +21,12 @@ class Charge(GuardedModel):
 
     number = models.CharField(max_length=24, unique=True)
     kind = models.CharField(max_length=12, choices=ChargeKind.choices)
-    account = models.ForeignKey("identity.Account", models.PROTECT, related_name="charges")
-    customer = models.ForeignKey("identity.Account", models.PROTECT, null=True, related_name="+")
+    account = models.ForeignKey(
+        "identity.Account", models.PROTECT, related_name="charges", db_index=False, db_constraint=False
+    )
+    customer = models.ForeignKey(
+        "identity.Account", models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     order_number = models.CharField(max_length=24)
     line_number = models.CharField(max_length=40)
     method = models.CharField(max_length=16, choices=PayMethod.choices)

@@ -65,7 +65,6 @@ class Posting(GuardedModel):
         ordering = ["-at", "-pk"]
         indexes = [
             models.Index(fields=["about"], name="posting_about", condition=~models.Q(about="")),
-            models.Index(fields=["-at", "-id"], name="posting_recent"),
         ]
 
     def __str__(self) -> str:

@@ -23,7 +23,7 @@ class Payment(GuardedModel):
     method = models.CharField(max_length=16, choices=PayMethod.choices)
     state = models.CharField(max_length=12, choices=PaymentState.choices)
     account = models.ForeignKey("identity.Account", models.PROTECT, related_name="payments", db_index=False)
-    payer = models.ForeignKey("identity.Account", models.PROTECT, related_name="+")
+    payer = models.ForeignKey("identity.Account", models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     order_number = models.CharField(max_length=24, blank=True)
     line_number = models.CharField(max_length=40, blank=True)
     part = models.CharField(max_length=40, blank=True)
@@ -38,7 +38,7 @@ class Payment(GuardedModel):
     tags = models.JSONField(default=dict)
     explanation = models.JSONField(default=dict)
     note = models.CharField(max_length=255, blank=True)
-    card = models.ForeignKey("billing.Card", models.PROTECT, null=True, related_name="payments")
+    card = models.ForeignKey("billing.Card", models.PROTECT, null=True, related_name="payments", db_index=False)
     outcome = models.CharField(max_length=12, choices=GatewayOutcome.choices, blank=True)
     gateway_reference = models.CharField(max_length=120, blank=True)
     failure = models.CharField(max_length=64, blank=True)
@@ -70,6 +70,8 @@ class Payment(GuardedModel):
             models.Index(fields=["order_number"], name="payment_of_order", condition=~models.Q(order_number="")),
             models.Index(fields=["account", "-created_at"], name="payment_of_account"),
             models.Index(fields=["seller_id"], name="payment_of_seller", condition=models.Q(seller_id__isnull=False)),
+            models.Index(fields=["payer"], name="payment_on_credit", condition=models.Q(method="credit")),
+            models.Index(fields=["card"], name="payment_by_card", condition=models.Q(card__isnull=False)),
         ]
 
     def __str__(self) -> str:

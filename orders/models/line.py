@@ -27,7 +27,14 @@ class OrderLine(GuardedModel):
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="lines", verbose_name=_("order"))
     number = models.CharField(_("line No."), max_length=30, unique=True)
-    product = models.ForeignKey("catalog.Product", models.PROTECT, related_name="+", verbose_name=_("product"))
+    product = models.ForeignKey(
+        "catalog.Product",
+        models.PROTECT,
+        related_name="+",
+        verbose_name=_("product"),
+        db_index=False,
+        db_constraint=False,
+    )
     product_code = models.CharField(_("product code"), max_length=64)
     product_name = models.CharField(_("product"), max_length=200)
     specification_code = models.CharField(_("specification code"), max_length=60)
@@ -49,7 +56,7 @@ class OrderLine(GuardedModel):
     currency = CurrencyField()
     explanation = models.JSONField(default=dict)
     fee_percent = models.DecimalField(_("platform fee in percent"), max_digits=5, decimal_places=2, default=0)
-    once_key = models.CharField(max_length=100, unique=True, null=True, blank=True)
+    once_key = models.CharField(max_length=100, null=True, blank=True)
     milestones = models.PositiveSmallIntegerField(_("milestones"), default=0, db_default=0)
     resource = models.ForeignKey(
         "orders.Resource", models.PROTECT, null=True, blank=True, related_name="follow_ups", verbose_name=_("resource")
@@ -82,6 +89,7 @@ class OrderLine(GuardedModel):
             models.CheckConstraint(
                 condition=Q(discount_share__gte=0, discount_share__lte=1), name="line_discount_is_share"
             ),
+            models.UniqueConstraint(fields=["once_key"], condition=Q(once_key__isnull=False), name="line_once_per_key"),
         ]
 
     def __str__(self) -> str:

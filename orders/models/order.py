@@ -38,7 +38,9 @@ class Order(GuardedModel):
     account = models.ForeignKey(
         "identity.Account", models.PROTECT, related_name="orders", verbose_name=_("account"), db_index=False
     )
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, verbose_name=_("user"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, verbose_name=_("user"), db_index=False
+    )
     seller = models.ForeignKey(
         "catalog.Seller", models.PROTECT, related_name="orders", verbose_name=_("seller"), db_index=False
     )

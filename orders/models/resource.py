@@ -43,7 +43,9 @@ class Resource(GuardedModel):
     )
     item = models.PositiveIntegerField(_("item"), default=1)
     order_number = models.CharField(_("order No."), max_length=20)
-    product = models.ForeignKey("catalog.Product", models.PROTECT, related_name="resources", verbose_name=_("product"))
+    product = models.ForeignKey(
+        "catalog.Product", models.PROTECT, related_name="resources", verbose_name=_("product"), db_index=False
+    )
     seller = models.ForeignKey(
         "catalog.Seller", models.PROTECT, related_name="resources", verbose_name=_("seller"), db_index=False
     )
@@ -197,7 +199,7 @@ class ResourceTerm(GuardedModel):
     resource = models.ForeignKey(
         Resource, models.PROTECT, related_name="terms", verbose_name=_("resource"), db_index=False
     )
-    line = models.ForeignKey(OrderLine, models.PROTECT, related_name="+", verbose_name=_("order line"))
+    line = models.ForeignKey(OrderLine, models.PROTECT, related_name="+", verbose_name=_("order line"), db_index=False)
     start = models.DateField(_("from"))
     end = models.DateField(_("to"))
     price = FullPriceField(_("full price"))
