@@ -34,6 +34,7 @@ TEST_CARDS = (
     TestCard("sandbox-timeout", "0119", _("The first answer is lost, then the payment is approved")),
     TestCard("sandbox-garbage", "0341", _("Two answers make no sense, then the payment is declined")),
     TestCard("sandbox-no-refund", "5126", _("Payments are approved, refunds are declined")),
+    TestCard("sandbox-silent-refund", "9995", _("Payments are approved, refunds are never answered")),
 )
 _BY_TOKEN = {card.token: card for card in TEST_CARDS}
 
@@ -79,11 +80,13 @@ class SandboxGateway:
         return Answer(approved=True, reference=charge.key)
 
     def refund(self, *, key: str, reference: str, amount: Money) -> Answer:
-        """Give back, once per `key` and never more than was taken."""
+        """Give back, once per `key` and never more than was taken. Raises `Unclear` as the test card behaves."""
         with transaction.atomic(durable=True):
             charge = SandboxCharge.objects.select_for_update().filter(key=reference, approved=True).first()
             if charge is None:
                 return Answer(approved=False, failure="charge_unknown")
+            if charge.token == "sandbox-silent-refund":
+                raise Unclear("No answer within the time limit.")
             covered = charge.refunded + amount.amount <= charge.amount
             refund, made = SandboxRefund.objects.get_or_create(
                 key=key,

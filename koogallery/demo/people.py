@@ -95,7 +95,7 @@ def make_people() -> People:
         email="office@northwind.example",
         mobile="+6581230001",
         balance="120000.00",
-        sandbox_card=["approved", "declined"],
+        sandbox_card=["approved", "declined", "silent-refund"],
         deny=["tomas=marketplace:order:create"],
         allow=["mei=marketplace:*:*"],
     )

@@ -14,7 +14,7 @@ from billing import queries as billing
 from catalog import queries as catalog
 from catalog.operations import favorites
 from koogallery import clock
-from koogallery.demo import offers, tickets
+from koogallery.demo import offers, returns, tickets
 from koogallery.demo.deliveries import SHOWN, SHOWN_FROM, SHOWN_TO, Deliveries
 from koogallery.identity import queries as identity
 from koogallery.identity.operations import projects, tags
@@ -106,6 +106,7 @@ class Story:
         yield self.start, self._set_up_northwind
         yield from tickets.steps(end=self.end)
         yield from offers.steps(deliveries, end=self.end)
+        yield from returns.steps(deliveries, end=self.end)
         yield self.end - timedelta(hours=3), partial(self._leave_unpaid, "northwind-trading", "relata-crm")
         yield self.end - timedelta(hours=1), partial(self._leave_unpaid, "studio-maple", "inkroute")
 

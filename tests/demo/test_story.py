@@ -22,7 +22,10 @@ from koogallery.kernel.calls import system_call
 from koogallery.tickets.models import Ticket
 from orders.example_seller import DEMO_KEY, ExampleSeller
 from orders.models import InterfaceCall, Order, Resource
+from orders.states import OrderType
 from supervision.models import Flow, FlowFile
+from unsubscriptions.models import Request
+from unsubscriptions.states import Kind, Status
 
 
 @pytest.mark.django_db(transaction=True)
@@ -39,7 +42,8 @@ def test_some_days_of_the_demo_leave_orders_resources_traces_and_a_clean_ledger(
         placed = story.tell()
         assert [call.activity for call in server.calls if not call.verified] == []
         assert "newInstance" in {call.activity for call in server.calls}
-    assert placed == Order.objects.count() >= 15
+    follow_ups = Order.objects.filter(type__in=[OrderType.RENEW, OrderType.UNSUBSCRIBE])
+    assert placed == Order.objects.count() - follow_ups.count() >= 15
     assert Resource.objects.filter(status="enabled").exists()
     assert Trace.objects.filter(trace_name="createOrder", trace_rating="normal").count() == placed
     assert not InterfaceCall.objects.exclude(state="done").exists()
@@ -57,6 +61,11 @@ def test_some_days_of_the_demo_leave_orders_resources_traces_and_a_clean_ledger(
     states = {offer.shown_state(story.end).value for offer in PrivateOffer.objects.all()}
     assert states == set(OfferState.values), "one offer in each state"
     assert list(MilestoneBill.objects.order_by("pk").values_list("state", flat=True)) == ["repaid", "open"]
+    asked = Request.objects.select_related("payout")
+    assert {request.status for request in asked} == set(Status), "one request in each state"
+    assert {request.kind for request in asked} == {Kind.NEGOTIATED, Kind.IMAGE}
+    images = Resource.objects.filter(delivery_method="image")
+    assert sorted(images.values_list("status", flat=True)) == ["closed", "enabled", "enabled"]
     assert checking.check_ledger(system_call()).findings == []
 
     people.write(tmp_path / "accounts.txt")
