@@ -108,6 +108,14 @@ def test_a_tab_takes_one_count_of_queries_whatever_its_rows(
     assert counts[0] == counts[1]
 
 
+def test_each_tab_keeps_its_own_columns(buyer: Persona) -> None:
+    ask(now_deal(buyer=buyer))
+    buyer.client.get(LIST, {"columns_set": "1", "columns": "product"})
+    assert 'data-label="Actual payment"' not in buyer.client.get(LIST).content.decode()
+    html = buyer.client.get(LIST, {"tab": "requests"}).content.decode()
+    assert 'data-label="Status"' in html and 'data-label="Kind"' not in html
+
+
 def test_what_cannot_be_unsubscribed_now_says_why_in_its_row(buyer: Persona) -> None:
     deal = now_deal(buyer=buyer)
     deal.appeal()
