@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -60,7 +60,7 @@ def console(request: HttpRequest) -> HttpResponse:
         "orders": [(order, order.shown_state(at)) for order in recent],
         "orders_refused": orders_refused,
         "spent": _sum(spent, account.currency),
-        "chart": points(_with_what_comes(spent, ahead), today=clock.platform_date(at)),
+        "chart": points(_with_what_comes(spent, ahead), expected=_only_expected(spent, ahead, clock.platform_date(at))),
         "has_spent": any(day.amount for day in spent) or bool(ahead and ahead.to_come),
         "ahead": ahead,
         "foretold": _sum(spent, account.currency) + ahead.to_come if ahead and ahead.to_come else None,
@@ -161,15 +161,16 @@ def _at_risk(seller_id: int, *, at: datetime) -> list[tuple[Resource, Any]]:
     return [(each, each.status_at(at, in_force)) for each in overview.at_risk(seller_id)[:SHOWN]]
 
 
-def points(days: Sequence[Day], *, today: date | None = None) -> list[Point]:
-    """The bars of a chart of days; those after `today` are a forecast."""
+def _only_expected(days: Sequence[Day], ahead: Soon | None, today: date) -> set[date]:
+    """The days to come, and those before of which nothing was charged yet."""
+    due = ahead.by_day if ahead is not None else {}
+    return {day.day for day in days if day.day > today or (day.day in due and not day.amount)}
+
+
+def points(days: Sequence[Day], *, expected: Container[date] = ()) -> list[Point]:
+    """The bars of a chart of days; those `expected` are a forecast."""
     return [
-        Point(
-            display.date_text(day.day)[:6],
-            day.amount.amount,
-            str(day.amount),
-            expected=today is not None and day.day > today,
-        )
+        Point(display.date_text(day.day)[:6], day.amount.amount, str(day.amount), expected=day.day in expected)
         for day in days
     ]
 

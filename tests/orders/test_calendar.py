@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -29,7 +29,7 @@ from orders.rules.ahead import Automation, renewals_ahead
 from orders.states import ExpirationPolicy
 from orders.views.ical import calendar_text
 from tests.factories import catalog, identity
-from tests.factories.offers import in_milestones
+from tests.factories.offers import bills_of, in_milestones
 from tests.factories.subscriptions import Owned, moment, period_product, subscribed
 from tests.factories.supervision import seller_of
 from tests.personas import Persona, make_buyer
@@ -335,6 +335,7 @@ def test_in_another_zone_the_end_of_a_platform_day_has_its_time() -> None:
     expiry = found[f"expiry-{owned.resource.number}"]
     assert expiry["DTSTART"].dt == moment("2026-02-28T23:59:59+08:00")
     assert "Feb 28, 2026 10:59:59 GMT-05:00" in str(expiry["DESCRIPTION"])
+    assert str(expiry["SUMMARY"]).startswith("到期") and not str(expiry["SUMMARY"]).startswith("到期时间")
     assert str(expiry["SUMMARY"]).endswith(owned.resource.product.name_zh or owned.resource.product.name)
 
 
@@ -498,6 +499,14 @@ def test_what_is_no_longer_sold_is_named_without_a_price() -> None:
 
 
 # Overviews
+
+
+def test_what_is_overdue_is_drawn_as_expected_not_as_spent() -> None:
+    deal = in_milestones(shares=("30", "70"))
+    bill = bills_of(deal.order)[0]
+    text = show(deal.buyer, "/console/", at=f"{bill.due_at + timedelta(days=2):%Y-%m-%d}")
+    assert re.search(r'class="bar-soft"[^>]*><title>[^<]*USD 300.00', text)
+    assert not re.search(r'class="bar"[^>]*><title>[^<]*USD 300.00', text)
 
 
 def test_the_buyers_overview_foretells_the_month() -> None:
