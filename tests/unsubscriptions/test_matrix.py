@@ -26,6 +26,7 @@ from supervision.operations import deciding
 from tests.factories import catalog, orders
 from tests.factories.billing import usd
 from tests.factories.returns import agree, ask, specially
+from tests.factories.subscriptions import subscribed
 from tests.factories.supervision import AT, Deal, seller_of, stamp, supervised, supervised_product
 from tests.personas import Persona, make_buyer, make_operator
 from unsubscriptions.operations import agreements, requesting, reviewing
@@ -163,6 +164,26 @@ def test_a_special_agreement_beats_the_table_even_after_the_order_is_completed()
     assert answered.payout.order.total == usd(-40)
     assert refused(lambda: ask_for(buyer, order)) == "unsub_done"
     assert check_ledger(system_call()).findings == []
+
+
+@pytest.mark.django_db
+def test_a_resource_that_is_renewed_or_has_expired_is_refused_whatever_was_agreed() -> None:
+    owned = subscribed(term="1-month", at="2026-03-10")
+    line = owned.resource.line
+    specially(line.number, at=owned.now)
+    unpaid = owned.place("1-month")
+
+    def asking() -> Any:
+        call = owned.buyer.call(at=owned.now, key=pages.new_key())
+        return requesting.request(call, line=line.number, amount=usd(5), reason="by_mistake")
+
+    assert refused(asking) == "unsub_busy"
+    owned.at("2026-03-12")
+    unpaid.refresh_from_db()
+    assert unpaid.state == OrderState.CANCELED
+    requesting.withdraw(owned.buyer.call(at=owned.now, key=pages.new_key()), request=asking().number)
+    owned.at("2026-04-12")
+    assert refused(asking) == "unsub_expired"
 
 
 @pytest.mark.django_db
