@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from koogallery.kernel.states import Moves
 
@@ -224,7 +225,7 @@ _CALL_TONES = {
 class EntryKind(models.TextChoices):
     """What happens at a moment of the renewal calendar."""
 
-    EXPIRY = "expiry", _("Expires")
+    EXPIRY = "expiry", pgettext_lazy("event", "Expires")
     GRACE_END = "grace_end", _("Grace period ends")
     RETENTION_END = "retention_end", _("Retention period ends")
     DEDUCTION = "deduction", _("Automatic deduction")

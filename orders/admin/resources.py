@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, shown_moment
+from koogallery.kernel.display import date_text
 from orders.models import Resource, ResourceTerm, UsageRecord
 
 
@@ -14,8 +15,29 @@ class TermInline(GuardedInline):
 
     model = ResourceTerm
     fk_name = "resource"
-    fields = ("start", "end", "price", "discount_share", "paid", "currency")
+    fields = ("first_day", "last_day", "full_price_shown", "share_shown", "paid_shown")
+    readonly_fields = fields
     tab = False
+
+    @admin.display(description=_("From"))
+    def first_day(self, term: ResourceTerm) -> str:
+        return date_text(term.start)
+
+    @admin.display(description=_("Through"))
+    def last_day(self, term: ResourceTerm) -> str:
+        return date_text(term.end)
+
+    @admin.display(description=_("Full price"))
+    def full_price_shown(self, term: ResourceTerm) -> str:
+        return str(term.full_price)
+
+    @admin.display(description=_("Share that is paid"))
+    def share_shown(self, term: ResourceTerm) -> str:
+        return f"{term.discount_share.normalize():f}"
+
+    @admin.display(description=_("Paid"))
+    def paid_shown(self, term: ResourceTerm) -> str:
+        return str(term.paid_money)
 
 
 @admin.register(Resource)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from catalog.queries import term_text
 from catalog.queries.changing import cycles_of
@@ -86,7 +87,7 @@ def _steps(life: Life) -> list[dict[str, Any]]:
         _("from %(at)s") % {"at": display.moment_text(cycle.retention_from)},
     )
     states = ["done"] * here + ["current"] + ["upcoming"] * (len(ORDER) - here)
-    labels = [*(status.label for status in ORDER), _("Released")]
+    labels = [*(status.label for status in ORDER), pgettext("resource", "Released")]
     told = [*notes, _("at %(at)s") % {"at": display.moment_text(cycle.released_at)}]
     return [
         {"label": label, "note": note, "state": state} for label, note, state in zip(labels, told, states, strict=True)

@@ -218,6 +218,14 @@ def _projects(request: HttpRequest) -> list[tuple[str, str]]:
     return sorted(identity.project_names(account).items()) if account.projects_enabled else []
 
 
+def _days_to_expiry(request: HttpRequest) -> list[tuple[str, str]]:
+    """In the language of the request: a lazy text that is filled in is no longer lazy."""
+    return [
+        (EXPIRED, _("Expired")),
+        *[(str(days), _("Within %(days)d days") % {"days": days}) for days in DAYS_TO_EXPIRY],
+    ]
+
+
 def _tab(policy: ExpirationPolicy, key: str, label: Any, title: Any, text: Any) -> Tab:
     return Tab(key, label, Q(expiration_policy=policy), empty=Empty(title, text))
 
@@ -296,10 +304,7 @@ RENEWALS = ListPage(
         ChoiceFilter(
             "expires_in",
             gettext_lazy("Days to expiry"),
-            choices=[
-                (EXPIRED, gettext_lazy("Expired")),
-                *[(str(days), gettext_lazy("Within %(days)d days") % {"days": days}) for days in DAYS_TO_EXPIRY],
-            ],
+            choices=_days_to_expiry,
             apply=_by_days,
         ),
         ChoiceFilter("project", gettext_lazy("Enterprise project"), choices=_projects, field="project_code"),

@@ -149,6 +149,15 @@ def copied(resource: Resource, count: int) -> None:
                 term.save()
 
 
+def test_the_days_to_expiry_are_offered_in_the_readers_language() -> None:
+    owned = subscribed(at="2026-01-10")
+    with guard.opened("test"):
+        owned.buyer.user.language = "zh-hans"
+        owned.buyer.user.save(update_fields=["language"])
+    text = show(owned, LIST)
+    assert "30天内" in text and "Within" not in text
+
+
 def test_the_navigation_counts_what_is_to_be_renewed_by_hand_within_thirty_days() -> None:
     owned = subscribed(at="2026-01-10")
     other = subscribed(buyer=owned.buyer, at="2026-01-10", term="3-month")
