@@ -32,6 +32,7 @@ class UnsubscriptionsConfig(AppConfig):
         events.subscribe(AppealEnded, ending.on_appeal_ended)
         returns.use(entry=entries.entry_of, returned=entries.returned_of)
         navigation.provide_count("seller_unsubscriptions", lists.seller_to_review_given)
+        navigation.provide_count("open_unsubscriptions", lists.in_progress_given)
         navigation.provide("unsubscriptions_in_progress", lists.in_progress_shown)
         navigation.provide("unsubscriptions_to_review", lists.to_review_shown)
         sweeps.register(

@@ -111,7 +111,7 @@ CONSOLES: dict[str, tuple[Group, ...]] = {
                 Item(_("Overview"), "/console/", "layout-dashboard"),
                 Item(_("Purchased Apps"), "/console/apps/", "box"),
                 Item(_("Service Supervision"), "/console/supervision/", "shield-check", "supervision_to_do"),
-                Item(_("My Unsubscriptions"), "/console/unsubscriptions/", "undo-2"),
+                Item(_("My Unsubscriptions"), "/console/unsubscriptions/", "undo-2", "open_unsubscriptions"),
                 Item(_("My Favorites"), "/console/favorites/", "heart"),
                 Item(_("Agreements"), "/console/agreements/", "handshake"),
                 Item(_("Servers"), "/console/servers/", "server"),

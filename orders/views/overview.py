@@ -66,7 +66,7 @@ def console(request: HttpRequest) -> HttpResponse:
         "foretold": _sum(spent, account.currency) + ahead.to_come if ahead and ahead.to_come else None,
         "balance": billing.balance(account.pk),
         "deliveries": deliveries(request, "deliveries_to_do"),
-        "returned": unsubscriptions(request, "unsubscriptions_in_progress"),
+        "returned": unsubscriptions_in_progress(request),
         "offers": offers_to_use(request),
         "bills_due": bills_due,
     }
@@ -123,6 +123,13 @@ def unsubscriptions(request: HttpRequest, name: str) -> Sequence[Any]:
         return []
     found: Sequence[Any] = navigation.provided(name, request, [])
     return found
+
+
+def unsubscriptions_in_progress(request: HttpRequest) -> Sequence[Any]:
+    """The buyer's requests that are not over; no question without one."""
+    if not navigation.provided("open_unsubscriptions", request, 0):
+        return []
+    return unsubscriptions(request, "unsubscriptions_in_progress")
 
 
 def unsubscriptions_to_review(request: HttpRequest) -> Sequence[Any]:

@@ -123,14 +123,20 @@ def seller_to_review_given() -> QuerySet[Request]:
     return Request.objects.filter(reviewable(Given("at")), seller__account_id=Given("account"))
 
 
+def in_progress_given() -> QuerySet[Request]:
+    """The requests of an account given that wait for an answer or for their money: the badge of My Unsubscriptions."""
+    return _in_progress(Given("account"))
+
+
 def in_progress(account_id: int | None) -> QuerySet[Request]:
     """The requests of an account that wait for an answer or for their money, oldest first."""
+    return _in_progress(account_id or NOBODY).select_related("payout", "line").order_by("requested_at", "pk")
+
+
+def _in_progress(account: Any) -> QuerySet[Request]:
     unfinished = Payout.objects.filter(request=OuterRef("pk")).exclude(state=PayoutState.DONE)
-    mine = Request.objects.filter(
-        account_id=account_id or NOBODY, state__in=[RequestState.REQUESTED, RequestState.AGREED]
-    )
-    waits = Q(state=RequestState.REQUESTED) | Exists(unfinished)
-    return mine.filter(waits).select_related("payout", "line").order_by("requested_at", "pk")
+    mine = Request.objects.filter(account_id=account, state__in=[RequestState.REQUESTED, RequestState.AGREED])
+    return mine.filter(Q(state=RequestState.REQUESTED) | Exists(unfinished))
 
 
 @dataclass(frozen=True, slots=True)
