@@ -1200,7 +1200,7 @@ _LIST = [
     Reason(
         "unsub_one_time",
         "What was bought once, without service supervision, cannot be unsubscribed.",
-        "不涉及服务监管的一次性商品不支持退订。",
+        "非服务监管的一次性商品不支持退订。",
     ),
     Reason(
         "unsub_negotiated",
@@ -1232,7 +1232,7 @@ _LIST = [
     Reason(
         "unsub_order_state",
         "Only an order that is paid can be unsubscribed; this one is {state}.",
-        "仅已支付的订单可以退订，该订单状态为“{state}”。",
+        "仅已支付的订单支持退订，该订单状态为“{state}”。",
     ),
     Reason("unsub_expired", "The resource has expired or is closed.", "资源已到期或已关闭。"),
     Reason(
@@ -1240,7 +1240,7 @@ _LIST = [
         "Order {order} about the same resource is under way. Finish or cancel it first.",
         "同一资源的订单 {order} 正在处理中，请先完成或取消该订单。",
     ),
-    Reason("unsub_open", "Request {number} is open already.", "已有进行中的退订申请 {number}。"),
+    Reason("unsub_open", "Request {number} is open already.", "已有处理中的退订申请 {number}。"),
     Reason("unsub_done", "It was unsubscribed already.", "该订单已退订。"),
     Reason(
         "unsub_invoiced",
@@ -1257,7 +1257,7 @@ _LIST = [
     Reason(
         "unsub_exceeds_now",
         "Since the request, the actual payment has become {limit}. Reject it, and the customer may ask for less.",
-        "申请提交后实付金额已变为 {limit}。请拒绝该申请，客户可重新申请较低的金额。",
+        "申请提交后实付金额已变为 {limit}。请驳回该申请，客户可重新申请较低的金额。",
     ),
     Reason(
         "unsub_amount_format",
@@ -1268,13 +1268,13 @@ _LIST = [
     Reason("unsub_reason_needed", "Choose a reason.", "请选择退订原因。", status=400),
     Reason("unsub_text_needed", "Describe the reason.", "请填写退订原因说明。", status=400),
     Reason("unsub_not_open", "The request is no longer open: {state}.", "该退订申请已不在处理中：{state}。"),
-    Reason("unsub_decided", "An appeal was decided, and the order ended with it.", "申诉已裁决，订单随之结束。"),
+    Reason("unsub_decided", "An appeal was decided, and the order ended with it.", "申诉已判定，订单随之结束。"),
     Reason(
         "unsub_left_short",
         "After a refund by an appeal, less than the requested amount is left. Ask for less.",
         "申诉退款后，可退金额已低于申请金额，请重新申请较低的金额。",
     ),
-    Reason("payout_not_failed", "This refund has not failed.", "该笔退款未失败。"),
+    Reason("payout_not_failed", "This refund has not failed.", "该笔退款并未失败，无需重试。"),
 ]
 
 REASONS: dict[str, Reason] = {}
