@@ -204,6 +204,8 @@ CALL_MOVES = Moves(
 
 IN_USE_STATUSES = (ResourceStatus.ENABLED, ResourceStatus.GRACE, ResourceStatus.RETENTION)
 EXPIRING_DAYS = 30
+AUTO_RENEWAL_PERIODS = {"month": [*range(1, 10), 12, 24, 36], "year": [1, 2, 3]}
+"""How long an automatic renewal may be: 1 to 9 months or 1 to 3 years, which some plans sell as 12, 24, 36 months."""
 
 _RESOURCE_TONES = {
     ResourceStatus.IN_DELIVERY: "info",

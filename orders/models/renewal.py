@@ -13,7 +13,7 @@ from billing.rules.terms import TermLength, TermUnit
 from koogallery.kernel.guard import GuardedModel
 from orders.models.order import Order
 from orders.models.resource import Resource
-from orders.states import RenewalChangeState
+from orders.states import AUTO_RENEWAL_PERIODS, RenewalChangeState
 
 
 class AutoRenewal(GuardedModel):
@@ -51,8 +51,8 @@ class AutoRenewal(GuardedModel):
                 name="auto_renewal_off_is_not_due",
             ),
             models.CheckConstraint(
-                condition=Q(term_unit="month", term_count__gte=1, term_count__lte=9)
-                | Q(term_unit="year", term_count__gte=1, term_count__lte=3),
+                condition=Q(term_unit="month", term_count__in=AUTO_RENEWAL_PERIODS["month"])
+                | Q(term_unit="year", term_count__in=AUTO_RENEWAL_PERIODS["year"]),
                 name="auto_renewal_period",
             ),
         ]

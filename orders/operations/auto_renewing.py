@@ -44,7 +44,7 @@ from orders.queries import renewing as queries
 from orders.queries.follow_ups import own_resource_and_follow_ups_locked
 from orders.queries.resources import resource_locked
 from orders.rules import life
-from orders.states import CancelReason, ExpirationPolicy, OrderType
+from orders.states import AUTO_RENEWAL_PERIODS, CancelReason, ExpirationPolicy, OrderType
 
 _PAGE = Address("orders:resource")
 SOON = timedelta(minutes=1)
@@ -64,7 +64,6 @@ _FORESEEN = """
 UPDATE orders_autorenewal a SET foreseen = g.code
 FROM unnest(%s::bigint[], %s::text[]) AS g(id, code) WHERE a.id = g.id
 """
-UNIT_COUNTS = {"month": range(1, 10), "year": range(1, 4)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +118,7 @@ def enable(call: Call, *, resource: Resource, chosen: Chosen) -> AutoRenewal:
         raise refused
     _check_nothing_waits(resource)
     length = queries.parse_length(chosen.length)
-    if length.count not in UNIT_COUNTS[length.unit.value]:
+    if length.count not in AUTO_RENEWAL_PERIODS[length.unit.value]:
         raise Refused("term_not_sold", field="length")
     queries.renewal(resource, length=length)
     if chosen.times is not None and not 1 <= chosen.times <= 99:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import DateTimeField, ExpressionWrapper, Func, IntegerField, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Cast
 
-from billing.rules.terms import LifeCycle, TermLength, TermUnit, life_cycle
+from billing.rules.terms import LifeCycle, TermLength, life_cycle
 from catalog.queries.changing import Cycles
 from catalog.queries.sheets import read_once
 from catalog.states import BillingMode
@@ -24,14 +24,13 @@ from orders.queries import renewing
 from orders.queries.orders import NOBODY, orders_of, with_project_names
 from orders.queries.resources import PERIODS, in_use, resources_given, resources_of
 from orders.rules import life
-from orders.states import EXPIRING_DAYS, ExpirationPolicy, RenewalChangeState, ResourceStatus
+from orders.states import AUTO_RENEWAL_PERIODS, EXPIRING_DAYS, ExpirationPolicy, RenewalChangeState, ResourceStatus
 
 if TYPE_CHECKING:
     from koogallery.kernel.policies import PolicySet
 
 BATCH_MOST = 200
 BANNERS = 4
-PERIODS_OFFERED = {TermUnit.MONTH: range(1, 10), TermUnit.YEAR: range(1, 4)}
 
 _LISTED = (
     "number", "account_id", "order_number", "product_name", "spec_text", "status", "delivery_method", "billing_mode",
@@ -140,8 +139,8 @@ def usual_length(lengths: Sequence[TermLength], terms: Sequence[ResourceTerm]) -
 
 
 def periods_for(lengths: Sequence[TermLength]) -> list[TermLength]:
-    """The lengths that auto-renewal may have: 1 to 9 months, 1 to 3 years."""
-    return [each for each in lengths if each.count in PERIODS_OFFERED[each.unit]]
+    """The lengths that auto-renewal may have: 1 to 9 months, 1 to 3 years, however these are sold."""
+    return [each for each in lengths if each.count in AUTO_RENEWAL_PERIODS[each.unit.value]]
 
 
 def length_value(length: TermLength) -> str:

@@ -175,6 +175,14 @@ def test_thirty_five_months_go_by_without_drift() -> None:
     assert not SweepFailure.objects.exists()
 
 
+def test_a_year_that_is_sold_as_twelve_months_renews_itself_for_twelve_months() -> None:
+    plans = [catalog.plan(term_unit="month", unit_price="10.00", lengths=[1, 12])]
+    owned = subscribed(term="12-month", at="2026-01-31", product=period_product(plans=plans))
+    owned.automate("12-month")
+    owned.at("2027-01-25")
+    assert owned.expires == "2028-01-31"
+
+
 def test_the_last_day_of_february_comes_back_in_leap_years() -> None:
     owned = subscribed(term="1-year", at="2024-02-29")
     owned.automate("1-year")
