@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -99,18 +99,23 @@ def _due(payout: Payout) -> SafeString:
     return format_html('<span class="whitespace-nowrap">{}</span>', moment)
 
 
-RETRY = OperationButton(
-    "retryPayout",
-    gettext_lazy("Retry"),
-    run=lambda call, row, data: paying_out.retry(call, payout=row.request.number),
-    says=gettext_lazy(
-        "The card's gateway is asked again what became of the refund, and told to make it if it did not. "
-        "Nothing is refunded twice."
-    ),
-    shown=lambda row: row.state == PayoutState.FAILED,
-    icon="refresh",
-    done=gettext_lazy("The gateway is asked again."),
-)
+def _retry(payout_of: Callable[[Any], Payout | None], *, number_of: Callable[[Any], str]) -> OperationButton:
+    def is_failed(row: Any) -> bool:
+        payout = payout_of(row)
+        return payout is not None and payout.state == PayoutState.FAILED
+
+    return OperationButton(
+        "retryPayout",
+        gettext_lazy("Retry"),
+        run=lambda call, row, data: paying_out.retry(call, payout=number_of(row)),
+        says=gettext_lazy(
+            "The card's gateway is asked again what became of the refund, and told to make it if it did not. "
+            "Nothing is refunded twice."
+        ),
+        shown=is_failed,
+        icon="refresh",
+        done=gettext_lazy("The gateway is asked again."),
+    )
 
 
 class Case:
@@ -173,6 +178,8 @@ class RequestAdmin(Case, GuardedModelAdmin):
         ),
         (gettext_lazy("Answer"), {"fields": ("ended_by", "decided_by", "ended_at", "why", "written_comment")}),
     )
+
+    operation_buttons = (_retry(lambda row: getattr(row, "payout", None), number_of=lambda row: row.number),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Request]:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -243,9 +250,7 @@ class PayoutAdmin(Case, GuardedModelAdmin):
         "shown_order",
         "customer",
         shown_money("amount", gettext_lazy("Refund")),
-        shown_money("lowered", gettext_lazy("Taken off unpaid bills")),
         "state",
-        shown_moment("began_at", gettext_lazy("Agreed")),
         "deadline",
         shown_moment("done_at", gettext_lazy("Refunded")),
     )
@@ -264,7 +269,7 @@ class PayoutAdmin(Case, GuardedModelAdmin):
             },
         ),
     )  # fmt: skip
-    operation_buttons = (RETRY,)
+    operation_buttons = (_retry(lambda row: row, number_of=lambda row: row.request.number),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payout]:
         return super().get_queryset(request).select_related(*self.list_select_related)

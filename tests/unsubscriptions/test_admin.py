@@ -159,7 +159,7 @@ def test_a_payout_whose_three_hours_are_over_is_late_work_whether_or_not_the_swe
         listed = text_of(finance.client.get(changelist("payout", "?work=attention")))
         assert number in listed and "Late" in listed and done.number not in listed
         page = text_of(finance.client.get(address(payout)))
-        assert "It is on its way and has to be back by" in page and "Late" in page
+        assert "It is on its way. It had to be back by" in page and "Late" in page
         sweeps["late-payouts"].run(clock.now())
     admin = make_operator()
     parked = text_of(admin.client.get(reverse("admin:parked")))
@@ -183,6 +183,7 @@ def test_a_failed_payout_is_tried_again_and_refunded_once(finance: Persona) -> N
     page = finance.client.get(address(failed))
     assert "The gateway left it unclear at" in text_of(page)
     assert address(failed, "retryPayout") in page.content.decode()
+    assert address(failed.request, "retryPayout") in finance.client.get(address(failed.request)).content.decode()
     assert "Nothing is refunded twice." in text_of(finance.client.get(address(failed, "retryPayout")))
     key = pages.new_key()
     for _ in range(2):

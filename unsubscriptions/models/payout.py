@@ -57,7 +57,7 @@ class Payout(GuardedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.request_id} {self.state}"
+        return self.request.number
 
     def trace_ref(self) -> tuple[str, str]:
         """How traces name the payout: by the order that was given back."""

@@ -86,16 +86,13 @@ IMAGES = ListPage(
     caption=gettext_lazy("My Unsubscriptions"),
     columns=(
         Column(
-            "resource",
-            gettext_lazy("Resource ID"),
-            value="number",
-            link=lambda row: row.get_absolute_url(),
-            sort="number",
-            mono=True,
+            "product",
+            gettext_lazy("Product"),
+            html=_product,
+            csv="product.label",
+            sort="product_name",
+            strong=True,
             hideable=False,
-        ),
-        Column(
-            "product", gettext_lazy("Product"), html=_product, csv="product.label", sort="product_name", strong=True
         ),
         Column(
             "order",
@@ -108,6 +105,15 @@ IMAGES = ListPage(
         Column("status", gettext_lazy("Status"), value="shown"),
         Column("enabled", gettext_lazy("Enabled"), value="enabled_at", sort="enabled_at"),
         Column("expires", gettext_lazy("Expires"), value="expires_at", sort="expires_at"),
+        Column(
+            "resource",
+            gettext_lazy("Resource ID"),
+            value="number",
+            link=lambda row: row.get_absolute_url(),
+            sort="number",
+            mono=True,
+            shown=False,
+        ),
         actions(_row_actions),
     ),
     filters=(DateRangeFilter("enabled", gettext_lazy("Enabled"), field="enabled_at"),),
