@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ WHERE = "t.frozen_at IS NULL AND t.held_at IS NULL"
 the request to give its order back."""
 
 _NUMBER = "NUMBER"
+_SOON = timedelta(days=1)
+"""A completion that comes so soon after the start of a term is before its end."""
 _COMPLETE = """
 WITH moved AS (
     UPDATE supervision_flow
@@ -66,12 +69,14 @@ def _policies(stamp: str) -> PolicySet:
 def complete_due(flow_ids: list[int], upto: datetime) -> None:
     """Complete claimed flows whose time has come, each dated at its due time (R7), set-wise.
 
-    The orders are Completed, the resources can be used, the money is earned, both sides are told. Money comes
-    last, as the ledger accounts of large sellers are what parallel chunks wait for.
+    The orders are Completed, the resources can be used, the money is earned, both sides are told. A term that would
+    be over by then, as the completion was held or frozen, starts with it. Money comes last, as the ledger accounts of
+    large sellers are what parallel chunks wait for.
     """
     with prepared.cursor() as cursor:
         cursor.execute(_COMPLETE, [array(flow_ids)])
         completed = [_Completed(*row) for row in cursor.fetchall()]
+    starts = _starts(completed)
     page = reverse("supervision:seller_detail", args=[_NUMBER])
     notify_many(
         [
@@ -91,11 +96,24 @@ def complete_due(flow_ids: list[int], upto: datetime) -> None:
             finishing.Ending(
                 order_id=row.order_id,
                 at=row.at,
-                starts_at=period_start(_policies(row.policy), accepted_at=row.accepted_at, enabling_at=row.enabling_at),
+                starts_at=starts[row.number],
             )
             for row in completed
         ]
     )
+
+
+def _starts(completed: Sequence[_Completed]) -> dict[str, datetime]:
+    """From when on the term of each runs, by line number."""
+    starts = {
+        row.number: period_start(_policies(row.policy), accepted_at=row.accepted_at, enabling_at=row.enabling_at)
+        for row in completed
+    }
+    late = {row.number: row.at for row in completed if row.at - starts[row.number] > _SOON}
+    if late:
+        for flow in Flow.objects.filter(number__in=late).select_related("order", "line"):
+            starts[flow.number] = _start_decided(flow, at=late[flow.number])
+    return starts
 
 
 def complete_now(call: Call, flow: Flow) -> None:
@@ -117,7 +135,7 @@ def complete_now(call: Call, flow: Flow) -> None:
 
 
 def _start_decided(flow: Flow, *, at: datetime) -> datetime:
-    """From when on the term runs that a decision completes; from the decision where it would be over otherwise."""
+    """From when on the term runs that is completed late or by a decision; from then where it would be over already."""
     term = term_of(flow, accepted_at=flow.accepted_at or at)
     if term is not None and term.expires_at <= at:
         return at

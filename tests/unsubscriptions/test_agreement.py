@@ -139,6 +139,14 @@ def test_without_an_instance_the_seller_is_asked_to_end_what_was_delivered(deliv
     assert ("resource_to_release" in kinds(deal.seller.account)) is delivered
 
 
+def test_a_seller_whose_delivery_was_rejected_is_asked_to_end_what_he_had_handed_over() -> None:
+    deal = supervised("license")
+    deal.deliver()
+    deal.reject()
+    agree(deal, ask(deal, "400.00"))
+    assert "resource_to_release" in kinds(deal.seller.account)
+
+
 def test_only_the_purchase_is_negotiated_not_what_follows_it() -> None:
     owned = subscribed(at="2026-03-10")
     line = owned.renew("1-month").line.number
@@ -178,6 +186,26 @@ def test_rejected_after_the_three_hours_it_completes_at_once(answer: Any) -> Non
     assert order_money(order.number).earned == usd(1200)
     assert refused(lambda: ask(deal)).code == "unsub_completed"
     in_sound_books()
+
+
+@pytest.mark.parametrize("answer", [reject, withdraw])
+@pytest.mark.parametrize(("days", "starts_late"), [(10, False), (400, True)])
+def test_a_term_that_ran_out_while_the_request_waited_starts_with_the_completion(
+    answer: Any, days: int, starts_late: bool
+) -> None:
+    deal = supervised("license")
+    deal.deliver()
+    deal.accept()
+    accepted_at = deal.at
+    asked = ask(deal)
+    deal.wait(days=days)
+    answer(deal, asked)
+    resource = Resource.objects.get(line=deal.flow.line)
+    started = clock.platform_date(deal.at if starts_late else accepted_at)
+    assert (deal.step, resource.terms.get().start) == (Step.COMPLETED, started)
+    assert resource.expires_at is not None and resource.expires_at > deal.at
+    run("resource-life", deal)
+    assert Resource.objects.get(pk=resource.pk).status == ResourceStatus.ENABLED
 
 
 def test_rejected_before_the_three_hours_it_completes_when_it_would_have() -> None:

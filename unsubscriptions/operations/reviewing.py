@@ -12,7 +12,7 @@ from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from supervision.operations import holding
 from supervision.rules import texts
-from supervision.states import Actor
+from supervision.states import Actor, RecordKind
 from unsubscriptions.models import Request, RequestFile
 from unsubscriptions.operations import carrying_out, moving, paying_out, telling
 from unsubscriptions.queries.requests import flow_of, sold_request_locked
@@ -63,7 +63,7 @@ def agree(call: Call, *, request: Request, comment: str = "", uploads: Uploads =
     )
     delivered = False
     if flow is not None and not flow.step_enum.is_over:
-        delivered = flow.delivered_at is not None or flow.milestone > 1
+        delivered = flow.records.filter(kind=RecordKind.DELIVER).exists()
         holding.end(call, flow, told=telling.told(request))
     carrying_out.close_resources(call, request, order=payout.order, delivered=delivered)
     describe(amount=request.money, order=payout.order.number, lowered=payout.lowered_money, due=payout.due_at)
