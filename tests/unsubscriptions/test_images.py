@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audit.models import Trace
 from billing.models import Refund
@@ -368,3 +370,15 @@ def test_a_closed_image_is_gone() -> None:
     unsubscribe(owned)
     assert refused(lambda: unsubscribe(owned, usd(100))).code == "unsub_expired"
     assert Refund.objects.count() == 1
+
+
+@pytest.mark.parametrize("what", [unsubscribe, unsubscribe_renewal])
+def test_the_auto_renewal_is_locked_before_any_money(what: Callable[[Owned], Request]) -> None:
+    owned = image(at="2026-01-31", supports_auto_renewal=True)
+    owned.renew("1-month")
+    owned.automate()
+    with CaptureQueriesContext(connection) as captured:
+        what(owned)
+    said = [query["sql"] for query in captured]
+    first_lock = next(n for n, sql in enumerate(said) if '"orders_autorenewal"' in sql and "FOR NO KEY UPDATE" in sql)
+    assert first_lock < next(n for n, sql in enumerate(said) if "billing_ledgeraccount" in sql)
