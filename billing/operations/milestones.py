@@ -247,7 +247,7 @@ def let_go(call: Call, *, line_number: str) -> None:
     Milestone.objects.filter(pk__in=[milestone.pk for milestone in waiting]).update(held_at=None)
     due = [milestone for milestone in waiting if milestone.bill_due_at is not None and milestone.lapsed_at is None]
     for milestone in due:
-        if _free_credit(milestone) >= milestone.money:
+        if _free_credit(milestone, locked=True) >= milestone.money:
             bill_due([milestone.pk], call.at)
             describe(billed=milestone.money)
 
@@ -554,8 +554,10 @@ def _bill(call: Call, milestone: Milestone) -> None:
     describe(billed=milestone.money)
 
 
-def _free_credit(milestone: Milestone) -> Money:
-    row = LedgerAccount.objects.filter(
+def _free_credit(milestone: Milestone, *, locked: bool = False) -> Money:
+    """What of the credit is free; `locked`, so that no other bill takes it meanwhile."""
+    credits = LedgerAccount.objects.select_for_update(no_key=True) if locked else LedgerAccount.objects.all()
+    row = credits.filter(
         kind=LedgerKind.MILESTONE_CREDIT, owner=str(milestone.account_id), currency=milestone.currency
     ).first()
     return row.money if row is not None else Money.zero(milestone.currency)
