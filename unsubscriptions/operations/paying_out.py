@@ -45,6 +45,18 @@ def payout_locked(call: Call, number: Any) -> Payout:
     """The payout of a request, locked after the parts of its refund. Raises `Missing`."""
     found = payout_of(call, number)
     refunding.lock(keys_of(found))
+    return _locked(found)
+
+
+def payout_alone_locked(call: Call, number: Any) -> Payout:
+    """The payout of a request, locked by who holds a part of its refund, while other parts settle beside it.
+
+    Whichever comes last waits for the payout and then sees the parts of all. Raises `Missing`.
+    """
+    return _locked(payout_of(call, number))
+
+
+def _locked(found: Payout) -> Payout:
     locked = Payout.objects.select_for_update(of=("self",), no_key=True).get(pk=found.pk)
     locked.request, locked.order = found.request, found.order
     return locked
@@ -60,7 +72,7 @@ def on_refund_settled(happened: RefundSettled) -> None:
         conclude(system_call(at=happened.at), payout=number)
 
 
-@operation("concludePayout", resource_type="Subscription", roles={Role.SYSTEM}, targets={"payout": payout_locked})
+@operation("concludePayout", resource_type="Subscription", roles={Role.SYSTEM}, targets={"payout": payout_alone_locked})
 def conclude(call: Call, *, payout: Payout) -> Payout:
     """Note that all of the money has arrived, or that the gateway left some of it unclear; else nothing happens."""
     if not settle(call, payout):
