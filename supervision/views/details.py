@@ -20,6 +20,7 @@ from koogallery.identity.states import ContactKind
 from koogallery.kernel import display, operations
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
+from koogallery.kernel.page_parts import Banner, ShownFile
 from koogallery.kernel.reasons import Refused
 from orders.queries import returns
 from orders.states import ResourceStatus
@@ -62,26 +63,6 @@ def milestone_text(flow: Flow, number: int | None = None) -> str:
     if not flow.milestones:
         return ""
     return _("Milestone %(number)s of %(count)s") % {"number": number or flow.milestone, "count": flow.milestones}
-
-
-@dataclass(frozen=True, slots=True)
-class Banner:
-    """The sentence on top of the page: whose turn it is, since when, until when."""
-
-    tone: str
-    icon: str
-    title: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFile:
-    """A file as a page names it."""
-
-    name: str
-    url: str
-    size: int
-    sealed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,31 +13,12 @@ from django.utils.translation import gettext as _
 from billing.rules.fees import platform_fee
 from koogallery.kernel import display
 from koogallery.kernel.money import Money
+from koogallery.kernel.page_parts import Banner, ShownFile
 from supervision.states import Actor
 from unsubscriptions.models import Payout, Request
 from unsubscriptions.queries.details import Details
 from unsubscriptions.queries.requests import flow_of
 from unsubscriptions.states import Kind, PayoutState, RequestState, Status
-
-
-@dataclass(frozen=True, slots=True)
-class Banner:
-    """The sentence on top of the page."""
-
-    tone: str
-    icon: str
-    title: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFile:
-    """A file as a page names it."""
-
-    name: str
-    url: str
-    size: int
-    sealed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +67,8 @@ def outcome(details: Details) -> Outcome | None:
         paid, refund = details.limit_now, asked.money
     elif payout is not None:
         refund = payout.money + payout.lowered_money
-        paid = details.limit_now + refund
+        is_negotiated = asked.kind == Kind.NEGOTIATED
+        paid = details.limit_now + refund if is_negotiated else asked.limit
     else:
         return None
     left, percent = paid - refund, asked.line.fee_percent

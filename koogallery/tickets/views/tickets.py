@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from koogallery.kernel import files, operations, rates
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilter, Empty, ListPage, Search, Tab, actions
+from koogallery.kernel.page_parts import ShownFile
 from koogallery.kernel.pages import attempt, page, render
 from koogallery.kernel.reasons import Refused
 from koogallery.tickets.forms import ReplyForm, TicketForm
@@ -187,15 +188,6 @@ def download(request: HttpRequest, number: str, file: str) -> HttpResponseBase:
 
 
 # One page with its form
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFile:
-    """A file as the page names it."""
-
-    name: str
-    url: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
