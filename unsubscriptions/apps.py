@@ -25,12 +25,12 @@ class UnsubscriptionsConfig(AppConfig):
             requesting,
             reviewing,
         )
-        from unsubscriptions.queries import checks, entries, lists
+        from unsubscriptions.queries import checks, entries, lists, requests
 
         checking.add(*checks.CHECKS)
         events.subscribe(RefundSettled, paying_out.on_refund_settled)
         events.subscribe(AppealEnded, ending.on_appeal_ended)
-        returns.use(entry=entries.entry_of, returned=entries.returned_of)
+        returns.use(entry=entries.entry_of, returned=entries.returned_of, open_requests=requests.waiting_for_answer)
         navigation.provide_count("seller_unsubscriptions", lists.seller_to_review_given)
         navigation.provide_count("open_unsubscriptions", lists.in_progress_given)
         navigation.provide("unsubscriptions_in_progress", lists.in_progress_shown)

@@ -1234,6 +1234,28 @@ _LIST = [
         "Only an order that is paid can be unsubscribed; this one is {state}.",
         "仅已支付的订单支持退订，该订单状态为“{state}”。",
     ),
+    Reason(
+        "unsub_provisioning",
+        "What was ordered is still being provisioned. Unsubscribe from it once it is enabled.",
+        "所购商品正在开通中，开通后方可退订。",
+    ),
+    Reason(
+        "unsub_renewed",
+        "Order {order} renewed or changed what was bought and counts now, so the purchase alone is not negotiated.",
+        "订单 {order} 已续费或变更该资源且已生效，不能仅就新购订单协商退订。",
+        Help.OPERATIONS,
+    ),
+    Reason(
+        "unsub_several",
+        "The order made several resources, which cannot be unsubscribed together.",
+        "该订单包含多个资源，不支持一并退订。",
+        Help.OPERATIONS,
+    ),
+    Reason(
+        "resource_unsub_open",
+        "Request {number} to unsubscribe from it is open. Withdraw it, or wait for the seller's answer.",
+        "该资源有处理中的退订申请 {number}，请撤回申请或等待卖家处理。",
+    ),
     Reason("unsub_expired", "The resource has expired or is closed.", "资源已到期或已关闭。"),
     Reason(
         "unsub_busy",

@@ -32,6 +32,7 @@ from koogallery.kernel.prepared import GivenEach, Prepared
 from koogallery.kernel.reasons import Refused
 from orders.models import OrderLine, RenewalChange, Resource, ResourceTerm
 from orders.queries import renewing as queries
+from orders.queries import returns
 from orders.rules import life
 from orders.states import OrderState, OrderType, RenewalChangeState, ResourceStatus
 
@@ -78,6 +79,7 @@ _UNPAID = Prepared(
         .annotate(is_paying=card_payment_pending(OuterRef("order__number")))
     )
 )
+_ASKED_BACK = Prepared(lambda: returns.open_requests_of(GivenEach("resources")))
 
 
 class Candidate(NamedTuple):
@@ -228,6 +230,7 @@ class _Deciding:
         for line in _UNPAID.all(resources=array(resources)):
             assert line.resource_id is not None
             self.unpaid.setdefault(line.resource_id, []).append(line)
+        self.asked_back = dict(_ASKED_BACK.all(resources=array(resources)))
         self.in_force: dict[datetime, PolicySet] = {}
         self.scopes: dict[tuple[str, int, datetime], Refused | None] = {}
         self.prices: dict[Any, Priced | Refused] = {}
@@ -267,6 +270,8 @@ class _Deciding:
             self.scopes[sold] = out_of_scope(candidate.delivery_method, product, in_force=in_force)
         if (refused := self.scopes[sold]) is not None:
             raise refused
+        if (number := self.asked_back.get(candidate.resource_id)) is not None:
+            raise Refused("resource_unsub_open", number=number)
         for line in follow_ups:
             order = line.order
             if order.type == OrderType.CHANGE and order.is_payable(at):

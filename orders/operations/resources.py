@@ -16,7 +16,7 @@ from orders.events import ResourceClosed
 from orders.models import AutoRenewal, Order, Resource
 from orders.operations import follow_ups, interface_calls, provisioning
 from orders.operations.taking_effect import seller_asked
-from orders.queries import eligibility
+from orders.queries import eligibility, returns
 from orders.queries.follow_ups import own_resource_and_follow_ups_locked
 from orders.queries.renewing import status_now, usage_plan
 from orders.queries.resources import asked_for, own_resource, own_resource_locked, resource_locked
@@ -159,10 +159,13 @@ def reveal_license_key(call: Call, *, resource: Resource) -> str:
 def close_resource(call: Call, *, resource: Resource) -> Resource:
     """Disable a resource for good: closed at once, its instance released, nothing refunded.
 
-    Raises `Refused("resource_not_in_use")` unless it is in use.
+    Raises `Refused("resource_not_in_use")` unless it is in use, `Refused("resource_unsub_open")` while a request to
+    give it back is open.
     """
     if not (status := _status(call, resource)).is_in_use:
         raise Refused("resource_not_in_use", state=status.label)
+    if (refused := returns.why_asked_back(resource)) is not None:
+        raise refused
     _close(call, resource, reason=CloseReason.DISABLED)
     return resource
 

@@ -28,3 +28,16 @@ def own_resource_and_follow_ups_locked(call: Call, number: Any) -> Resource:
     resource = own_resource_locked(call, number)
     list(AutoRenewal.objects.filter(resource=resource).select_for_update(of=("self",), no_key=True).values_list("pk"))
     return resource
+
+
+def lock_what_follows(line: Any) -> None:
+    """Lock what a locked line produced, after the orders that renew or change it and the change that waits.
+
+    The auto-renewals come last, as in `own_resource_and_follow_ups_locked`.
+    """
+    of_line = {"resource__line": line}
+    orders = Order.objects.filter(lines__resource__line=line)
+    list(orders.order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk"))
+    changes = RenewalChange.objects.filter(**of_line, state=RenewalChangeState.WAITING)
+    for rows in (changes, Resource.objects.filter(line=line), AutoRenewal.objects.filter(**of_line)):
+        list(rows.order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk"))

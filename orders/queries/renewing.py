@@ -38,6 +38,7 @@ from koogallery.kernel import ids, policies
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
 from orders.models import Order, OrderLine, RenewalChange, Resource, ResourceTerm
+from orders.queries import returns
 from orders.rules.quote import Quote
 from orders.states import ChangeKind, ExpirationPolicy, OrderState, OrderType, RenewalChangeState, ResourceStatus
 
@@ -70,6 +71,7 @@ def with_follow_ups(resources: QuerySet[Resource], *, at: datetime | Given) -> Q
         waiting_number=Subquery(waiting.values("order__number")),
         waiting_at=Subquery(waiting.values("effective_at")),
         unpaid_number=Subquery(unpaid.order_by("order_id").values("order__number")[:1]),
+        unsub_number=Subquery(returns.open_request_numbers()),
     )
 
 
@@ -129,6 +131,8 @@ def why_not_renewable(resource: Resource, *, at: datetime, in_force: PolicySet |
         return Refused("renewal_change_waits", order=change.order.number, date=change.effective_at)
     if unpaid := unpaid_number(resource, at):
         return Refused("renewal_order_unpaid", order=unpaid)
+    if (asked_back := returns.why_asked_back(resource)) is not None:
+        return asked_back
     if is_withdrawn(resource.product) and resource.expiration_policy != ExpirationPolicy.AUTO:
         return Refused("renewal_withdrawn")
     return None
@@ -151,6 +155,8 @@ def why_not_changeable(resource: Resource, *, at: datetime, in_force: PolicySet 
         return Refused("renewal_change_waits", order=change.order.number, date=change.effective_at)
     if unpaid := unpaid_number(resource, at):
         return Refused("renewal_order_unpaid", order=unpaid)
+    if (asked_back := returns.why_asked_back(resource)) is not None:
+        return asked_back
     return Refused("renewal_withdrawn") if not resource.product.is_on_sale else None
 
 

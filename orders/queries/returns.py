@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from koogallery import clock
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
-from orders.models import Order, OrderLine, Resource
+from orders.models import Order, OrderLine, Resource, ResourceTerm
 from orders.queries.orders import NOBODY
-from orders.states import OrderState
+from orders.states import OrderState, OrderType
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,21 @@ class Returned:
 
 _entries: list[Callable[[Call, Order], Entry | None]] = []
 _returned: list[Callable[[str], Sequence[Returned]]] = []
+_open: list[Callable[[], QuerySet[Any]]] = []
 
 
 def use(
     *,
     entry: Callable[[Call, Order], Entry | None],
     returned: Callable[[str], Sequence[Returned]],
+    open_requests: Callable[[], QuerySet[Any]],
 ) -> None:
-    """Unsubscriptions fill this port."""
-    _entries[:], _returned[:] = [entry], [returned]
+    """Unsubscriptions fill this port; `open_requests` are those that wait for an answer, each with `line`, `number`."""
+    _entries[:], _returned[:], _open[:] = [entry], [returned], [open_requests]
 
 
 def entry_of(call: Call, order: Order) -> Entry | None:
-    """What a page of the buyer offers for an order, as far as its line tells without a query; None for never.
+    """What a page of the buyer offers for an order, as far as its line and its special agreement tell; None for never.
 
     What else stands against it says the page that the entry leads to.
     """
@@ -69,6 +72,30 @@ def entry_of(call: Call, order: Order) -> Entry | None:
 def returned_of(order_number: str) -> Sequence[Returned]:
     """The requests about an order, or those that made this UNSUBSCRIBE order, oldest first."""
     return _returned[0](order_number) if _returned else ()
+
+
+def open_request_numbers() -> QuerySet[Any]:
+    """The numbers of requests, of which one may wait for an answer, about the line of an outer resource."""
+    return _open[0]().filter(line=OuterRef("line")).values("number")[:1]
+
+
+def open_requests_of(resources: Any) -> QuerySet[Any]:
+    """The requests that wait for an answer about what made these resources: pairs of resource and number."""
+    return _open[0]().filter(line__resources__in=resources).values_list("line__resources", "number")
+
+
+def open_request_of(resource: Resource) -> str:
+    """The number of the request to give a resource back that waits for its answer; empty without one."""
+    if "unsub_number" in resource.__dict__:
+        return resource.__dict__["unsub_number"] or ""
+    found: str | None = _open[0]().filter(line=resource.line_id).values_list("number", flat=True).first()
+    return found or ""
+
+
+def why_asked_back(resource: Resource) -> Refused | None:
+    """Why a resource waits: a request to give it back is open; None without one."""
+    number = open_request_of(resource)
+    return Refused("resource_unsub_open", number=number) if number else None
 
 
 def lines_of(account_id: int | None) -> QuerySet[OrderLine]:
@@ -91,10 +118,41 @@ def busy_with(resource_ids: Iterable[int], *, at: datetime) -> dict[int, str]:
     return dict(lines.values_list("resource_id", "order__number"))
 
 
-def first_resources(line_ids: Iterable[int]) -> dict[int, Resource]:
-    """The first resource that each of these lines produced."""
-    resources = Resource.objects.filter(line_id__in=list(line_ids), item=1)
-    return {resource.line_id: resource for resource in resources}
+def resources_by_line(line_ids: Iterable[int]) -> dict[int, list[Resource]]:
+    """What each of these lines produced, first item first."""
+    found: dict[int, list[Resource]] = {}
+    for resource in Resource.objects.filter(line_id__in=list(line_ids)).order_by("line_id", "item"):
+        found.setdefault(resource.line_id, []).append(resource)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A completed renewal or change of a resource, not given back; `is_unstarted` for a renewal whose term is ahead."""
+
+    line: OrderLine
+    is_unstarted: bool
+
+
+def follow_ups_of(resource_ids: Iterable[int], *, at: datetime) -> dict[int, list[FollowUp]]:
+    """The completed renewals and paid changes of resources, by resource, oldest first.
+
+    A renewed term starts at the 00:00:00 after its start date.
+    """
+    lines = (
+        OrderLine.objects.filter(resource_id__in=list(resource_ids), order__state=OrderState.COMPLETED)
+        .filter(order__type__in=(OrderType.RENEW, OrderType.CHANGE), order__unsubscribed_at__isnull=True)
+        .exclude(order__type=OrderType.CHANGE, amount=0)
+        .select_related("order", "product")
+        .annotate(starts_on=Subquery(ResourceTerm.objects.filter(line=OuterRef("pk")).values("start")[:1]))
+        .order_by("pk")
+    )
+    today = clock.platform_date(at)
+    found: dict[int, list[FollowUp]] = {}
+    for line in lines:
+        is_unstarted = line.starts_on is not None and line.starts_on >= today
+        found.setdefault(line.resource_id or 0, []).append(FollowUp(line, is_unstarted))
+    return found
 
 
 def resources_of_line(line: OrderLine) -> list[Resource]:

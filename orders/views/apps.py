@@ -26,6 +26,7 @@ from orders.operations import resources
 from orders.queries import renewing
 from orders.queries.renewals import why_no_strategy
 from orders.queries.resources import days_left, expiring, in_use, periods_of, released
+from orders.queries.returns import why_asked_back
 from orders.states import ExpirationPolicy, ResourceStatus
 from orders.views.renewals import RENEWAL, cancel_action, change_url, waiting_context, waiting_note
 
@@ -108,7 +109,7 @@ def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
         post=True,
         danger=True,
         confirm=disable_warning(resource),
-        refused=operations.may(call, "closeResource", resource),
+        refused=why_asked_back(resource) or operations.may(call, "closeResource", resource),
     )
     return [*found, disable]
 

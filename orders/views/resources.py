@@ -102,7 +102,7 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "license_files": []
         if status == ResourceStatus.CLOSED or operations.may(call, "revealLicenseKey", resource)
         else delivered.license_files(resource),
-        "may_disable": operations.may(call, "closeResource", resource),
+        "may_disable": returns.why_asked_back(resource) or operations.may(call, "closeResource", resource),
         "may_choose": no_strategy or operations.may(call, "setResourceStrategy", resource),
         "may_automate": no_strategy or operations.may(call, "enableAutoRenewal", resource),
         "may_tag": why_not_taggable(request, resource, in_force),
@@ -165,7 +165,7 @@ def _reveal(request: HttpRequest, number: str, read: Callable[..., str], *, labe
 def resource_disable(request: HttpRequest, number: str) -> HttpResponse:
     """Disable a resource for good; asks first, also without JavaScript."""
     resource = resources.read_details(request.call, resource=number)
-    refused = operations.may(request.call, "closeResource", resource)
+    refused = returns.why_asked_back(resource) or operations.may(request.call, "closeResource", resource)
     if request.method == "POST":
         try:
             resources.close_resource(request.call, resource=number)

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.reasons import Missing
 from orders.queries import returns
+from orders.queries.follow_ups import lock_what_follows
 from orders.queries.orders import NOBODY, order_locked
 from supervision.queries.flows import flow_locked
 from unsubscriptions.models import Payout, Request
@@ -91,7 +92,7 @@ def any_line_locked(call: Call, number: Any) -> Any:
 
 
 def lock_line(call: Call, line: Any) -> None:
-    """Lock what decides about a line: its flow, where it has one, then its order; the line knows both afterwards."""
+    """Lock what decides about a line: its flow, where it has one, its order, then what follows; the line knows both."""
     try:
         line.flow = flow_locked(call, line.number)
     except Missing:
@@ -99,6 +100,7 @@ def lock_line(call: Call, line: Any) -> None:
     order = order_locked(call, line.order.number)
     order.line = line
     line.order = order
+    lock_what_follows(line)
 
 
 def flow_of(line: Any) -> Any:
@@ -109,6 +111,11 @@ def flow_of(line: Any) -> Any:
 def open_request_of(line_id: int) -> Request | None:
     """The request about a line that waits for its answer."""
     return Request.objects.filter(line_id=line_id, state=RequestState.REQUESTED).select_related(*RELATED).first()
+
+
+def waiting_for_answer() -> QuerySet[Request]:
+    """The requests that wait for an answer: what makes a resource busy for the room below."""
+    return Request.objects.filter(state=RequestState.REQUESTED).order_by()
 
 
 def payout_of(call: Call, number: Any) -> Payout:
