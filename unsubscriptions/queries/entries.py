@@ -16,7 +16,7 @@ from orders.queries.returns import Entry, Returned
 from orders.states import OrderState, OrderType
 from unsubscriptions.models import Payout, Request
 from unsubscriptions.queries.requests import RELATED
-from unsubscriptions.queries.standing import way_of
+from unsubscriptions.queries.standing import agreed_way_of, way_of
 from unsubscriptions.states import Way
 
 OPERATION = "unSubscribeByNegotiation"
@@ -24,28 +24,26 @@ OF_IMAGES = "unsubscribeImage"
 
 
 def entry_of(call: Call, order: Any) -> Entry | None:
-    """**Unsubscribe** for an order whose line is given back by the matrix; read from its rows alone.
+    """**Unsubscribe** for an order whose line is given back by the matrix, or by its special agreement, if it has one.
 
-    An order under way that is negotiated leads to its form, an image to its row in the tab **Images**.
+    What is negotiated leads to its form, an image to its row in the tab **Images**. By the matrix, an order is
+    negotiated while it is under way and an image given back once it is Completed.
     """
     line = order.line
     line.order = order
-    if way_of(line) is Way.IMAGE:
-        return _entry_of_image(call, order, line)
-    runs = order.state == OrderState.PROCESSING and order.type == OrderType.NEW and order.unsubscribed_at is None
-    if not runs or not line.total or way_of(line) is not Way.NEGOTIATED:
+    runs = order.type == OrderType.NEW and order.unsubscribed_at is None and line.total
+    if not runs or order.state not in (OrderState.PROCESSING, OrderState.COMPLETED):
         return None
+    agreed = agreed_way_of(line)
+    way = agreed or way_of(line)
     frozen = Refused("account_frozen") if call.account is not None and call.account.is_frozen else None
-    refused = frozen or operations.may(call, OPERATION, line)
-    return Entry(_("Unsubscribe"), reverse("unsubscriptions:request", args=[line.number]), refused)
-
-
-def _entry_of_image(call: Call, order: Any, line: Any) -> Entry | None:
-    runs = order.state == OrderState.COMPLETED and order.type == OrderType.NEW and order.unsubscribed_at is None
-    if not runs or not line.total:
-        return None
-    url = f"{reverse('unsubscriptions:list')}?tab=images&q={order.number}"
-    return Entry(_("Unsubscribe"), url, operations.may(call, OF_IMAGES, line))
+    if way is Way.IMAGE and order.state == OrderState.COMPLETED:
+        url = f"{reverse('unsubscriptions:list')}?tab=images&q={order.number}"
+        return Entry(_("Unsubscribe"), url, frozen or operations.may(call, OF_IMAGES, line))
+    if way is Way.NEGOTIATED and (agreed is not None or order.state == OrderState.PROCESSING):
+        url = reverse("unsubscriptions:request", args=[line.number])
+        return Entry(_("Unsubscribe"), url, frozen or operations.may(call, OPERATION, line))
+    return None
 
 
 def returned_of(number: str) -> Sequence[Returned]:

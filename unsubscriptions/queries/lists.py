@@ -78,9 +78,10 @@ def negotiable_lines(account_id: int | None, at: datetime) -> QuerySet[Any]:
 def image_resources(account_id: int | None, at: datetime) -> QuerySet[Any]:
     """The yearly/monthly images that an account uses, each with what waits for it at a moment.
 
-    `has_renewal` says whether one of its renewals has not started.
+    `has_renewal` says whether one of its renewals has not started, `agreed_way` what a special agreement says.
     """
-    return images.image_resources(account_id, at=at)
+    agreed = SpecialAgreement.objects.filter(line=OuterRef("line"), ended_at__isnull=True)
+    return images.image_resources(account_id, at=at).annotate(agreed_way=Subquery(agreed.values("way")[:1]))
 
 
 def _matrix() -> Any:

@@ -33,7 +33,7 @@ from unsubscriptions.models import Request
 from unsubscriptions.operations import images
 from unsubscriptions.queries.images import Case, case_of
 from unsubscriptions.rules.images import LARGE, ImageRefund
-from unsubscriptions.states import Kind
+from unsubscriptions.states import Kind, Way
 from unsubscriptions.views.requests import BACK, SURE
 
 IMAGE, RENEWAL = "unsubscribeImage", "unsubscribeRenewal"
@@ -55,7 +55,15 @@ def _read_refusals(rows: Sequence[Any], request: HttpRequest) -> None:
     in_force = policies.in_force(call.at)
     for row in rows:
         row.shown = status_now(row, at=call.at, in_force=in_force)
-        row.refused = _row_refused(row, call)
+        row.refused, row.refused_renewal = row_refusals(row, call)
+
+
+def row_refusals(row: Any, call: Any) -> tuple[Refused | None, Refused | None]:
+    """What a row tells against unsubscribing its image, and its renewal alone."""
+    if (refused := _row_refused(row, call)) is not None:
+        return refused, refused
+    negotiated = Refused("unsub_negotiated") if row.agreed_way == Way.NEGOTIATED else None
+    return negotiated or operations.may(call, IMAGE, row), operations.may(call, RENEWAL, row)
 
 
 def _row_refused(row: Any, call: Any) -> Refused | None:
@@ -65,13 +73,15 @@ def _row_refused(row: Any, call: Any) -> Refused | None:
         return Refused("unsub_expired")
     if unpaid := unpaid_number(row, call.at):
         return Refused("unsub_busy", order=unpaid)
-    return operations.may(call, IMAGE, row)
+    if row.agreed_way == Way.NEVER:
+        return Refused("unsub_by_agreement")
+    return Refused("unsub_open", number=row.unsub_number) if row.unsub_number else None
 
 
 def _row_actions(row: Any, request: HttpRequest) -> list[Action]:
     found = [Action(_("Unsubscribe"), _IMAGE(row.number), refused=row.refused)]
     if row.has_renewal:
-        found.append(Action(_("Unsubscribe renewal"), _RENEWAL(row.number), refused=row.refused))
+        found.append(Action(_("Unsubscribe renewal"), _RENEWAL(row.number), refused=row.refused_renewal))
     return found
 
 
@@ -259,6 +269,7 @@ def _way_out(refused: Refused, case: Case) -> dict[str, str]:
         line = case.resource.line.number
         return {"way_out": reverse("unsubscriptions:request", args=[line]), "way_out_label": _("Unsubscribe")}
     if refused.code == "unsub_invoiced":
-        invoice = next(iter(live_invoices(list(case.lines)).values()), None)
+        invoices = live_invoices(list(case.lines)).values()
+        invoice = next((each for each in invoices if each.number == refused.params["number"]), None)
         return {"way_out": invoice.url, "way_out_label": _("Return the invoice")} if invoice is not None else {}
     return {}
