@@ -214,7 +214,7 @@ def test_a_term_that_is_over_gives_nothing_back() -> None:
     assert [each.term.starts_on.isoformat() for each in found.terms] == ["2024-02-01"]
     asked = unsubscribe(owned)
     assert asked.line.number == owned.resource.line.number
-    assert order_of(owned).unsubscribed_at is None
+    assert order_of(owned).unsubscribed_at == owned.now
     assert order_money(owned.resource.order_number).refunded == usd(0)
     assert Order.objects.get(type=OrderType.RENEW).unsubscribed_at == owned.now
     assert owned.resource.status == ResourceStatus.CLOSED

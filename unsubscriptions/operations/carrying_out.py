@@ -38,7 +38,8 @@ def carry_out(call: Call, request: Request, *, parts: Sequence[Part]) -> Payout:
     """Give the lines of an agreed request back; the caller settles the payout once both sides were told.
 
     What a line still owes for milestones is lowered first, the rest goes back to where it came from, what is left is
-    the seller's. Raises `Refused("unsub_done")`, `Refused("payment_in_progress")`, and what billing refuses.
+    the seller's. The order of the request is marked, too, where only its renewals are given back. Raises
+    `Refused("unsub_done")`, `Refused("payment_in_progress")`, and what billing refuses.
     """
     nothing = Money.zero(request.currency)
     order = returning.place(
@@ -52,7 +53,7 @@ def carry_out(call: Call, request: Request, *, parts: Sequence[Part]) -> Payout:
     lowered = nothing
     for returned, part in zip(returns.lines_given_back_by(order), parts, strict=True):
         lowered += _give_back(call, returned, part)
-    for number in dict.fromkeys(part.line.order.number for part in parts):
+    for number in dict.fromkeys([request.order.number, *(part.line.order.number for part in parts)]):
         returning.complete(call, order=number)
     due_at = refund_due(began_at=call.at, policies=request.order.policies)
     return Payout.objects.create(

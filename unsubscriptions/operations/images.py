@@ -31,7 +31,7 @@ def why_not(case: Case) -> Refused | None:
 
 def why_not_renewal(case: Case) -> Refused | None:
     """Why no renewal can be unsubscribed alone now, or None."""
-    return case.refused or (Refused("unsub_no_renewal") if case.renewal is None else None)
+    return case.refused_renewal
 
 
 @operation(
@@ -158,7 +158,7 @@ def _finish(
         free=refund.is_free,
         order=payout.order.number,
     )
-    told = {"until": payout.due_at, **(params or {})}
+    told = {"money": telling.money_back(payout), **(params or {})}
     telling.tell(asked, Actor.BUYER, kind, at=call.at, params=told)
     left = {"left": refund.paid - refund.amount}
     telling.tell(asked, Actor.SELLER, "unsubscription_settled", at=call.at, params=left)

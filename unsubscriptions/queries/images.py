@@ -17,6 +17,7 @@ from orders.rules import life
 from unsubscriptions.models import FreeUse
 from unsubscriptions.queries.standing import standing_of
 from unsubscriptions.rules import images
+from unsubscriptions.rules.eligibility import Standing
 from unsubscriptions.rules.images import FreeRule, ImageRefund, PaidTerm
 
 
@@ -25,7 +26,7 @@ class Case:
     """An image as it can be given back at a moment.
 
     `refund` is what unsubscribing gives back, `renewal` what unsubscribing the last renewal alone does; each is None
-    where there is nothing of the kind. `refused` says why neither is possible now.
+    where there is nothing of the kind. `refused` and `refused_renewal` say why they are not possible now.
     """
 
     resource: Any
@@ -34,6 +35,7 @@ class Case:
     refund: ImageRefund | None
     renewal: ImageRefund | None
     refused: Refused | None
+    refused_renewal: Refused | None
 
 
 def case_of(resource: Any, *, account: Any, at: datetime) -> Case:
@@ -44,13 +46,16 @@ def case_of(resource: Any, *, account: Any, at: datetime) -> Case:
     terms = [_term(resource, row, first=number == 0, paid=money) for number, row in enumerate(rows)]
     free = _free_rule(resource, at=at)
     refund = images.refund_of(terms, at=at, free=free)
+    renewal = images.unstarted_renewal(terms, at=at)
+    standing = standing_of(resource.line, account=account, at=at)
     return Case(
         resource=resource,
         lines=lines,
         free=free,
         refund=refund,
-        renewal=images.unstarted_renewal(terms, at=at),
-        refused=_why_not(resource, refund, lines, account=account, at=at),
+        renewal=renewal,
+        refused=_why_not(resource, refund, lines, standing),
+        refused_renewal=_why_not(resource, renewal, lines, standing, renewal_alone=True),
     )
 
 
@@ -83,18 +88,23 @@ def year_of(at: datetime) -> int:
 
 
 def _why_not(
-    resource: Any, refund: ImageRefund | None, lines: dict[str, Any], *, account: Any, at: datetime
+    resource: Any,
+    refund: ImageRefund | None,
+    lines: dict[str, Any],
+    standing: Standing,
+    *,
+    renewal_alone: bool = False,
 ) -> Refused | None:
-    standing = standing_of(resource.line, account=account, at=at)
     found = images.why_not(
         standing,
         is_period=resource.billing_mode == BillingMode.PERIOD,
         invoice=_invoice(refund, lines),
+        renewal_alone=renewal_alone,
     )
     if found is not None:
         return Refused(found.code, **found.params)
     if refund is None:
-        return Refused("unsub_expired")
+        return Refused("unsub_no_renewal" if renewal_alone else "unsub_expired")
     if not refund.paid:
         was_free = not any(lines[each.term.line].amount for each in refund.terms)
         return Refused("unsub_free" if was_free else "unsub_nothing_left")

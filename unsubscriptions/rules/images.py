@@ -154,14 +154,15 @@ def _refund(term: PaidTerm, *, at: datetime, free: FreeRule | None) -> TermRefun
     return TermRefund(term, price, is_unstarted=not term.has_started(at))
 
 
-def why_not(standing: Standing, *, is_period: bool, invoice: str) -> Finding | None:
+def why_not(standing: Standing, *, is_period: bool, invoice: str, renewal_alone: bool = False) -> Finding | None:
     """Why an image cannot be unsubscribed now; None when it can.
 
-    `is_period` says whether it still runs by term, `invoice` names a live invoice over one of its terms.
+    `is_period` says whether it still runs by term, `invoice` names a live invoice over one of the terms that go back.
+    With `renewal_alone` it is about the last renewal, which also goes back where the image itself is negotiated.
     """
     if standing.is_account_frozen:
         return Finding("account_frozen")
-    if (found := _never(standing, is_period=is_period)) is not None:
+    if (found := _never(standing, is_period=is_period, renewal_alone=renewal_alone)) is not None:
         return found
     if standing.is_unsubscribed or standing.resource_status is ResourceStatus.CLOSED:
         return Finding("unsub_expired")
@@ -173,11 +174,14 @@ def why_not(standing: Standing, *, is_period: bool, invoice: str) -> Finding | N
         return Finding("unsub_busy", {"order": standing.busy_order})
     if standing.open_request:
         return Finding("unsub_open", {"number": standing.open_request})
+    if standing.is_several:
+        return Finding("unsub_several")
     return Finding("unsub_invoiced", {"number": invoice}) if invoice else None
 
 
-def _never(standing: Standing, *, is_period: bool) -> Finding | None:
-    if standing.agreement is Way.NEGOTIATED or (standing.agreement is None and standing.way is Way.NEGOTIATED):
+def _never(standing: Standing, *, is_period: bool, renewal_alone: bool) -> Finding | None:
+    is_negotiated = (standing.agreement or standing.way) is Way.NEGOTIATED
+    if is_negotiated and not (renewal_alone and standing.way is Way.IMAGE):
         return Finding("unsub_negotiated")
     found = never_negotiated(standing)
     if found is not None and found.code != "unsub_image":
