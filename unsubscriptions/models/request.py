@@ -45,6 +45,7 @@ class Request(GuardedModel):
     product_name = models.CharField(_("product"), max_length=200)
     delivery_method = models.CharField(_("delivery method"), max_length=30)
     amount = AmountField(_("negotiated refund amount"))
+    renewals_amount = AmountField(_("of it renewals not started"), default=0)
     limit_amount = AmountField(_("actual payment"))
     currency = CurrencyField()
     reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
@@ -115,6 +116,16 @@ class Request(GuardedModel):
     def money(self) -> Money:
         """What is to be given back."""
         return Money(self.amount, self.currency)
+
+    @property
+    def renewals(self) -> Money:
+        """What of it are renewals that have not started, given back whole."""
+        return Money(self.renewals_amount, self.currency)
+
+    @property
+    def negotiated(self) -> Money:
+        """What of it is negotiated: what goes back for the line itself."""
+        return self.money - self.renewals
 
     @property
     def limit(self) -> Money:

@@ -29,7 +29,7 @@ def on_appeal_ended(happened: AppealEnded) -> None:
     asked.save(update_fields=["turn_since", "reminded_at"])
     if flow.step_enum.is_over:
         end(system_call(at=happened.at), request=asked.number, code="unsub_decided")
-    elif asked.money > money_of(flow.line).actual_payment:
+    elif asked.negotiated > money_of(flow.line).actual_payment:
         end(system_call(at=happened.at), request=asked.number, code="unsub_left_short")
 
 

@@ -91,6 +91,14 @@ def settle(call: Call, payout: Payout) -> bool:
         return True
     if progress.is_parked and payout.state == PayoutState.DUE:
         _move(payout, PayoutState.FAILED, failed_at=call.at)
+        telling.tell(
+            payout.request,
+            Actor.BUYER,
+            "refund_failed",
+            at=call.at,
+            key=f"{call.at:%Y%m%d%H%M%S}",
+            params={"amount": payout.money},
+        )
         return True
     return False
 
@@ -99,7 +107,9 @@ def _done(call: Call, payout: Payout) -> None:
     late = {"breached_at": payout.due_at} if payout.breached_at is None and call.at > payout.due_at else {}
     _move(payout, PayoutState.DONE, done_at=call.at, breach_due_at=None, **late)
     returning.finish(call, order=payout.order.number)
-    if payout.amount:
+    if payout.amount and payout.order.reseller_id is not None:
+        telling.tell_reseller(payout, at=call.at)
+    elif payout.amount:
         telling.tell(
             payout.request, Actor.BUYER, "unsubscription_refunded", at=call.at, params={"amount": payout.money}
         )

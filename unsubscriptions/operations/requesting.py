@@ -13,7 +13,7 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
-from supervision.operations import holding
+from supervision.operations import completing, holding
 from supervision.rules import texts
 from supervision.states import Actor
 from unsubscriptions.models import Request
@@ -46,10 +46,12 @@ def why_not(standing: Standing) -> Refused | None:
 def request(call: Call, *, line: Any, amount: Money, reason: str, text: str = "", contact: bool = False) -> Request:
     """Ask the seller to take an order line back for `amount`; until the answer its order is not completed.
 
-    With `contact` the seller may see phone number and e-mail address of who asks. Raises `Refused`: why the line cannot
-    be given back now, `unsub_exceeds` above the actual payment (R13), `amount_not_positive`, `amount_not_whole`,
-    `unsub_reason_needed`, `unsub_text_needed` with another reason, `text_too_long`.
+    Renewals that have not started go back whole beside it; the request is about both. With `contact` the seller may
+    see phone number and e-mail address of who asks. Raises `Refused`: why the line cannot be given back now,
+    `unsub_exceeds` above the actual payment (R13), `amount_not_positive`, `amount_not_whole`, `unsub_reason_needed`,
+    `unsub_text_needed` with another reason, `text_too_long`.
     """
+    _catch_up(line, at=call.at)
     standing = standing_of(line, account=call.account, at=call.at)
     if (refused := why_not(standing)) is not None:
         raise refused
@@ -60,18 +62,30 @@ def request(call: Call, *, line: Any, amount: Money, reason: str, text: str = ""
     words = texts.optional(text, field="text")
     if chosen is Reason.OTHER and not words:
         raise Refused("unsub_text_needed", field="text")
-    asked = _write(call, line, amount, limit=standing.limit, reason=chosen, text=words, contact=contact)
+    asked = _write(call, line, amount, standing, reason=chosen, text=words, contact=contact)
     if (flow := flow_of(line)) is not None and not flow.step_enum.is_over:
         holding.hold(call, flow, told=telling.told(asked))
     if contact:
         _give_contact(call, asked)
-    describe(resource=asked, request=asked.number, amount=amount, limit=standing.limit, reason=chosen)
+    describe(resource=asked, request=asked.number, amount=asked.money, limit=asked.limit, reason=chosen)
     telling.tell(asked, Actor.SELLER, "unsubscription_requested", at=call.at, params={"reason": _why(asked)}, sms=True)
     return asked
 
 
-def _write(call: Call, line: Any, amount: Money, *, limit: Money, reason: Reason, text: str, contact: bool) -> Request:
-    order = line.order
+def _catch_up(line: Any, *, at: datetime) -> None:
+    """Complete a locked flow whose completion is due, ahead of the sweep (R19)."""
+    flow = flow_of(line)
+    if flow is None or flow.step_enum.is_over or not flow.shown_step(at).is_over:
+        return
+    completing.complete_due([flow.pk], at)
+    flow.refresh_from_db()
+    line.order.refresh_from_db()
+
+
+def _write(
+    call: Call, line: Any, amount: Money, standing: Standing, *, reason: Reason, text: str, contact: bool
+) -> Request:
+    order, renewals = line.order, standing.whole
     asked = Request(
         number=ids.numbered("UN", at=call.at),
         kind=Kind.NEGOTIATED,
@@ -84,8 +98,9 @@ def _write(call: Call, line: Any, amount: Money, *, limit: Money, reason: Reason
         order_number=order.number,
         product_name=order.product_name,
         delivery_method=line.delivery_method,
-        amount=amount.amount,
-        limit_amount=limit.amount,
+        amount=(amount + renewals).amount,
+        renewals_amount=renewals.amount,
+        limit_amount=(standing.limit + renewals).amount,
         currency=line.currency,
         reason=reason,
         text=text,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
+from billing.queries import Returnable
 from billing.rules.refunds import price_negotiated_refund
 from koogallery.kernel import files
 from koogallery.kernel.calls import Call, Role
+from koogallery.kernel.money import Money
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Refused
 from supervision.operations import holding
@@ -45,35 +48,36 @@ def agree(call: Call, *, request: Request, comment: str = "", uploads: Uploads =
     _check(request, at=call.at)
     line = request.line
     standing = standing_of(line, account=None, at=call.at, answering=request)
-    if (found := eligibility.by_state(standing)) is not None:
+    if (found := eligibility.forbidden(standing)) is not None:
         raise Refused(found.code, **found.params)
-    if request.money > standing.limit:
+    if request.negotiated > standing.limit or request.renewals != standing.whole:
         raise Refused("unsub_exceeds_now", limit=standing.limit)
     answer = texts.optional(comment, field="comment")
     _keep(call, request, uploads)
     moving.move(call, request, RequestState.AGREED, comment=answer)
     money, flow = money_of(line), flow_of(line)
-    priced = price_negotiated_refund(
-        agreed=request.money, paid=money.paid, refunded=money.refunded, unpaid=money.unpaid
-    )
-    payout = carrying_out.carry_out(
-        call,
-        request,
-        parts=[carrying_out.Part(line=line, amount=request.money, explanation=priced.explanation.to_json())],
-    )
+    parts = [_part(line, request.negotiated, money)]
+    parts += [_part(renewal.line, renewal.paid, renewal.money) for renewal in standing.renewals]
+    payout = carrying_out.carry_out(call, request, parts=parts)
     delivered = False
     if flow is not None and not flow.step_enum.is_over:
         delivered = flow.records.filter(kind=RecordKind.DELIVER).exists()
         holding.end(call, flow, told=telling.told(request))
     carrying_out.close_resources(call, request, order=payout.order, delivered=delivered)
     describe(amount=request.money, order=payout.order.number, lowered=payout.lowered_money, due=payout.due_at)
-    _tell_agreed(call, request, payout, left=(money.paid - money.refunded) - payout.money)
+    _tell_agreed(call, request, payout, left=money.actual_payment - request.negotiated)
     paying_out.settle(call, payout)
     return request
 
 
+def _part(line: Any, amount: Money, money: Returnable) -> carrying_out.Part:
+    priced = price_negotiated_refund(agreed=amount, paid=money.paid, refunded=money.refunded, unpaid=money.unpaid)
+    return carrying_out.Part(line=line, amount=amount, explanation=priced.explanation.to_json())
+
+
 def _tell_agreed(call: Call, request: Request, payout: carrying_out.Payout, *, left: object) -> None:
-    telling.tell(request, Actor.BUYER, "unsubscription_agreed", at=call.at, params={"until": payout.due_at})
+    back = {"money": telling.money_back(payout)}
+    telling.tell(request, Actor.BUYER, "unsubscription_agreed", at=call.at, params=back)
     telling.tell(request, Actor.SELLER, "unsubscription_settled", at=call.at, params={"left": left})
 
 

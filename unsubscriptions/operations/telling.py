@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from koogallery.notifications.operations import Notice, notify_many
+from koogallery.notifications.rendering import Words
 from supervision.states import Actor
-from unsubscriptions.models import Request
+from unsubscriptions.models import Payout, Request
 
 
 def notice(
@@ -45,6 +48,42 @@ def notice(
 def tell(request: Request, to: Actor, kind: str, *, at: datetime, **more: Any) -> None:
     """Send one such message."""
     notify_many([notice(request, to, kind, at=at, **more)])
+
+
+def money_back(payout: Payout) -> Words:
+    """What a buyer is told of the money when something is given back: what comes, and what is no longer owed."""
+    given: dict[str, Any] = {"amount": payout.money, "lowered": payout.lowered_money, "until": payout.due_at}
+    if (reseller := payout.order.reseller) is not None:
+        text = _("%(amount)s is credited to your reseller, %(reseller)s, who settles it with you.")
+        return Words(text, {"amount": payout.money, "reseller": reseller.name})
+    if not payout.lowered:
+        return Words(_("%(amount)s is back by %(until)s."), given)
+    if not payout.amount:
+        return Words(_("%(lowered)s is taken off milestone bills that were not paid yet; nothing is paid back."), given)
+    text = _("%(lowered)s is taken off milestone bills that were not paid yet; %(amount)s is back by %(until)s.")
+    return Words(text, given)
+
+
+def tell_reseller(payout: Payout, *, at: datetime) -> None:
+    """Tell the reseller who paid that a customer's refund is credited."""
+    request, reseller = payout.request, payout.order.reseller
+    assert reseller is not None
+    notify_many(
+        [
+            Notice(
+                account_id=reseller.pk,
+                kind="customer_unsubscribed",
+                params={
+                    "order": request.order_number,
+                    "product": request.product_name,
+                    "account": request.account.name,
+                    "amount": payout.money,
+                },
+                key=f"customer_unsubscribed:{request.number}",
+                at=at,
+            )
+        ]
+    )
 
 
 def told(request: Request) -> dict[str, str]:

@@ -44,12 +44,12 @@ CHECKS = (
     Check(
         "requests_within_payment",
         gettext_noop("No open request asks for more than was paid or billed for its line and not yet given back"),
-        "SELECT q.number, q.amount::text, (coalesce(y.there, 0) + coalesce(b.unpaid, 0))::text "
+        "SELECT q.number, (q.amount - q.renewals_amount)::text, (coalesce(y.there, 0) + coalesce(b.unpaid, 0))::text "
         "FROM unsubscriptions_request q JOIN orders_orderline l ON l.id = q.line_id "
         "LEFT JOIN LATERAL (SELECT sum(p.amount - p.refunded) AS there FROM billing_payment p "
         "WHERE p.line_number = l.number AND p.state = 'succeeded') y ON TRUE "
         "LEFT JOIN LATERAL (SELECT sum(i.amount) AS unpaid FROM billing_milestone m JOIN billing_milestonebill i "
         "ON i.milestone_id = m.id WHERE m.line_number = l.number AND i.ended_at IS NULL) b ON TRUE "
-        "WHERE q.state = 'requested' AND q.amount > coalesce(y.there, 0) + coalesce(b.unpaid, 0)",
+        "WHERE q.state = 'requested' AND q.amount - q.renewals_amount > coalesce(y.there, 0) + coalesce(b.unpaid, 0)",
     ),
 )

@@ -57,14 +57,14 @@ def details_of(request: Request, *, at: datetime, with_refunds: bool = True) -> 
     payout = getattr(request, "payout", None) if agreed else None
     flow = flow_of(request.line)
     stands = request.is_open and flow is not None and flow.stopped_at(at) is not None
-    policies = request.order.policies
+    policies, nothing = request.order.policies, Money.zero(request.currency)
     return Details(
         request=request,
         payout=payout,
         refunds=refunds_by_key(paying_out.keys_of(payout)) if with_refunds and payout is not None else (),
         files=list(request.files.select_related("file")),
         contacts=_contacts(request) if request.contact_given else (),
-        limit_now=money_of(request.line).actual_payment,
+        limit_now=money_of(request.line).actual_payment + (request.renewals if request.is_open else nothing),
         stands=stands,
         recommends_appeal=request.is_open
         and not stands

@@ -15,7 +15,7 @@ from supervision.rules.deciding import order_after
 from unsubscriptions.models import Request, SpecialAgreement
 from unsubscriptions.queries.requests import flow_of
 from unsubscriptions.rules import matrix
-from unsubscriptions.rules.eligibility import Standing
+from unsubscriptions.rules.eligibility import Renewal, Standing
 from unsubscriptions.states import LIVE_STATES, RequestState, Way
 
 
@@ -40,17 +40,23 @@ def standings_of(
             asked[line_id] = number
         else:
             given.add(line_id)
-    money = returnables({line.number: line.currency for line in lines})
-    resources = returns.first_resources(keys)
+    made = returns.resources_by_line(keys)
+    resources = {line_id: each[0] for line_id, each in made.items()}
     in_use = [resource.pk for resource in resources.values() if resource.status_enum.is_in_use]
+    follow_ups = returns.follow_ups_of(in_use, at=at) if in_use else {}
+    ahead = [each.line for found in follow_ups.values() for each in found if each.is_unstarted]
+    money = returnables({line.number: line.currency for line in [*lines, *ahead]})
     busy = returns.busy_with(in_use, at=at) if in_use else {}
     in_force = policies.in_force(at) if in_use else PolicySet()
-    invoices = live_invoices([line.number for line in lines])
+    invoices = live_invoices([line.number for line in [*lines, *ahead]])
     found = {}
     for line in lines:
         resource = resources.get(line.pk)
         order, flow = line.order, flow_of(line)
-        by_policy = order.policies["unsub.require_invoice_return"]
+        followed = follow_ups.get(resource.pk, []) if resource is not None else []
+        renewals = [Renewal(each.line, money[each.line.number]) for each in followed if each.is_unstarted]
+        renewals = [renewal for renewal in renewals if renewal.paid.amount > 0]
+        asked_of = [each for each in [line, *(renewal.line for renewal in renewals)] if _needs_invoice_back(each)]
         found[line.number] = Standing(
             way=way_of(line),
             agreement=Way(agreements[line.pk]) if line.pk in agreements else None,
@@ -66,9 +72,19 @@ def standings_of(
             limit=money[line.number].actual_payment,
             open_request=asked.get(line.pk, ""),
             busy_order=busy.get(resource.pk, "") if resource is not None else "",
-            invoice=invoices[line.number].number if by_policy and line.number in invoices else "",
+            invoice=next((invoices[each.number].number for each in asked_of if each.number in invoices), ""),
+            follow_up=next((each.line.order.number for each in followed if not each.is_unstarted), ""),
+            is_several=len(made.get(line.pk, ())) > 1,
+            renewals=tuple(renewals),
         )
     return found
+
+
+def agreed_way_of(line: Any) -> Way | None:
+    """What the special agreement with a line says; None without one."""
+    live = SpecialAgreement.objects.filter(line=line.pk, ended_at__isnull=True)
+    found = live.values_list("way", flat=True).first()
+    return Way(found) if found is not None else None
 
 
 def way_of(line: Any) -> Way:
@@ -79,6 +95,10 @@ def way_of(line: Any) -> Way:
         billing_mode=line.billing_mode,
         matrix=line.order.policies["unsub.matrix"],
     )
+
+
+def _needs_invoice_back(line: Any) -> bool:
+    return bool(line.order.policies["unsub.require_invoice_return"])
 
 
 def money_of(line: Any) -> Returnable:

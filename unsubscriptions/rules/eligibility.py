@@ -12,12 +12,28 @@ from orders.states import OrderState, OrderType, ResourceStatus
 from unsubscriptions.states import Way
 
 
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A paid renewal that has not started: its order line, and what of it can be given back."""
+
+    line: Any
+    money: Any
+
+    @property
+    def paid(self) -> Money:
+        """What goes back, as it is given back whole."""
+        paid: Money = self.money.actual_payment
+        return paid
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What decides about a line: its table, its order, its flow, its resource, and what else goes on about it.
 
     `order_state` is the one at the moment of asking, whether or not sweeps have run; `agreement` a special agreement
-    with this order. `busy_order`, `open_request` and `invoice` are numbers, empty where there is none.
+    with this order. `limit` is the actual payment of the line itself; `renewals` that have not started go back whole
+    with it. `busy_order`, `open_request`, `invoice` and `follow_up`, a renewal or change that counts now, are numbers,
+    empty where there is none.
     """
 
     way: Way
@@ -35,6 +51,14 @@ class Standing:
     open_request: str = ""
     busy_order: str = ""
     invoice: str = ""
+    follow_up: str = ""
+    is_several: bool = False
+    renewals: tuple[Renewal, ...] = ()
+
+    @property
+    def whole(self) -> Money:
+        """What the renewals that have not started give back."""
+        return sum((renewal.paid for renewal in self.renewals), Money.zero(self.limit.currency))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +94,11 @@ def _never_by_table(standing: Standing) -> Finding:
     return Finding("unsub_never")
 
 
+def forbidden(standing: Standing) -> Finding | None:
+    """What a special agreement made since the request forbids, and what the states do: asked when the seller agrees."""
+    return Finding("unsub_by_agreement") if standing.agreement is Way.NEVER else by_state(standing)
+
+
 def why_not(standing: Standing) -> Finding | None:
     """Why the buyer cannot ask to give the line back now; None when it can."""
     if standing.is_account_frozen:
@@ -96,12 +125,18 @@ def by_state(standing: Standing) -> Finding | None:
         return Finding("unsub_completed")
     if not standing.order_state.is_paid:
         return Finding("unsub_order_state", {"state": standing.order_state.label})
+    if standing.order_state is OrderState.PROCESSING and not standing.supervised:
+        return Finding("unsub_provisioning")
     if standing.is_flow_frozen:
         return Finding("flow_frozen")
     if standing.resource_status not in (None, ResourceStatus.IN_DELIVERY, ResourceStatus.ENABLED):
         return Finding("unsub_expired")
     if standing.busy_order:
         return Finding("unsub_busy", {"order": standing.busy_order})
+    if standing.is_several:
+        return Finding("unsub_several")
+    if standing.follow_up:
+        return Finding("unsub_renewed", {"order": standing.follow_up})
     if standing.invoice:
         return Finding("unsub_invoiced", {"number": standing.invoice})
     return None
