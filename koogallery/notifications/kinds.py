@@ -671,7 +671,7 @@ add(
         Topic.ORDERS,
         _("A seller agreed to an unsubscription"),
         _("You are unsubscribed from %(product)s"),
-        _("%(seller)s agreed: order %(order)s, %(product)s, is unsubscribed. %(amount)s is back by %(until)s."),
+        _("%(seller)s agreed: order %(order)s, %(product)s, is unsubscribed. %(money)s"),
         severity=Severity.SUCCESS,
     ),
     Kind(
@@ -698,7 +698,7 @@ add(
         Topic.ORDERS,
         _("An image was unsubscribed"),
         _("You are unsubscribed from %(product)s"),
-        _("%(product)s, order %(order)s, is unsubscribed and closed. The refund is %(amount)s, back by %(until)s."),
+        _("%(product)s, order %(order)s, is unsubscribed and closed. %(money)s"),
         severity=Severity.SUCCESS,
     ),
     Kind(
@@ -707,8 +707,8 @@ add(
         _("A renewal that had not started was unsubscribed"),
         _("The renewal of %(product)s is unsubscribed"),
         _(
-            "The renewal of %(product)s, order %(order)s, is unsubscribed. The refund is %(amount)s, back by "
-            "%(until)s. The resource expires at %(expires)s."
+            "The renewal of %(product)s, order %(order)s, is unsubscribed. %(money)s "
+            "The resource expires at %(expires)s."
         ),
         severity=Severity.SUCCESS,
     ),
@@ -718,6 +718,27 @@ add(
         _("An unsubscription request ended with an appeal"),
         _("The request to unsubscribe from %(product)s has ended"),
         _("The request to unsubscribe from %(product)s, order %(order)s, has ended. %(why)s"),
+    ),
+    Kind(
+        "customer_unsubscribed",
+        Topic.MONEY,
+        _("The refund of a customer's order was credited (resellers)"),
+        _("%(amount)s of your customer's order %(order)s is credited to you"),
+        _(
+            "%(account)s is unsubscribed from %(product)s, order %(order)s. %(amount)s is taken off what you owe the "
+            "platform; settle it with your customer."
+        ),
+    ),
+    Kind(
+        "refund_failed",
+        Topic.MONEY,
+        _("A refund failed"),
+        _("The refund of order %(order)s failed"),
+        _(
+            "%(amount)s for %(product)s, order %(order)s, could not be paid back: the bank's answer is unclear. "
+            "Operations look into it and try again; you need not do anything."
+        ),
+        severity=Severity.WARNING,
     ),
     Kind(
         "refund_late",

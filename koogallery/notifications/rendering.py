@@ -31,9 +31,17 @@ class InBoth:
     zh: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A translatable sentence with parameters of its own; the message shows it in its reader's language."""
+
+    text: Promise
+    params: Mapping[str, Any]
+
+
 def stored(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as kept with a message: amounts, moments, dates, refusals, lazy translations and names in both
-    languages keep their meaning, the rest becomes text.
+    """Parameters as kept with a message: amounts, moments, dates, refusals, lazy translations, sentences and names in
+    both languages keep their meaning, the rest becomes text.
     """
     kept: dict[str, Any] = {}
     for name, value in params.items():
@@ -52,6 +60,9 @@ def stored(params: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, Promise):
             with translation.override("en"):
                 kept[name] = {"words": str(value)}
+        elif isinstance(value, Words):
+            with translation.override("en"):
+                kept[name] = {"words": str(value.text), "params": stored(value.params)}
         else:
             kept[name] = display.value_text(value)
     return kept
@@ -70,7 +81,8 @@ def _shown(value: Any) -> str:
     if "reason" in value:
         return sentence(value["reason"], **shown(value["params"]))
     if "words" in value:
-        return gettext(value["words"])
+        words = gettext(value["words"])
+        return words % _Missing(shown(value["params"])) if "params" in value else words
     if "en" in value:
         return str((value["zh"] if texts.is_chinese() else "") or value["en"])
     if "moment" in value:
