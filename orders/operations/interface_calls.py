@@ -152,7 +152,8 @@ def next_due() -> datetime | None:
 def run_due(upto: datetime) -> int:
     """Make the calls due at or before `upto`, end those whose time is over; return how many were handled.
 
-    Stops after some seconds of slow servers, so that other sweeps get their turn; the rest stays due.
+    Where no worker came in time, a call is still made once: nothing is given up that was never tried. Stops after some
+    seconds of slow servers, so that other sweeps get their turn; the rest stays due.
     """
     handled = 0
     until = clock.monotonic() + BUDGET_SECONDS
@@ -164,9 +165,10 @@ def run_due(upto: datetime) -> int:
 
 
 def _handle(calls: Sequence[InterfaceCall], upto: datetime) -> None:
-    for call in (call for call in calls if call.deadline_at <= upto):
+    over = {call.pk for call in calls if call.deadline_at <= upto and (call.tries or call.is_check)}
+    for call in (call for call in calls if call.pk in over):
         _end_one(call)
-    asked = [call for call in calls if call.deadline_at > upto]
+    asked = [call for call in calls if call.pk not in over]
     for call, sent in zip(asked, _ask(asked), strict=True):
         try:
             record_answer(system_call(at=upto), interface_call=call.number, sent=sent)
@@ -381,6 +383,7 @@ def _end(interface_call: InterfaceCall, state: CallState, *, at: datetime) -> No
 def _try_again(interface_call: InterfaceCall, *, at: datetime) -> None:
     schedule = schedule_of(interface_call.activity, test=interface_call.test)
     following = schedule.next_try(first=interface_call.first_try_at, after=at)
+    interface_call.deadline_at = max(interface_call.deadline_at, at)
     interface_call.next_try_at = min(following, interface_call.deadline_at)
     interface_call.save()
 

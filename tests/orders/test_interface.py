@@ -170,12 +170,29 @@ def test_one_call_that_cannot_even_be_parked_does_not_stop_the_others(
 
     for name in do:
         monkeypatch.setattr(interface_calls, name, failing(name))
+    with guard.opened("test"):
+        InterfaceCall.objects.update(tries=1)
     late = AT + CREATION.window
     assert interface_calls.run_due(late) == 3
     ended = InterfaceCall.objects.filter(state=CallState.GIVEN_UP)
     assert ended.count() == 2
     broken.refresh_from_db()
     assert (broken.state, broken.next_try_at) == (CallState.WAITING, late + interface_calls.LEASE)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fault", ["", "500"])
+def test_a_call_that_no_worker_made_in_time_is_still_made_once(
+    buyer: Persona, app: Product, server: ExampleSeller, fault: str
+) -> None:
+    orders.bought(buyer, app, at=AT, quantity="1", term="1-month")
+    server.fail(fault) if fault else server.recover()
+    late = AT + timedelta(days=1)
+    for _ in range(3):
+        interface_calls.run_due(late)
+    call = InterfaceCall.objects.get(activity="newInstance")
+    state = CallState.GIVEN_UP if fault else CallState.DONE
+    assert (call.state, call.tries, call.finished_at, len(server.instances)) == (state, 1, late, 0 if fault else 1)
 
 
 @pytest.mark.django_db
