@@ -31,6 +31,7 @@ from koogallery.kernel.calls import Call
 from koogallery.kernel.models import Holiday
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Missing, Refused
+from orders.queries.returns import returned_of
 from supervision.models import Appeal, Flow
 from supervision.operations import deciding, evidence, reading, reminding
 from supervision.queries import appeals
@@ -391,6 +392,7 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
         flow, chosen = appeal.flow, form.decided
         restart = Step(chosen["restart"]) if chosen["restart"] else None
         step = rules.step_after(chosen["decision"], flow.step_enum, restart=restart)
+        asked = next((each for each in returned_of(flow.order_number) if each.is_open), None)
         return {
             "effects": effects,
             "of_bills": [
@@ -406,6 +408,9 @@ class AppealAdmin(FlowCase, GuardedModelAdmin):
             "step_after": step,
             "order_before": flow.order.state_enum,
             "order_after": rules.order_after(step),
+            "open_request": asked,
+            "request_waits_on": asked is not None
+            and rules.request_waits_on(asked.amount, step=step, standing=deciding.standing_of(flow), moved=effects),
             "second_signature": deciding.needs_second_signature(appeal, effects),
             "limit": Money(Decimal(flow.policies["appeal.countersign_above"]), appeal.currency),
             "fields": [(name, form[name].value() or "") for name in ("decision", "refund", "restart", "note")],

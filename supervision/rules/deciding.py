@@ -111,6 +111,15 @@ def step_after(decision: Decision, step: Step, *, restart: Step | None = None) -
     return restart if decision is Decision.RESTART and restart is not None else step
 
 
+def request_waits_on(amount: Money, *, step: Step, standing: Standing, moved: Effects) -> bool:
+    """Whether an open request to give the order back for `amount` outlives a decision that leads to `step`.
+
+    It ends with the order, and where a refund leaves less than was asked for.
+    """
+    left = standing.refundable + standing.unpaid - moved.refunded - moved.withdrawn
+    return not step.is_over and amount <= left
+
+
 def order_after(step: Step) -> OrderState:
     """What the order of a flow is that stands at `step`."""
     ends = {

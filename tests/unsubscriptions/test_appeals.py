@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from audit.models import Trace
 from billing.operations.checking import check_ledger
@@ -167,3 +168,27 @@ def test_a_request_answered_after_an_appeal_of_the_seller_is_the_sellers_alone()
     assert deal.step == Step.UNSUBSCRIBED
     assert refused(lambda: deal.appeal()) == "flow_unsubscribed"
     assert refused(lambda: deal.deliver()) == "flow_unsubscribed"
+
+
+@pytest.mark.parametrize(
+    ("decision", "refund", "words"),
+    [
+        ("refund_part", "500.00", "waits on for the seller"),
+        ("refund_part", "500.01", "ends; both sides are told"),
+        ("continue", "", "waits on for the seller"),
+        ("complete", "", "ends; both sides are told"),
+        ("refund_all", "", "ends; both sides are told"),
+    ],
+)
+def test_the_preview_of_a_decision_says_what_becomes_of_an_open_request(decision: str, refund: str, words: str) -> None:
+    deal = supervised("license")
+    asked = ask(deal, "700.00")
+    appeal = deal.appeal()
+    address = reverse("admin:supervision_appeal_operation", args=[appeal.pk, "decideAppeal"])
+    chosen = {"decision": decision, "refund": refund, "restart": "", "note": "So it is."}
+    with clock.at(deal.at):
+        html = make_operator().client.post(address, chosen).content.decode()
+    assert f"Request {asked.number} to unsubscribe for USD 700.00" in html and words in html
+    decide(deal, decision, **({"refund": usd(refund)} if refund else {}))
+    asked.refresh_from_db()
+    assert asked.is_open is (words == "waits on for the seller")
