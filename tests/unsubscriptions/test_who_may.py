@@ -25,9 +25,11 @@ from tests.factories import identity
 from tests.factories.billing import usd
 from tests.factories.fingerprint import rows_of
 from tests.factories.returns import agree, ask, reject, specially, withdraw
-from tests.factories.supervision import Deal, supervised, upload
+from tests.factories.subscriptions import Owned, image
+from tests.factories.supervision import Deal, seller_of, supervised, upload
 from tests.personas import Persona, make_buyer, make_operator, make_seller
 from unsubscriptions.models import Request, RequestFile
+from unsubscriptions.queries.images import case_of
 
 pytestmark = pytest.mark.django_db
 
@@ -220,6 +222,66 @@ def test_only_a_party_with_the_right_does_anything_and_who_is_refused_changes_no
                 assert now == traces + 1 or who.account is None, f"{what} ({found}) left no trace"
         assert rows_of(*WATCHED) == before, f"{spec.name} was refused and changed rows"
     assert done == DONE[world.stand] | AGREEMENTS
+
+
+@dataclass
+class ImageWorld(World):
+    """An image, with a renewal that has not started or without, and everybody who tries."""
+
+    owned: Owned | None = None
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What an argument of this name is given."""
+        assert self.owned is not None
+        return {"resource": self.owned.resource.number}
+
+    def given(self, spec: Operation) -> dict[str, Any]:
+        """The arguments, with the refund that is shown."""
+        assert self.owned is not None
+        case = case_of(self.owned.resource, account=self.owned.buyer.account, at=self.deal.at)
+        shown = case.renewal if spec.name == "unsubscribeRenewal" else case.refund
+        return {**self.arguments, "expected": shown.amount if shown is not None else usd(1)}
+
+
+OF_IMAGES = {name: spec for name, spec in DOERS.items() if "resource" in _names(spec)}
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+def test_only_its_buyer_with_the_right_unsubscribes_an_image(renewed: bool) -> None:
+    owned = image(at="2026-01-31")
+    if renewed:
+        owned.renew("1-month")
+    seller = seller_of(owned.resource.product)
+    world = ImageWorld(
+        deal=Deal(flow=None, buyer=owned.buyer, seller=seller, at=owned.now),  # type: ignore[arg-type]
+        asked=None,
+        owned=owned,
+        people={
+            "stranger": make_buyer(),
+            "other seller": make_seller(),
+            "denied buyer": _member(owned.buyer, deny=DENIED),
+            "plain IAM user": _member(owned.buyer),
+            "buyer": owned.buyer,
+            "seller": seller,
+            "support": make_operator(OperatorRole.SUPPORT),
+            "operator": make_operator(),
+        },
+    )
+    before = rows_of(*WATCHED)
+    done = set()
+    for spec in OF_IMAGES.values():
+        for name, who in world.people.items():
+            with transaction.atomic():
+                found = world.tries(spec, who)
+                if found == "done":
+                    done.add((spec.name, name))
+                    assert rows_of(*WATCHED) != before
+                    transaction.set_rollback(True)
+            wanted = expected(spec, name)
+            assert wanted is None or found in wanted, f"{spec.name} by {name}: {found}"
+        assert rows_of(*WATCHED) == before, f"{spec.name} was refused and changed rows"
+    assert done == {("unsubscribeImage", "buyer")} | ({("unsubscribeRenewal", "buyer")} if renewed else set())
 
 
 def _no_object(world: World, spec: Operation) -> set[str]:
