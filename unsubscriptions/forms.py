@@ -51,6 +51,9 @@ class BuyerForm(forms.Form):
             "Provide your contact information in your account to the seller so they can contact you for any "
             "unsubscription problems"
         ),
+        help_text=gettext_lazy(
+            "It counts for the order, whatever becomes of this request, until you take it back under Agreements."
+        ),
         required=False,
     )
 

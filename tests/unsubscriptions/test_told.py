@@ -73,6 +73,17 @@ def test_with_bills_lowered_in_part_the_buyer_reads_of_both() -> None:
     assert told("unsubscription_settled").endswith("What is left is yours: USD 150.00.")
 
 
+def test_whoever_gives_contact_data_reads_how_long_it_counts_and_where_it_is_taken_back() -> None:
+    deal = supervised("license", at=clock.now())
+    address = reverse("unsubscriptions:request", args=[deal.flow.number])
+    html = deal.buyer.client.get(address).content.decode()
+    assert "It counts for the order, whatever becomes of this request, until you take it back under Agreements." in html
+    entered = {"amount": "200.00", "reason": "by_mistake", "contact": "on"}
+    assert "for this order, until you take that back under Agreements." in (
+        deal.buyer.client.post(address, entered).content.decode()
+    )
+
+
 @pytest.mark.parametrize(("milestones", "said"), [(True, True), (False, False)])
 def test_the_form_says_what_becomes_of_unpaid_bills_before_one_asks(milestones: bool, said: bool) -> None:
     at = clock.now()
