@@ -166,6 +166,7 @@ class RequestAdmin(Case, GuardedModelAdmin):
             {
                 "fields": (
                     "amount",
+                    "renewals_amount",
                     "limit_amount",
                     "reason",
                     "written_text",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from billing.operations.checking import check_ledger
 from billing.queries import LiveInvoice, balance, order_money, use_invoices
@@ -317,3 +319,26 @@ def test_a_row_of_an_image_names_its_open_request() -> None:
     row.shown = ResourceStatus.ENABLED
     found = row_refusals(row, owned.buyer.call(at=owned.now))
     assert [(why.code, why.params["number"]) for why in found if why] == [("unsub_open", asked.number)] * 2
+
+
+def test_both_sides_read_which_renewals_go_back_whole_before_they_answer() -> None:
+    owned = image(at=(clock.now() - timedelta(hours=1)).isoformat())
+    owned.now = clock.now()
+    renewal = specially_owned(owned).renew("1-month")
+    form = reverse("unsubscriptions:request", args=[owned.resource.line.number])
+
+    def named(html: str) -> bool:
+        return all(text in html for text in ("Renewals that have not started", renewal.number, "USD 100.00"))
+
+    assert named(owned.buyer.client.get(form).content.decode())
+    data = {"amount": "40.00", "reason": "no_longer_needed"}
+    dialog = owned.buyer.client.post(form, data).content.decode().partition("<dialog")[2]
+    assert named(dialog.partition("</dialog>")[0])
+    asked = asking(owned, "40.00")
+    assert named(owned.buyer.client.get(asked.get_absolute_url()).content.decode())
+    seller = seller_of(owned.resource.product)
+    html = seller.client.get(asked.get_seller_url()).content.decode()
+    assert named(html) and named(html.partition('<dialog class="dialog" id="agree"')[2].partition("</dialog>")[0])
+    agreeing(owned, asked)
+    for reader, url in ((owned.buyer, asked.get_absolute_url()), (seller, asked.get_seller_url())):
+        assert named(reader.client.get(url).content.decode())

@@ -57,7 +57,7 @@ def agree(call: Call, *, request: Request, comment: str = "", uploads: Uploads =
     moving.move(call, request, RequestState.AGREED, comment=answer)
     money, flow = money_of(line), flow_of(line)
     parts = [_part(line, request.negotiated, money)]
-    parts += [_part(renewal.line, renewal.paid, renewal.money) for renewal in standing.renewals]
+    parts += [_part(renewal.line, renewal.paid, money_of(renewal.line)) for renewal in standing.renewals]
     payout = carrying_out.carry_out(call, request, parts=parts)
     delivered = False
     if flow is not None and not flow.step_enum.is_over:

@@ -12,10 +12,12 @@ from koogallery.identity import queries as identity
 from koogallery.identity.states import ContactKind
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
+from orders.queries.returns import lines_given_back_by
 from unsubscriptions.models import Payout, Request, RequestFile
 from unsubscriptions.operations import paying_out, requesting, reviewing
 from unsubscriptions.queries.requests import flow_of
-from unsubscriptions.queries.standing import money_of
+from unsubscriptions.queries.standing import money_of, standing_of
+from unsubscriptions.rules.eligibility import Renewal
 from unsubscriptions.rules.waiting import next_reminder, recommends_appeal
 from unsubscriptions.states import RequestState
 
@@ -75,6 +77,21 @@ def details_of(request: Request, *, at: datetime, with_refunds: bool = True) -> 
         refused_reminder=requesting.why_not_remind(request, at=at),
         refused_review=reviewing.why_not(request, at=at),
     )
+
+
+def renewals_of(request: Request, *, at: datetime) -> Sequence[Renewal]:
+    """The renewals that a request gives back whole beside its line; none where it ended without an agreement."""
+    if not request.renewals_amount:
+        return ()
+    if request.is_open:
+        return standing_of(request.line, account=None, at=at, answering=request).renewals
+    payout = getattr(request, "payout", None)
+    given_back = lines_given_back_by(payout.order) if payout is not None else ()
+    return [
+        Renewal(line.reverses, -line.total)
+        for line in given_back
+        if line.reverses is not None and line.reverses_id != request.line_id
+    ]
 
 
 def _contacts(request: Request) -> list[Contact]:

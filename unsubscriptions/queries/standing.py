@@ -54,7 +54,9 @@ def standings_of(
         resource = resources.get(line.pk)
         order, flow = line.order, flow_of(line)
         followed = follow_ups.get(resource.pk, []) if resource is not None else []
-        renewals = [Renewal(each.line, money[each.line.number]) for each in followed if each.is_unstarted]
+        renewals = [
+            Renewal(each.line, money[each.line.number].actual_payment) for each in followed if each.is_unstarted
+        ]
         renewals = [renewal for renewal in renewals if renewal.paid.amount > 0]
         asked_of = [each for each in [line, *(renewal.line for renewal in renewals)] if _needs_invoice_back(each)]
         found[line.number] = Standing(

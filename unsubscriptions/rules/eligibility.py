@@ -14,16 +14,10 @@ from unsubscriptions.states import Way
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A paid renewal that has not started: its order line, and what of it can be given back."""
+    """A paid renewal that has not started: its order line, and its actual payment, as it is given back whole."""
 
     line: Any
-    money: Any
-
-    @property
-    def paid(self) -> Money:
-        """What goes back, as it is given back whole."""
-        paid: Money = self.money.actual_payment
-        return paid
+    paid: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from orders.queries.refund_timeline import given_back_by, place_of, timeline
 from unsubscriptions.forms import BuyerForm
 from unsubscriptions.models import Request
 from unsubscriptions.operations import reading, requesting
+from unsubscriptions.queries.details import renewals_of
 from unsubscriptions.queries.entries import OPERATION, entry_of, returned
 from unsubscriptions.queries.requests import flow_of, own_line
 from unsubscriptions.queries.standing import standing_of
@@ -67,11 +68,12 @@ def new(request: HttpRequest, line: str) -> HttpResponse:
         "order": found.order,
         "product": found.order.product,
         "limit": standing.limit,
+        "renewals": standing.renewals,
         "refund_hours": found.order.policies["refund.sla_hours"],
         "form": form,
         "asking": asking,
         "refused": refused if not posted else None,
-        **(_way_out(refused, found) if refused is not None else {}),
+        **(_way_out(refused, [found, *(each.line for each in standing.renewals)]) if refused is not None else {}),
     }
     response = pages.render(request, "unsubscriptions/new.html", context, status=422 if form.errors else 200)
     add_never_cache_headers(response)
@@ -90,15 +92,17 @@ def _request(call: Any, line: str, form: BuyerForm) -> Request:
     )
 
 
-def _way_out(refused: Refused, line: Any) -> dict[str, str]:
+def _way_out(refused: Refused, lines: list[Any]) -> dict[str, str]:
     """Where one goes on when it cannot be unsubscribed now."""
     if refused.code == "unsub_open":
         return {
             "way_out": reverse("unsubscriptions:detail", args=[refused.params["number"]]),
             "way_out_label": _("View request"),
         }
-    if refused.code == "unsub_invoiced" and (invoice := live_invoices([line.number]).get(line.number)) is not None:
-        return {"way_out": invoice.url, "way_out_label": _("Return the invoice")}
+    if refused.code == "unsub_invoiced":
+        invoices = live_invoices([line.number for line in lines]).values()
+        invoice = next((each for each in invoices if each.number == refused.params["number"]), None)
+        return {"way_out": invoice.url, "way_out_label": _("Return the invoice")} if invoice is not None else {}
     if refused.code == "unsub_image":
         return {"way_out": f"{reverse(LIST)}?tab=images", "way_out_label": _("Images")}
     return {}
@@ -130,6 +134,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "flow": flow,
         "stands": stands,
         "payout": payout,
+        "renewals": renewals_of(asked, at=call.at),
         "is_late": payout is not None and payout.is_late(call.at),
         "is_done": payout is not None and payout.state == PayoutState.DONE,
         "parts": [{"place": place_of(part), "money": part.money, "state": part.state_enum} for part in parts],

@@ -28,7 +28,7 @@ from unsubscriptions.forms_review import ReviewForm
 from unsubscriptions.models import Request
 from unsubscriptions.operations import reading, reviewing
 from unsubscriptions.queries import lists
-from unsubscriptions.queries.details import details_of
+from unsubscriptions.queries.details import details_of, renewals_of
 from unsubscriptions.queries.requests import flow_of
 from unsubscriptions.states import PayoutState, Reason, RequestState, Status
 from unsubscriptions.views import seller_details
@@ -295,6 +295,7 @@ def _show(request: HttpRequest, asked: Request, form: ReviewForm, *, asking: str
         },
         "asked": asked,
         "details": details,
+        "renewals": renewals_of(asked, at=at),
         "product": asked.order.product,
         "flow": flow,
         "banner": seller_details.banner(details, at=at),
