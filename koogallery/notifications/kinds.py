@@ -631,7 +631,7 @@ add(
         _("%(account)s asks to unsubscribe from %(product)s"),
         _(
             "%(account)s asks to unsubscribe from %(product)s, order %(order)s, with a refund of %(amount)s. "
-            "Reason: %(reason)s Review the request."
+            "Review the request. Reason: %(reason)s"
         ),
         severity=Severity.WARNING,
         action=_("Review"),
@@ -660,8 +660,8 @@ add(
         _("A seller rejected an unsubscription request"),
         _("Your request to unsubscribe from %(product)s was rejected"),
         _(
-            "%(seller)s rejected your request to unsubscribe from %(product)s, order %(order)s. %(comment)s "
-            "The order goes on; you may ask again."
+            "%(seller)s rejected your request to unsubscribe from %(product)s, order %(order)s. While the order is "
+            "not completed you may ask again. %(comment)s"
         ),
         severity=Severity.WARNING,
         sms=True,

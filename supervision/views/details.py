@@ -372,13 +372,14 @@ def _appeal(row: Appeal, history: History, flow: Flow, call: Call, party: Actor)
 
 def _steps(flow: Flow, history: History, *, party: Actor, at: datetime) -> list[dict[str, Any]]:
     table, shown = flow.table, flow.shown_step(at)
-    current = len(table.steps) - 1 if shown is Step.ACCEPTED else table.position(shown)
+    reached = _left_at(history) if shown in (Step.CANCELED, Step.UNSUBSCRIBED) else shown
+    current = len(table.steps) - 1 if reached is Step.ACCEPTED else table.position(reached)
     done = {told.row.step: told for told in history.moves}
     steps: list[dict[str, Any]] = []
     for index, step in enumerate(table.steps):
         label, note = str(step.label), ""
         state = "done" if index < current or shown is Step.COMPLETED else "upcoming"
-        if index == current and shown is not Step.COMPLETED:
+        if index == current and not shown.is_over:
             state, note = "current", _("frozen") if is_frozen(flow, at) else _whose_turn(flow, shown, party)
         if state == "done" and (told := done.get(step.value)) is not None:
             note = " · ".join(part for part in (display.date_text(told.row.at), told.row.name) if part)
@@ -390,10 +391,17 @@ def _steps(flow: Flow, history: History, *, party: Actor, at: datetime) -> list[
     return steps
 
 
+def _left_at(history: History) -> Step:
+    """The step at which a flow stood when it ended before its completion."""
+    steps = (Step(told.row.step) for told in reversed(history.records))
+    return next((step for step in steps if not step.is_over), Step.CANCELED)
+
+
 def _last_step(flow: Flow, shown: Step, state: str, note: str, *, at: datetime) -> tuple[str, str, str]:
     label = str(Step.COMPLETED.label)
     if shown in (Step.CANCELED, Step.UNSUBSCRIBED):
-        return str(shown.label), display.date_text(flow.ended_at or at), "failed"
+        ended = "failed" if shown is Step.CANCELED else "ended"
+        return str(shown.label), display.date_text(flow.ended_at or at), ended
     if shown is Step.COMPLETED:
         return label, display.date_text(flow.ended_at or flow.completion_due_at or at), "done"
     if shown is Step.ACCEPTED:
@@ -421,7 +429,7 @@ def _banner(
     if shown is Step.CANCELED:
         return Banner("neutral", "circle-x", _("The order was canceled"), _("What was held was given back."))
     if shown is Step.UNSUBSCRIBED:
-        text = _("The refund both sides agreed on is given back; the rest went to the seller.")
+        text = _("Both sides agreed to unsubscribe. What is not refunded is the seller's.")
         return Banner("neutral", "undo-2", _("Unsubscribed"), text)
     if is_frozen(flow, at):
         return Banner("warning", "lock", _("The service flow is frozen"), _frozen_text(appeal))

@@ -399,3 +399,50 @@ def test_requests_of_another_account_do_not_exist(stranger: Persona) -> None:
         assert stranger.client.post(address, GOOD | {"sure": "1"}).status_code in (404, 405)
     html = stranger.client.get(f"{LIST}?tab=requests").content.decode()
     assert asked.number not in html and Request.objects.count() == 1
+
+
+def accepted_long_ago(deal: Deal) -> Request:
+    """A request about a deal that was accepted four hours ago."""
+    deal.deliver()
+    deal.accept()
+    asked = ask(deal)
+    deal.wait(hours=4)
+    return asked
+
+
+def test_a_held_acceptance_names_no_moment_of_completion() -> None:
+    deal = supervised("license", at=clock.now() - timedelta(hours=5))
+    accepted_long_ago(deal)
+    html = read(deal, deal.flow.get_absolute_url())
+    assert "It is not completed while an unsubscription is asked for." in html and "completes at" not in html
+
+
+@pytest.mark.parametrize("answer", [reject, withdraw])
+def test_a_request_that_was_over_with_its_order_does_not_say_that_the_order_goes_on(answer: Any) -> None:
+    deal = supervised("license", at=clock.now() - timedelta(hours=5))
+    asked = answer(deal, accepted_long_ago(deal))
+    html = read(deal, asked.get_absolute_url())
+    assert "its transaction guarantee period is over" in html and "goes on" not in html and "Ask again" not in html
+    html = deal.seller.client.get(asked.get_seller_url()).content.decode()
+    assert "the order is completed." in html and "order goes on" not in html
+
+
+def test_the_flow_of_an_unsubscribed_order_shows_how_far_it_came() -> None:
+    deal = now_deal("saas")
+    agree(deal, ask(deal, "400.00"))
+    steps = deal.buyer.client.get(deal.flow.get_absolute_url()).context["steps"]
+    assert [step["state"] for step in steps] == ["upcoming"] * (len(steps) - 1) + ["ended"]
+    deal = now_deal()
+    deal.deliver()
+    agree(deal, ask(deal, "400.00"))
+    steps = deal.buyer.client.get(deal.flow.get_absolute_url()).context["steps"]
+    assert [step["state"] for step in steps] == ["done", "upcoming", "ended"]
+
+
+def test_a_payout_is_late_from_the_moment_on_at_which_it_is_reported() -> None:
+    deal = paid_by("card", at=clock.now() - timedelta(hours=1))
+    agree(deal, ask(deal, "400.00"))
+    payout = Payout.objects.get()
+    assert payout.is_late(payout.due_at) and not payout.is_late(payout.due_at - timedelta(seconds=1))
+    payout.done_at = payout.due_at
+    assert not payout.is_late(payout.due_at + timedelta(hours=1))

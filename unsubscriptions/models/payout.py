@@ -89,4 +89,4 @@ class Payout(GuardedModel):
 
     def is_late(self, at: datetime) -> bool:
         """Whether the money is, or came, late; a passed limit binds before the sweep has run (R19)."""
-        return (self.done_at or at) > self.due_at
+        return self.done_at > self.due_at if self.done_at is not None else at >= self.due_at

@@ -14,6 +14,7 @@ from billing.rules.fees import platform_fee
 from koogallery.kernel import display
 from koogallery.kernel.money import Money
 from koogallery.kernel.page_parts import Banner, ShownFile
+from orders.states import OrderState
 from supervision.states import Actor
 from unsubscriptions.models import Payout, Request
 from unsubscriptions.queries.details import Details
@@ -97,11 +98,18 @@ def banner(details: Details, *, at: datetime) -> Banner:
     asked, payout = details.request, details.payout
     if asked.is_open:
         return _open_banner(details, at=at)
+    is_completed = asked.order.state == OrderState.COMPLETED
     if asked.state == RequestState.WITHDRAWN:
-        text = _("The customer took the request back. The order goes on.")
+        if is_completed:
+            text = _("The customer took the request back; the order is completed.")
+        else:
+            text = _("The customer took the request back. The order goes on.")
         return Banner("neutral", "undo-2", str(Status.WITHDRAWN.label), text)
     if asked.state == RequestState.REJECTED:
-        text = asked.why_ended or _("You rejected the request. The order goes on; the customer may ask again.")
+        if is_completed:
+            text = asked.why_ended or _("You rejected the request; the order is completed.")
+        else:
+            text = asked.why_ended or _("You rejected the request. The order goes on; the customer may ask again.")
         return Banner("neutral", "circle-x", str(Status.REJECTED.label), text)
     return _payout_banner(asked, payout, at=at)
 
