@@ -32,6 +32,7 @@ from orders.views.renewals import AUTO, AUTO_OFF, banner, disabling_warning, rea
 
 BILLING = "/console/billing/"
 _ORDER = Address("orders:detail")
+_REQUEST = Address("unsubscriptions:detail")
 ASKED = ("length", "times", "days_before", "method")
 _TOP_UP = (gettext_lazy("Top up"), BILLING)
 _REPAY = (gettext_lazy("Repay"), BILLING)
@@ -56,13 +57,14 @@ CURES: Mapping[str, tuple[Any, str]] = {
     "account_frozen": (gettext_lazy("Ask operations."), ""),
     "autorenew_frozen_by_reseller": (gettext_lazy("Ask your reseller."), ""),
     "renewal_order_unpaid": (gettext_lazy("Pay or cancel the order"), "order"),
+    "resource_unsub_open": (gettext_lazy("See the request"), "request"),
     "term_not_sold": (gettext_lazy("Choose another period."), ""),
     "autorenew_scope": _BY_HAND,
     "autorenew_not_supported": _BY_HAND,
     "renewal_no_term": (gettext_lazy("Nothing is to be done: it is no longer renewed."), ""),
     "renewal_not_in_use": (gettext_lazy("Nothing is to be done: it is no longer renewed."), ""),
 }
-"""What helps against each reason for which an attempt may fail, and where; `order` is the page of the order named."""
+"""What helps against each reason for which an attempt may fail, and where; `order` and `request` are their pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,8 @@ def failure(auto: AutoRenewal | None) -> Failure | None:
     cure, url = CURES.get(refused.code, ("", ""))
     if url == "order":
         url = _ORDER(refused.params["order"])
+    elif url == "request":
+        url = _REQUEST(refused.params["number"])
     return Failure(refused=refused, failed_at=auto.failed_at, cure=cure, cure_url=url, next_at=auto.next_attempt_at)
 
 

@@ -18,18 +18,22 @@ from koogallery.kernel.reasons import Refused
 from koogallery.kernel.sweeps import sweeps
 from koogallery.notifications.models import Message
 from orders.models import Order, Resource
+from orders.operations import renewing as placing
 from orders.operations import resources
 from orders.queries import renewing
 from orders.queries.resources import own_resource
+from orders.rules.quote import sign
 from orders.states import OrderState, OrderType, ResourceStatus
+from orders.views.auto_renewals import failure
 from supervision.states import Step
 from tests.factories import orders
 from tests.factories.billing import usd
 from tests.factories.returns import agree, ask, reject, specially
-from tests.factories.subscriptions import Owned, image, period_product, subscribed
+from tests.factories.subscriptions import Owned, image, moment, period_product, subscribed
 from tests.factories.supervision import seller_of, supervised
 from tests.personas import make_buyer
 from tests.unsubscriptions.test_images import unsubscribe, unsubscribe_renewal
+from tests.unsubscriptions.test_races import race
 from unsubscriptions.models import Request
 from unsubscriptions.operations import requesting, reviewing
 from unsubscriptions.queries.entries import entry_of
@@ -181,6 +185,8 @@ def test_while_a_request_is_open_it_does_not_renew_itself_and_the_buyer_reads_wh
     auto = owned.resource.auto_renewal
     auto.refresh_from_db()
     assert auto.failure == "resource_unsub_open"
+    found = failure(auto)
+    assert found is not None and found.cure_url == asked.get_absolute_url()
     rejecting(owned, asked)
     owned.at("2026-04-08")
     assert owned.expires == "2026-05-10"
@@ -342,3 +348,38 @@ def test_both_sides_read_which_renewals_go_back_whole_before_they_answer() -> No
     agreeing(owned, asked)
     for reader, url in ((owned.buyer, asked.get_absolute_url()), (seller, asked.get_seller_url())):
         assert named(reader.client.get(url).content.decode())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("other", ["renewal", "disable", "attempt"])
+def test_a_request_and_what_ends_or_prolongs_its_resource_never_both_happen(other: str) -> None:
+    for _round in range(3):
+        owned = specially_owned(subscribed(at="2026-03-10"))
+        if other == "attempt":
+            owned.automate("1-month")
+            owned.now = moment("2026-04-08")
+        quote = sign(owned.quote("1-month")) if other == "renewal" else None
+        calls = [owned.buyer.call(at=owned.now, key=pages.new_key()) for _each in range(2)]
+        line, number = owned.resource.line.number, owned.resource.number
+
+        def asks(call: Any = calls[0], line: str = line) -> None:
+            requesting.request(call, line=line, amount=usd(4), reason="by_mistake")
+
+        def does(call: Any = calls[1], number: str = number, quote: Any = quote, at: Any = owned.now) -> None:
+            if other == "renewal":
+                placing.place_renewal(call, resource=number, quote=quote)
+            elif other == "disable":
+                resources.close_resource(call, resource=number)
+            else:
+                with clock.at(at):
+                    sweeps["auto-renewals"].run(at)
+
+        ended = race(asks, does)
+        owned.resource.refresh_from_db()
+        asked = Request.objects.filter(line__number=line).first()
+        if other == "attempt":
+            renewed = owned.expires == "2026-05-10"
+            assert asked is not None and asked.renewals == usd(10 if renewed else 0)
+        else:
+            assert ended["done"] == 1 and set(ended) <= {"done", "unsub_busy", "unsub_expired", "resource_unsub_open"}
+    in_sound_books()
