@@ -132,7 +132,7 @@ def test_a_refund_that_is_late_is_work_for_operations_and_never_a_second_refund(
     agreed_at = deal.at
     gateway(False)
     asked = unsubscribed(deal)
-    deal.wait(hours=3)
+    deal.wait(hours=2, minutes=59, seconds=59)
     assert not Payout.objects.get().is_late(deal.at)
     deal.wait(seconds=1)
     assert Payout.objects.get().is_late(deal.at)
