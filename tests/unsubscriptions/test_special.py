@@ -31,6 +31,7 @@ from tests.factories.billing import usd
 from tests.factories.returns import agree, ask, reject, specially
 from tests.factories.subscriptions import Owned, image, moment, period_product, subscribed
 from tests.factories.supervision import seller_of, supervised
+from tests.orders.test_changes import yearly
 from tests.personas import make_buyer
 from tests.unsubscriptions.test_images import unsubscribe, unsubscribe_renewal
 from tests.unsubscriptions.test_races import race
@@ -123,6 +124,13 @@ def test_what_a_renewal_that_runs_or_a_change_paid_for_is_not_negotiated() -> No
     assert refused(lambda: asking(owned)).code == "unsub_renewed"
     order.refresh_from_db()
     assert (order.unsubscribed_at, Order.objects.filter(type=OrderType.UNSUBSCRIBE).exists()) == (None, False)
+
+
+def test_a_purchase_that_was_changed_for_money_is_not_negotiated_alone() -> None:
+    owned = specially_owned(subscribed(term="1-year", at="2026-01-10", product=yearly()))
+    order = owned.change(kind="upgrade", target="pro")
+    why = refused(lambda: asking(owned))
+    assert (order.amount > 0, why.code, order.number in why.sentence) == (True, "unsub_renewed", True)
 
 
 def test_a_renewal_that_has_not_started_is_given_back_alone_beside_a_special_agreement() -> None:
