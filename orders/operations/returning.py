@@ -135,11 +135,11 @@ def close(call: Call, *, resource: Resource, order: Order, delivered: bool) -> R
 
 
 @operation("completeUnsubscription", resource_type="Order", roles=PARTIES, targets={"order": order_locked})
-def finish(call: Call, *, order: Order) -> Order:
-    """Complete an UNSUBSCRIBE order: the money is back. The orders that it gives back tell of it."""
+def finish(call: Call, *, order: Order, refunded: Mapping[str, Money]) -> Order:
+    """Complete an UNSUBSCRIBE order: what it refunds is back, which the orders that it reverses tell."""
     move(order, OrderState.COMPLETED, completed_at=call.at)
     describe(state=order.state)
     for line in order.lines.select_related("reverses__order"):
-        if line.amount and line.reverses is not None:
-            tell(line.reverses.order, OrderStep.REFUNDED, at=call.at, note=str(-line.total))
+        if line.number in refunded and line.reverses is not None:
+            tell(line.reverses.order, OrderStep.REFUNDED, at=call.at, note=str(refunded[line.number]))
     return order

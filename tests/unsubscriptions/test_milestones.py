@@ -16,7 +16,8 @@ from koogallery import clock
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.reasons import Refused
 from koogallery.kernel.sweeps import sweeps
-from orders.states import OrderState
+from orders.models import OrderEvent
+from orders.states import OrderState, OrderStep
 from supervision.states import Step
 from tests.factories.billing import usd
 from tests.factories.offers import bills_of, in_milestones, repay
@@ -118,6 +119,8 @@ def test_agreed_what_is_owed_is_lowered_before_anything_that_was_paid_goes_back(
     payout = Payout.objects.get()
     assert (payout.amount, payout.lowered, payout.state) == (Decimal(150), Decimal(300), PayoutState.DONE)
     assert [bill.state for bill in bills_of(deal.order)] == [BillState.REPAID, BillState.WITHDRAWN]
+    told = OrderEvent.objects.get(order=deal.order, step=OrderStep.REFUNDED)
+    assert told.note == str(usd(150))
     in_sound_books(deal)
 
 

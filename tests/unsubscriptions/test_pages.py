@@ -327,6 +327,8 @@ def test_a_late_refund_says_so_before_the_sweep_ran() -> None:
     asked = agree(deal, ask(deal, "400.00"))
     html = read(deal, asked.get_absolute_url())
     assert "The refund is late" in html and "Overdue" in html
+    rows = read(deal, LIST + "?tab=requests").partition("<tbody")[2]
+    assert "Overdue" in rows and "GMT+08:00</small>" not in rows.partition("Overdue")[0]
 
 
 def test_details_and_the_order_page_take_eight_queries_whatever_happened(

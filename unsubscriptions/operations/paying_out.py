@@ -106,7 +106,8 @@ def settle(call: Call, payout: Payout) -> bool:
 def _done(call: Call, payout: Payout) -> None:
     late = {"breached_at": payout.due_at} if payout.breached_at is None and call.at > payout.due_at else {}
     _move(payout, PayoutState.DONE, done_at=call.at, breach_due_at=None, **late)
-    returning.finish(call, order=payout.order.number)
+    refunded = {refund.key.removeprefix(_KEY): refund.money for refund in refunds_by_key(keys_of(payout))}
+    returning.finish(call, order=payout.order.number, refunded=refunded)
     if payout.amount and payout.order.reseller_id is not None:
         telling.tell_reseller(payout, at=call.at)
     elif payout.amount:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.queries import live_invoices, returnables
 from catalog.states import DeliveryMethod
+from koogallery import clock
 from koogallery.kernel import display, operations
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilter, Empty, ListPage, Search, Tab, actions
@@ -186,6 +187,8 @@ def _status(request: Request) -> SafeString:
     badge = display.badge_html(request.status)
     if request.status is not Status.IN_PROGRESS:
         return badge
+    if request.payout.is_late(clock.now()):
+        return format_html("{} {}", badge, display.badge_html(_("Overdue"), tone="danger"))
     due = _("by %(at)s") % {"at": display.moment_text(request.payout.due_at)}
     return format_html('{}<small class="note">{}</small>', badge, due)
 
@@ -242,6 +245,7 @@ ASKED = ListPage(
             value=lambda asked: str(Reason(asked.reason).label) if asked.reason else "",
             sort="reason",
             wide=True,
+            shown=False,
         ),
         Column("status", gettext_lazy("Status"), html=_status, csv=lambda asked: str(asked.status.label), wide=True),
         Column("requested", gettext_lazy("Requested"), value="requested_at", sort="requested_at"),
