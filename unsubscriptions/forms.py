@@ -81,6 +81,8 @@ class BuyerForm(forms.Form):
             self.refuse(Refused("unsub_text_needed", field="text"))
         if len(text) > MAX_CHARACTERS:
             self.refuse(Refused("text_too_long", field="text", limit=MAX_CHARACTERS, length=len(text)))
+        if self.errors and "amount" in entered:
+            self.is_within_limit()
         return entered
 
     def is_within_limit(self) -> bool:

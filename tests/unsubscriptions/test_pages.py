@@ -448,3 +448,20 @@ def test_a_payout_is_late_from_the_moment_on_at_which_it_is_reported() -> None:
     assert payout.is_late(payout.due_at) and not payout.is_late(payout.due_at - timedelta(seconds=1))
     payout.done_at = payout.due_at
     assert not payout.is_late(payout.due_at + timedelta(hours=1))
+
+
+def test_an_amount_above_the_limit_is_named_together_with_what_else_is_missing() -> None:
+    deal = now_deal()
+    html = post(deal, amount="1200.01", reason="").content.decode()
+    assert "Choose a reason." in html and "Enter no more than the actual payment" in html
+
+
+def test_a_request_about_a_completed_order_does_not_say_that_it_is_not_completed() -> None:
+    deal = supervised("license", at=clock.now() - timedelta(hours=5))
+    withdraw(deal, accepted_long_ago(deal))
+    specially(deal.flow.number, at=deal.at)
+    asked = ask(deal)
+    html = read(deal, asked.get_absolute_url())
+    assert "Meanwhile the service goes on." in html and "the order is not completed" not in html
+    html = deal.seller.client.get(asked.get_seller_url()).content.decode()
+    assert "the order is not completed" not in html
