@@ -1242,7 +1242,7 @@ _LIST = [
     Reason(
         "unsub_renewed",
         "Order {order} renewed or changed what was bought and counts now, so the purchase alone is not negotiated.",
-        "订单 {order} 已续费或变更该资源且已生效，不能仅就新购订单协商退订。",
+        "订单 {order} 对该资源的续费或变更已生效，不能单独协商退订新购订单。",
         Help.OPERATIONS,
     ),
     Reason(
