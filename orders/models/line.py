@@ -71,6 +71,9 @@ class OrderLine(GuardedModel):
         verbose_name=_("reverses"),
         db_index=False,
     )
+    agreed_way = models.CharField(
+        _("special agreement"), max_length=10, blank=True, default="", db_default="", editable=False
+    )
 
     class Meta(GuardedModel.Meta):
         verbose_name = _("order line")

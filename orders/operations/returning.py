@@ -134,6 +134,14 @@ def close(call: Call, *, resource: Resource, order: Order, delivered: bool) -> R
     return resource
 
 
+def keep_agreement(line: OrderLine, *, way: str) -> None:
+    """Keep with a line what a special agreement says of giving it back, so that its pages need not ask; empty: none.
+
+    Called inside the operation that makes or ends the agreement.
+    """
+    OrderLine.objects.filter(pk=line.pk).update(agreed_way=way)
+
+
 @operation("completeUnsubscription", resource_type="Order", roles=PARTIES, targets={"order": order_locked})
 def finish(call: Call, *, order: Order, refunded: Mapping[str, Money]) -> Order:
     """Complete an UNSUBSCRIBE order: what it refunds is back, which the orders that it reverses tell."""

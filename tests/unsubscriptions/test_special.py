@@ -287,7 +287,7 @@ def test_unsubscribe_is_offered_where_a_special_agreement_allows_it_and_not_wher
     order, call = Order.objects.get(number=owned.resource.order_number), owned.buyer.call(at=owned.now)
     assert entry_of(call, order) is None
     specially_owned(owned)
-    entry = entry_of(call, order)
+    entry = entry_of(call, Order.objects.get(pk=order.pk))
     assert entry is not None and owned.resource.line.number in entry.url
     deal = supervised("license")
     assert entry_of(deal.buyer.call(at=deal.at), deal.order) is not None

@@ -7,6 +7,7 @@ from typing import Any
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.reasons import Missing, Refused
+from orders.operations import returning
 from orders.states import OrderType
 from supervision.rules import texts
 from unsubscriptions.models import SpecialAgreement
@@ -47,6 +48,7 @@ def set_agreement(call: Call, *, line: Any, way: str, note: str) -> SpecialAgree
         granted_at=call.at,
         granted_by=call.user,
     )
+    returning.keep_agreement(line, way=way)
     describe(resource=agreed, account_id=line.order.account_id, way=way, line=line.number)
     return agreed
 
@@ -58,5 +60,6 @@ def end_agreement(call: Call, *, agreement: SpecialAgreement) -> SpecialAgreemen
     """Let the table count again for an order line; `agreement` is given by the line's number."""
     agreement.ended_at = call.at
     agreement.save(update_fields=["ended_at"])
+    returning.keep_agreement(agreement.line, way="")
     describe(line=agreement.line.number)
     return agreement

@@ -33,7 +33,7 @@ from orders.queries import images, returns
 from orders.queries.orders import NOBODY
 from orders.states import OrderState, OrderType
 from supervision.states import OVER_STEPS, Step
-from unsubscriptions.models import Payout, Request, SpecialAgreement
+from unsubscriptions.models import Payout, Request
 from unsubscriptions.rules.matrix import NEGOTIATED_2025
 from unsubscriptions.states import PayoutState, RequestState, Status, Way
 
@@ -46,7 +46,6 @@ def negotiable_lines(account_id: int | None, at: datetime) -> QuerySet[Any]:
 
     Each knows its `flow`, and in `open_request` the number of the request that waits for its answer.
     """
-    agreed = SpecialAgreement.objects.filter(line=OuterRef("pk"), ended_at__isnull=True)
     asked = Request.objects.filter(line=OuterRef("pk"), state=RequestState.REQUESTED)
     running = (
         Q(order__state=OrderState.PROCESSING, supervised=True, delivery_method__in=NEGOTIATED_2025, matrix="2025")
@@ -67,11 +66,10 @@ def negotiable_lines(account_id: int | None, at: datetime) -> QuerySet[Any]:
         .select_related("flow")
         .annotate(
             matrix=_matrix(),
-            agreed_way=Subquery(agreed.values("way")[:1]),
             open_request=Subquery(asked.values("number")[:1]),
         )
         .filter(order__unsubscribed_at__isnull=True)
-        .filter(by_agreement | Q(agreed_way__isnull=True) & running)
+        .filter(by_agreement | Q(agreed_way="") & running)
     )
 
 
@@ -80,8 +78,7 @@ def image_resources(account_id: int | None, at: datetime) -> QuerySet[Any]:
 
     `has_renewal` says whether one of its renewals has not started, `agreed_way` what a special agreement says.
     """
-    agreed = SpecialAgreement.objects.filter(line=OuterRef("line"), ended_at__isnull=True)
-    return images.image_resources(account_id, at=at).annotate(agreed_way=Subquery(agreed.values("way")[:1]))
+    return images.image_resources(account_id, at=at).annotate(agreed_way=F("line__agreed_way"))
 
 
 def _matrix() -> Any:

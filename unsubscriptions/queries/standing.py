@@ -83,10 +83,8 @@ def standings_of(
 
 
 def agreed_way_of(line: Any) -> Way | None:
-    """What the special agreement with a line says; None without one."""
-    live = SpecialAgreement.objects.filter(line=line.pk, ended_at__isnull=True)
-    found = live.values_list("way", flat=True).first()
-    return Way(found) if found is not None else None
+    """What the special agreement with a line said when the line was read, for its pages; None without one."""
+    return Way(line.agreed_way) if line.agreed_way else None
 
 
 def way_of(line: Any) -> Way:
