@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -77,7 +76,7 @@ def test_an_attempt_that_gives_way_to_a_payment_is_not_repeated_after_the_expiry
         decision = auto_renewing._decided(auto, at=tried)
         assert decision is not None
         with guard.opened("test"):
-            auto_renewing._leave(replace(decision, later=True, busy=True), at=tried)
+            auto_renewing._leave(decision._replace(later=True, busy=True), at=tried)
         assert auto_of(owned).next_attempt_at == following
 
 
