@@ -225,12 +225,17 @@ class Section:
 
 
 def sections(console: str, request: HttpRequest) -> list[Section]:
-    """The navigation of a console for this request; groups without items are left out."""
+    """The navigation of a console for this request; groups without items are left out.
+
+    Of two items that lead to one page, the first is where one is.
+    """
     groups = CONSOLES.get(console, ())
     known = [(group, [item for item in group.items if leads_somewhere(item.address)]) for group in groups]
-    here = current_address([item.address for _, items in known for item in items], request.path)
+    every = [item for _, items in known for item in items]
+    here = current_address([item.address for item in every], request.path)
+    current = next((item for item in every if item.address == here), None)
     return [
-        Section(group.label, [_link(item, request, current=item.address == here) for item in items])
+        Section(group.label, [_link(item, request, current=item is current) for item in items])
         for group, items in known
         if items
     ]

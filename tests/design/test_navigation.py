@@ -24,6 +24,13 @@ def test_an_item_without_a_page_is_left_out() -> None:
     assert shown == {address for address in known if navigation.leads_somewhere(address)}
 
 
+def test_one_item_is_current_though_two_lead_to_its_page() -> None:
+    request = RequestFactory().get("/console/unsubscriptions/")
+    links = [link for section in navigation.sections("buyer", request) for link in section.links]
+    assert [link.url for link in links].count(request.path) == 2
+    assert [str(link.label) for link in links if link.current] == ["My Unsubscriptions"]
+
+
 def test_a_page_that_takes_its_last_part_for_a_number_is_no_page_of_an_item() -> None:
     assert navigation.leads_somewhere("/styleguide/")
     assert not navigation.leads_somewhere("/styleguide/list/")
