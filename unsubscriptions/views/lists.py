@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.queries import live_invoices, returnables
 from catalog.states import DeliveryMethod
@@ -248,7 +248,7 @@ ASKED = ListPage(
             shown=False,
         ),
         Column("status", gettext_lazy("Status"), html=_status, csv=lambda asked: str(asked.status.label), wide=True),
-        Column("requested", gettext_lazy("Requested"), value="requested_at", sort="requested_at"),
+        Column("requested", pgettext_lazy("time", "Requested"), value="requested_at", sort="requested_at"),
         actions(_request_actions),
     ),
     tabs=TABS,
@@ -259,7 +259,7 @@ ASKED = ListPage(
             choices=Status.choices,
             apply=lambda rows, status: rows.filter(lists.status_q(Status(status))),
         ),
-        DateRangeFilter("requested", gettext_lazy("Requested"), field="requested_at"),
+        DateRangeFilter("requested", pgettext_lazy("time", "Requested"), field="requested_at"),
     ),
     search=Search(
         ("number", "order_number", "product_name", "order__product__name_zh"),

@@ -16,7 +16,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from koogallery import clock
 from koogallery.kernel import display, operations, pages
@@ -151,7 +151,7 @@ REQUESTS = ListPage(
             wide=True,
         ),
         Column("due", gettext_lazy("Due"), html=_due, csv=_due_text, sort="turn_since"),
-        Column("requested", gettext_lazy("Requested"), value="requested_at", sort="requested_at", shown=False),
+        Column("requested", pgettext_lazy("time", "Requested"), value="requested_at", sort="requested_at", shown=False),
         Column("answered", gettext_lazy("Answered"), value="ended_at", sort="ended_at", shown=False),
         actions(_row_actions),
     ),
@@ -178,7 +178,7 @@ REQUESTS = ListPage(
     filters=(
         ChoiceFilter("status", gettext_lazy("Status"), choices=Status.choices, apply=_by_status),
         ChoiceFilter("reason", gettext_lazy("Reason"), choices=Reason.choices, field="reason"),
-        DateRangeFilter("requested", gettext_lazy("Requested"), field="requested_at"),
+        DateRangeFilter("requested", pgettext_lazy("time", "Requested"), field="requested_at"),
     ),
     search=Search(
         ("number", "order_number", "product_name", "account__name"),
