@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.queries import order_money
 from koogallery import clock
@@ -148,7 +148,7 @@ class RequestAdmin(Case, GuardedModelAdmin):
         "seller",
         shown_money("amount", gettext_lazy("Refund")),
         "shown_status",
-        shown_moment("requested_at", gettext_lazy("Requested")),
+        shown_moment("requested_at", pgettext_lazy("time", "Requested")),
         shown_moment("ended_at", gettext_lazy("Answered")),
     )
     list_filter = (StatusFilter, "kind", "delivery_method", "reason", ("requested_at", admin.DateFieldListFilter))
@@ -162,7 +162,7 @@ class RequestAdmin(Case, GuardedModelAdmin):
             {"fields": ("number", "kind", "shown_status", "shown_order", "product_name", "account", "seller")},
         ),
         (
-            gettext_lazy("Request"),
+            gettext_lazy("Unsubscription request"),
             {
                 "fields": (
                     "amount",

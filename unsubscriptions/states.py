@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from koogallery.kernel.states import Moves
 
@@ -46,7 +47,7 @@ REQUEST_MOVES = Moves(
 class PayoutState(models.TextChoices):
     """The way of the money back; a failed payout is tried again."""
 
-    DUE = "due", _("Due")
+    DUE = "due", pgettext_lazy("refund", "Due")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
 
