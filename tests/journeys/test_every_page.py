@@ -93,6 +93,8 @@ NO_PAGES = {
     "seller/supervision/<str:number>/evidence/": FILE,
     "seller/supervision/<str:number>/files/<str:file>/": FILE,
     "seller/interface/<str:number>/replay/": REDIRECT,
+    "console/unsubscriptions/<str:number>/files/<str:file>/": FILE,
+    "seller/unsubscriptions/<str:number>/files/<str:file>/": FILE,
     "console/tickets/<str:number>/close/": REDIRECT,
     "console/tickets/<str:number>/files/<str:file>/": FILE,
 }
@@ -123,6 +125,11 @@ def calendar_feed(world: World) -> str:
     return f"/calendar/{calendar_feeds.reveal(world.buyer.call())}.ics"
 
 
+def own_message(world: World) -> Message:
+    """The newest message to the buyer."""
+    return Message.objects.filter(user=world.buyer.user).latest("pk")
+
+
 def unpaid(world: World) -> str:
     """The address of an order that waits for payment."""
     return orders.place(world.buyer, catalog.content_product()).get_absolute_url()
@@ -133,7 +140,7 @@ PATHS: dict[str, Callable[[World], str]] = {
     "styleguide/<str:page_kind>/": lambda world: "/styleguide/list/",
     "accounts/verify/<str:token>/": verification_link,
     "accounts/password/<slug:number>/<str:token>/": reset_link,
-    "console/messages/<int:number>/": lambda world: f"/console/messages/{Message.objects.latest('pk').pk}/",
+    "console/messages/<int:number>/": lambda world: f"/console/messages/{own_message(world).pk}/",
     "console/bills/<str:number>/": lambda world: f"/console/bills/{Charge.objects.latest('pk').number}/",
     "console/checkout/": of_configuration,
     "console/orders/<str:number>/pay/": lambda world: f"{unpaid(world)}pay/",
