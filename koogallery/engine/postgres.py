@@ -21,11 +21,21 @@ from koogallery.engine.ports import free_port
 from koogallery.engine.state import write_private
 
 ROLE = "koogallery"
+MEGABYTE = 1 << 20
+
+
+def memory_for_pages() -> str:
+    """What PostgreSQL keeps of its tables in memory: a sixteenth of the machine's, from 128 MB to 1 GB."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{min(max(machine // 16 // MEGABYTE, 128), 1024)}MB"
+
+
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "100",
-    "shared_buffers": "256MB",
+    "shared_buffers": memory_for_pages(),
+    "max_wal_size": "2GB",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -33,6 +43,7 @@ SETTINGS = {
     "log_min_error_statement": "panic",
 }
 FAST_AND_LOSABLE = {
+    "shared_buffers": "256MB",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
