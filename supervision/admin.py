@@ -30,7 +30,7 @@ from koogallery.kernel.admin import GuardedModelAdmin, OperationButton, dressed,
 from koogallery.kernel.calls import Call
 from koogallery.kernel.models import Holiday
 from koogallery.kernel.money import Money
-from koogallery.kernel.reasons import Missing, Refused
+from koogallery.kernel.reasons import Refused
 from orders.queries.returns import returned_of
 from supervision.models import Appeal, Flow
 from supervision.operations import deciding, evidence, reading, reminding
@@ -451,36 +451,19 @@ class FlowAdmin(FlowCase, GuardedModelAdmin):
 
     def file_view(self, request: HttpRequest, object_id: str, file: str) -> HttpResponseBase:
         """A file of the flow; license files are the parties' own."""
-        flow = self._flow(request, object_id)
-        return self._answer(
+        call = self.call_of(request)
+        return self.shown_file(
             request,
-            lambda: files.response(
-                reading.download_appeal_file(self.call_of(request), flow=flow.number, file=file).file
-            ),
+            object_id,
+            lambda flow: files.response(reading.download_appeal_file(call, flow=flow.number, file=file).file),
         )
 
     def evidence_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The evidence bundle with the traces of both parties."""
-        flow = self._flow(request, object_id)
-        return self._answer(
-            request, lambda: evidence_response(evidence.export_for_appeal(self.call_of(request), flow=flow.number))
+        call = self.call_of(request)
+        return self.shown_file(
+            request, object_id, lambda flow: evidence_response(evidence.export_for_appeal(call, flow=flow.number))
         )
-
-    def _flow(self, request: HttpRequest, object_id: str) -> Flow:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        flow: Flow | None = self.get_object(request, object_id)
-        if flow is None:
-            raise Http404
-        return flow
-
-    def _answer(self, request: HttpRequest, do: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-        try:
-            return do()
-        except Missing as missing:
-            raise Http404(str(missing)) from missing
-        except Refused as refused:
-            return pages.refusal(request, refused, audience="operator")
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any

@@ -7,9 +7,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.defaultfilters import linebreaksbr
 from django.urls import URLPattern, path, reverse
@@ -20,10 +19,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.queries import order_money
 from koogallery import clock
-from koogallery.kernel import display, files, pages
+from koogallery.kernel import display, files
 from koogallery.kernel.admin import GuardedModelAdmin, OperationButton, shown_moment, shown_money
 from koogallery.kernel.calls import Call
-from koogallery.kernel.reasons import Missing, Refused
 from supervision.rules.texts import MAX_CHARACTERS
 from unsubscriptions.models import Payout, Request, SpecialAgreement
 from unsubscriptions.operations import agreements, paying_out, reading
@@ -194,17 +192,12 @@ class RequestAdmin(Case, GuardedModelAdmin):
 
     def file_view(self, request: HttpRequest, object_id: str, file: str) -> HttpResponseBase:
         """A file of the seller's evidence; the download leaves a trace."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        found: Request | None = self.get_object(request, object_id)
-        if found is None:
-            raise Http404
-        try:
-            return files.response(reading.read_file(self.call_of(request), request=found.number, file=file).file)
-        except Missing as missing:
-            raise Http404(str(missing)) from missing
-        except Refused as refused:
-            return pages.refusal(request, refused, audience="operator")
+        call = self.call_of(request)
+        return self.shown_file(
+            request,
+            object_id,
+            lambda asked: files.response(reading.read_file(call, request=asked.number, file=file).file),
+        )
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any

@@ -34,6 +34,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connection, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -250,6 +251,25 @@ class GuardedModelAdmin(ShownFields, ModelAdmin):
     def call_of(self, request: HttpRequest) -> Call:
         """The operations manager's call."""
         return pages.make_call(request, "operator")
+
+    def shown_file(
+        self, request: HttpRequest, object_id: str, read: Callable[[Any], HttpResponseBase]
+    ) -> HttpResponseBase:
+        """What `read` answers for a row, such as one of its files; 404 for a missing one, a page for a refusal.
+
+        Raises `PermissionDenied` for who may not see such rows.
+        """
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        try:
+            return read(row)
+        except Missing as missing:
+            raise Http404(str(missing)) from missing
+        except Refused as refused:
+            return pages.refusal(request, refused, audience="operator")
 
     def offered(self, request: HttpRequest, buttons: Iterable[OperationButton], row: Any) -> list[OperationButton]:
         """The buttons whose operation this operations manager's role includes and that this row has."""

@@ -8,9 +8,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Case, QuerySet, Value, When
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -20,10 +19,9 @@ from django.utils.translation import gettext_lazy
 
 from koogallery import clock
 from koogallery.identity import queries as identity
-from koogallery.kernel import display, files, operations, pages
+from koogallery.kernel import display, files, operations
 from koogallery.kernel.admin import GuardedModelAdmin, OperationButton, shown_moment
 from koogallery.kernel.calls import Call, Role
-from koogallery.kernel.reasons import Missing, Refused
 from koogallery.tickets import actions
 from koogallery.tickets.models import Ticket
 from koogallery.tickets.operations import handling, reading
@@ -215,18 +213,12 @@ class TicketAdmin(GuardedModelAdmin):
 
     def file_view(self, request: HttpRequest, object_id: str, file: str) -> HttpResponseBase:
         """A file of the ticket."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        ticket = self.get_object(request, object_id)
-        if ticket is None:
-            raise Http404
-        try:
-            found = reading.download_attachment(self.call_of(request), ticket=ticket.number, file=file)
-            return files.response(found.file)
-        except Missing as missing:
-            raise Http404(str(missing)) from missing
-        except Refused as refused:
-            return pages.refusal(request, refused, audience="operator")
+        call = self.call_of(request)
+        return self.shown_file(
+            request,
+            object_id,
+            lambda ticket: files.response(reading.download_attachment(call, ticket=ticket.number, file=file).file),
+        )
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
