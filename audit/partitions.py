@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
@@ -14,7 +15,8 @@ LENGTH = timedelta(days=30)
 AHEAD = timedelta(days=90)
 
 _known: set[tuple[str, datetime]] = set()
-_uncommitted: set[tuple[str, datetime]] = set()
+_made: dict[tuple[str, datetime], Callable[[], None]] = {}
+"""What runs when the transaction that made a partition commits; a rollback forgets it."""
 
 
 def start_of(moment: datetime) -> datetime:
@@ -34,13 +36,19 @@ def ensure(moment: datetime) -> None:
     if known in _known:
         return
     if _exists(start):
-        if known not in _uncommitted:
+        if not _may_be_undone(known):
             _known.add(known)
         return
     with transaction.atomic(), guard.opened("trace-partitions"):
         _create(start)
-    _uncommitted.add(known)
-    transaction.on_commit(lambda: _uncommitted.discard(known))
+    _made[known] = lambda: _known.add(known)
+    transaction.on_commit(_made[known])
+
+
+def _may_be_undone(known: tuple[str, datetime]) -> bool:
+    """Whether the running transaction made the partition, so that its rollback would take it away again."""
+    kept = _made.get(known)
+    return any(each[1] is kept for each in connection.run_on_commit)
 
 
 def _exists(start: datetime) -> bool:

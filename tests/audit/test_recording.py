@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from audit import partitions, recording, signing
 from audit.models import Trace, TraceSeal
@@ -80,6 +81,23 @@ def test_a_moment_without_a_partition_makes_one() -> None:
     assert partitions.start_of(far) in partitions.existing()
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), guard.opened("test"):
         connection.cursor().execute(f"TRUNCATE {partitions.name_of(partitions.start_of(far))}")
+
+
+def test_a_partition_whose_making_was_undone_is_not_asked_for_ever_after(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    far = datetime(2031, 5, 5, tzinfo=UTC)
+    with transaction.atomic():
+        partitions.ensure(far)
+        transaction.set_rollback(True)
+    partitions.ensure(far)
+    with django_assert_num_queries(1):
+        partitions.ensure(far)
+    connection.run_on_commit.clear()  # as after a commit by whoever made it
+    partitions.ensure(far)
+    with django_assert_num_queries(0):
+        partitions.ensure(far)
+    partitions._known.discard((str(connection.settings_dict["NAME"]), partitions.start_of(far)))
 
 
 def test_a_partition_is_dropped_whole_when_all_of_it_is_past_the_retention() -> None:

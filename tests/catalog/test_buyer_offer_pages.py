@@ -27,6 +27,7 @@ from tests.factories.offers import (
 )
 from tests.factories.supervision import seller_of
 from tests.personas import Persona
+from tests.queries import own_queries
 
 AT = datetime.fromisoformat("2026-03-10T10:00:00+08:00")
 FORM = {"attr_users": "10", "term": "1-year", "plan": "PERIOD"}
@@ -158,7 +159,7 @@ def queries(persona: Persona, address: str) -> int:
         persona.client.get(address)
         with CaptureQueriesContext(connection) as caught:
             assert persona.client.get(address).status_code == 200
-    return len([query for query in caught.captured_queries if "catalog_category" not in query["sql"]])
+    return len(own_queries(caught))
 
 
 def test_a_list_costs_the_same_for_one_offer_and_for_thirty(

@@ -33,6 +33,7 @@ from tests.factories.offers import bills_of, in_milestones
 from tests.factories.subscriptions import Owned, moment, period_product, subscribed
 from tests.factories.supervision import seller_of
 from tests.personas import Persona, make_buyer
+from tests.queries import own_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -544,7 +545,7 @@ def queries(buyer: Persona, address: str, *, at: str) -> int:
     show(buyer, address, at=at)
     with CaptureQueriesContext(connection) as caught:
         show(buyer, address, at=at)
-    return len([query for query in caught.captured_queries if "catalog_category" not in query["sql"]])
+    return len(own_queries(caught))
 
 
 def multiplied(owned: Owned, count: int) -> None:

@@ -17,6 +17,7 @@ from orders.models import Order
 from orders.operations import cancelling, paying, placing
 from tests.factories import billing, catalog, orders
 from tests.personas import Persona, make_seller
+from tests.queries import own_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ def queries(persona: Persona, address: str) -> int:
     with CaptureQueriesContext(connection) as caught:
         response = persona.client.get(address)
     assert response.status_code == 200
-    return len([query for query in caught.captured_queries if "catalog_category" not in query["sql"]])
+    return len(own_queries(caught))
 
 
 def test_the_tabs_count_and_an_overdue_order_already_counts_as_canceled(rich: Persona) -> None:

@@ -25,6 +25,7 @@ from orders.operations import expiration, resources
 from orders.states import CloseReason, ExpirationPolicy, ResourceStatus
 from tests.factories import billing, catalog, identity, orders
 from tests.personas import Persona
+from tests.queries import own_queries
 
 AT = datetime.fromisoformat("2026-03-10T10:00:00+08:00")
 LATER = AT + timedelta(minutes=30)
@@ -92,8 +93,7 @@ def test_the_list_needs_the_same_queries_for_one_row_and_for_many(buyer: Persona
     def queries() -> int:
         with CaptureQueriesContext(connection) as caught:
             show(buyer, "/console/apps/")
-        # The menu of categories is remembered by each process until it changes.
-        return len([query for query in caught.captured_queries if "catalog_category" not in query["sql"]])
+        return len(own_queries(caught))
 
     orders.bought(buyer, catalog.content_product(), at=AT)
     show(buyer, "/console/apps/")

@@ -22,6 +22,7 @@ from supervision.states import Step
 from supervision.views import details
 from tests.factories.supervision import Deal, supervised, supervised_product
 from tests.personas import Persona
+from tests.queries import own_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -107,8 +108,7 @@ def test_details_take_eight_queries_whatever_happened() -> None:
         page(deal)
         with CaptureQueriesContext(connection) as asked:
             page(deal)
-        # The menu of categories is kept by all processes and asked for again when any of them changed the catalogue.
-        own = [query for query in asked.captured_queries if "catalog_category" not in query["sql"]]
+        own = own_queries(asked)
         assert len(own) <= 8, own
         counts.append(len(own))
         page(deal, "request", description="Ten seats.", files=pdf(), sure="1")
