@@ -125,10 +125,18 @@ class RefundState(models.TextChoices):
     PENDING = "pending", _("On its way")
     DONE = "done", _("Refunded")
 
+
+class RefundStatus(models.TextChoices):
+    """What pages show of one part of a refund: failed is one that the gateway left unclear, until it is tried again."""
+
+    PENDING = "pending", _("On its way")
+    DONE = "done", _("Refunded")
+    FAILED = "failed", _("Refund failed")
+
     @property
     def tone(self) -> str:
         """The badge's tone."""
-        return {"pending": "info", "done": "success"}[self.value]
+        return {"pending": "info", "done": "success", "failed": "danger"}[self.value]
 
 
 REFUND_MOVES = Moves({RefundState.PENDING: {RefundState.DONE}, RefundState.DONE: set()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from billing.states import GatewayOutcome, RefundDestination, RefundState
+from billing.states import GatewayOutcome, RefundDestination, RefundState, RefundStatus
 from koogallery.kernel.fields import AmountField, CurrencyField
 from koogallery.kernel.guard import GuardedModel
 from koogallery.kernel.money import Money
@@ -92,3 +92,10 @@ class RefundPart(GuardedModel):
     def state_enum(self) -> RefundState:
         """The state as its enum."""
         return RefundState(self.state)
+
+    @property
+    def status(self) -> RefundStatus:
+        """What pages show."""
+        if self.state == RefundState.PENDING and self.parked_at is not None:
+            return RefundStatus.FAILED
+        return RefundStatus(self.state)

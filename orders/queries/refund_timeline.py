@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from billing import queries as billing
-from billing.states import RefundDestination, RefundState
+from billing.states import RefundDestination, RefundStatus
 from koogallery.kernel import display
 from orders.queries.returns import Returned
 
@@ -74,33 +74,35 @@ def _of_request(each: Returned, parts: Sequence[Any], *, at: datetime) -> list[R
         return found
     if not each.return_order or each.due_at is None:
         return [*found, RefundEntry(each.ended_at, each.status, tone=each.tone)]
-    is_back = each.refunded_at is not None
-    text = "" if is_back else _("The money is back by %(at)s.") % {"at": display.moment_text(each.due_at)}
+    is_back, of_this = each.refunded_at is not None, of_order(parts, each.return_order)
+    is_awaited = not is_back and each.due_at > at and all(part.status is not RefundStatus.FAILED for part in of_this)
+    text = _("The money is back by %(at)s.") % {"at": display.moment_text(each.due_at)} if is_awaited else ""
     found.append(RefundEntry(each.ended_at, _("Unsubscription agreed"), text, "info"))
     if each.is_late and each.due_at <= at:
         late = _("Operations have been told. The money is refunded once.")
         found.append(RefundEntry(each.due_at, _("The refund is late"), "" if is_back else late, "danger"))
-    if each.refunded_at is not None and not of_order(parts, each.return_order):
+    if each.refunded_at is not None and not of_this:
         found.append(RefundEntry(each.refunded_at, _("Nothing was to be paid back"), tone="success"))
     return found
 
 
 def _of_part(part: Any) -> list[RefundEntry]:
     refund, place = part.refund, place_of(part)
-    if part.state == RefundState.DONE:
+    if part.status is RefundStatus.DONE:
         back = _("%(amount)s refunded") % {"amount": part.money}
         done = RefundEntry(part.finished_at or refund.at, back, _why(refund, place), "success")
         if part.finished_at is None or part.finished_at == refund.at:
             return [done]
         return [_begun(part, place), done]
+    if part.status is RefundStatus.FAILED:
+        failed = _("Refund of %(amount)s failed") % {"amount": part.money}
+        stuck = _("The bank's answer is unclear; operations are looking into it.")
+        return [RefundEntry(part.parked_at, failed, f"{place}. {stuck}", "danger")]
     return [_begun(part, place)]
 
 
 def _begun(part: Any, place: str) -> RefundEntry:
     title = _("%(amount)s on its way") % {"amount": part.money}
-    if part.parked_at is not None and part.state != RefundState.DONE:
-        stuck = _("The bank's answer is unclear; operations are looking into it.")
-        return RefundEntry(part.refund.at, title, f"{place}. {stuck}", "danger")
     return RefundEntry(part.refund.at, title, _why(part.refund, place), "info")
 
 

@@ -12,14 +12,17 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from audit.models import Trace
+from billing.models import RefundPart
+from billing.states import GatewayOutcome
 from koogallery import clock
+from koogallery.kernel import guard
 from koogallery.kernel.sweeps import sweeps
 from orders.states import OrderState
 from tests.factories.returns import agree, ask, paid_by, reject, specially, withdraw
 from tests.factories.supervision import Deal, supervised, upload
 from tests.personas import Persona
 from unsubscriptions.models import Payout, Request
-from unsubscriptions.states import RequestState
+from unsubscriptions.states import PayoutState, RequestState
 
 pytestmark = pytest.mark.django_db
 
@@ -320,6 +323,23 @@ def test_a_refund_to_a_card_shows_until_when_it_is_back() -> None:
     html = read(deal, LIST + "?tab=requests")
     assert "Refund in progress" in html
     assert "USD 400.00 on its way" in read(deal, deal.order.get_absolute_url())
+
+
+def test_a_refund_that_the_gateway_left_unclear_has_failed_and_is_nowhere_on_its_way() -> None:
+    at = clock.now() - timedelta(minutes=10)
+    deal = paid_by("card", at=at)
+    asked = agree(deal, ask(deal, "400.00"))
+    with guard.opened("test"):
+        RefundPart.objects.update(parked_at=deal.at, next_try_at=None, outcome=GatewayOutcome.UNKNOWN, attempts=9)
+        Payout.objects.update(state=PayoutState.FAILED, failed_at=deal.at)
+    html = read(deal, asked.get_absolute_url())
+    panel = html.partition('id="refund"')[2].partition("</section>")[0]
+    assert panel.count(">Refund failed</span>") == 2
+    for page in (html, read(deal, deal.order.get_absolute_url())):
+        assert "Refund of USD 400.00 failed" in page
+        assert "n its way" not in page and "The money is back by" not in page
+    payments = read(deal, f"{deal.order.get_absolute_url()}?tab=payments")
+    assert "Refund failed" in payments and "On its way" not in payments
 
 
 def test_a_late_refund_says_so_before_the_sweep_ran() -> None:

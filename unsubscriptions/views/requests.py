@@ -137,7 +137,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         "renewals": renewals_of(asked, at=call.at),
         "is_late": payout is not None and payout.is_late(call.at),
         "is_done": payout is not None and payout.state == PayoutState.DONE,
-        "parts": [{"place": place_of(part), "money": part.money, "state": part.state_enum} for part in parts],
+        "parts": [{"place": place_of(part), "money": part.money, "status": part.status} for part in parts],
         "entries": timeline([returned(asked)], parts, at=call.at),
         "files": [
             {
