@@ -17,7 +17,7 @@ from koogallery.kernel.money import Money
 from orders.models import InterfaceCall, Order, Resource
 from orders.queries.orders import orders_of, orders_of_seller, waiting
 from orders.queries.renewals import with_a_term
-from orders.queries.resources import expiring, last_expiring
+from orders.queries.resources import expiring, last_expiring, late
 from orders.states import PAID_STATES, CallState, ExpirationPolicy, OrderState, OrderType, ResourceStatus
 
 RECENT = 5
@@ -60,9 +60,9 @@ def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
 
 def ending_resources(account_id: int, *, at: datetime) -> QuerySet[Resource]:
     """Resources that have expired or whose renewal may come within thirty days or this month, the earliest first."""
-    until = last_expiring(at) + LEAD
+    today, until = clock.day_start(clock.platform_date(at)), last_expiring(at) + LEAD
     return (
-        Resource.objects.filter(expiring(until), account_id=account_id)
+        Resource.objects.filter(expiring(at=at, today=today, until=until), account_id=account_id)
         .select_related("product", "auto_renewal")
         .order_by("expires_at")
     )
@@ -150,7 +150,10 @@ class RenewalsOfSeller:
 
 
 _FAILED = Q(expiration_policy=ExpirationPolicy.AUTO, auto_renewal__enabled=True, auto_renewal__failed_at__isnull=False)
-_AT_RISK = Q(status__in=[ResourceStatus.GRACE, ResourceStatus.RETENTION]) | _FAILED
+
+
+def _at_risk(at: datetime) -> Q:
+    return (late(at) & ~Q(status=ResourceStatus.RETENTION, life_due_at__lte=at)) | _FAILED
 
 
 def renewals_of_seller(seller_id: int, *, at: datetime) -> RenewalsOfSeller:
@@ -159,12 +162,12 @@ def renewals_of_seller(seller_id: int, *, at: datetime) -> RenewalsOfSeller:
     counts: Any = Resource.objects.filter(with_a_term(), seller_id=seller_id).aggregate(
         ending=Count("pk", filter=ending),
         automatic=Count("pk", filter=ending & Q(expiration_policy=ExpirationPolicy.AUTO)),
-        at_risk=Count("pk", filter=_AT_RISK),
+        at_risk=Count("pk", filter=_at_risk(at)),
     )
     return RenewalsOfSeller(**counts)
 
 
-def at_risk(seller_id: int) -> QuerySet[Resource]:
+def at_risk(seller_id: int, *, at: datetime) -> QuerySet[Resource]:
     """Resources of a seller's products that may be lost, the soonest end first."""
-    rows = Resource.objects.filter(_AT_RISK, with_a_term(), seller_id=seller_id)
+    rows = Resource.objects.filter(_at_risk(at), with_a_term(), seller_id=seller_id)
     return rows.select_related("product", "auto_renewal").order_by("expires_at", "pk")

@@ -22,7 +22,7 @@ from koogallery.kernel.reasons import REASONS, Refused
 from orders.models import AutoRenewal, Order, RenewalChange, Resource, ResourceTerm
 from orders.queries import renewing
 from orders.queries.orders import NOBODY, orders_of, with_project_names
-from orders.queries.resources import PERIODS, in_use, resources_given, resources_of
+from orders.queries.resources import PERIODS, given_at, in_use, released, resources_given, resources_of, running
 from orders.rules import life
 from orders.states import AUTO_RENEWAL_PERIODS, EXPIRING_DAYS, ExpirationPolicy, RenewalChangeState, ResourceStatus
 
@@ -51,8 +51,8 @@ def with_a_term() -> Q:
 
 
 def renewals_given() -> QuerySet[Resource]:
-    """What of an account given can come to be renewed."""
-    return resources_given().filter(with_a_term())
+    """What of an account given can come to be renewed at a moment given."""
+    return resources_given().filter(with_a_term(), ~released())
 
 
 def renewals_soon_given() -> QuerySet[Resource]:
@@ -62,7 +62,9 @@ def renewals_soon_given() -> QuerySet[Resource]:
     today = Func(Value("day"), here, function="date_trunc", output_field=DateTimeField())
     after = ExpressionWrapper(today + Value(timedelta(days=EXPIRING_DAYS + 1)), output_field=DateTimeField())
     following = Func(zone, after, function="timezone", output_field=DateTimeField())
-    return renewals_given().filter(expiration_policy=ExpirationPolicy.MANUAL, expires_at__lt=following)
+    over = Q(status=ResourceStatus.RETENTION, life_due_at__lte=Given("at"))
+    soon = Q(expiration_policy=ExpirationPolicy.MANUAL, expires_at__lt=following)
+    return resources_given().filter(with_a_term(), soon, ~over)
 
 
 def listed_renewals_given() -> QuerySet[Resource]:
@@ -74,20 +76,13 @@ def listed_renewals_given() -> QuerySet[Resource]:
 
 def asked_for(account_id: int | None, *, at: datetime, in_force: PolicySet) -> Question[Resource]:
     """What an account can renew, for its list."""
-    periods = {name: in_force[name] for name in PERIODS}
-    given = {"account": account_id or NOBODY, "at": at, **periods}
-    return Question(listed_renewals_given, given, counted=renewals_given)
+    return Question(listed_renewals_given, given_at(account_id, at=at, in_force=in_force), counted=renewals_given)
 
 
 def expiring_within(days: int, *, at: datetime) -> Q:
-    """Resources whose term runs and ends within so many days."""
-    until = clock.day_end(clock.platform_date(at) + timedelta(days=days))
-    return Q(status=ResourceStatus.ENABLED, expires_at__lte=until)
-
-
-def expired() -> Q:
-    """Resources in grace or retention."""
-    return Q(status__in=[ResourceStatus.GRACE, ResourceStatus.RETENTION])
+    """Resources whose term runs at a moment and ends within so many days."""
+    today = clock.platform_date(at)
+    return running(today=clock.day_start(today), until=clock.day_end(today + timedelta(days=days)))
 
 
 def waiting_changes(account_id: int | None, *, at: datetime) -> list[RenewalChange]:

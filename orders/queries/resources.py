@@ -63,8 +63,7 @@ def in_use() -> Q:
 
 def released() -> Q:
     """In use by its row, though its time is over at a moment given: the sweep is about to close it (R19)."""
-    has_term = Q(billing_mode=BillingMode.PERIOD, trial=False)
-    turns = Q(status=ResourceStatus.ENABLED, expiration_policy=ExpirationPolicy.PAY_PER_USE)
+    has_term, turns = _has_term(), _turns()
     over = (
         Q(status=ResourceStatus.RETENTION, life_due_at__lte=Given("at"))
         | Q(status=ResourceStatus.GRACE, life_due_at__lte=Given("grace_released"))
@@ -78,26 +77,49 @@ def last_expiring(at: datetime) -> datetime:
     return clock.day_end(clock.platform_date(at) + timedelta(days=EXPIRING_DAYS))
 
 
-def expiring(until: datetime | Given) -> Q:
+def late(at: datetime | Given) -> Q:
+    """In grace or in retention at a moment, though the sweep may not have run (R19)."""
+    due = Q(status=ResourceStatus.ENABLED, life_due_at__lte=at)
+    return Q(status__in=[ResourceStatus.GRACE, ResourceStatus.RETENTION]) | (due & _has_term() & ~_turns())
+
+
+def running(*, today: datetime | Given, until: datetime | Given) -> Q:
+    """With a term that runs on a day that begins at `today`, and ends by a moment; what goes on after it does not."""
+    return Q(status=ResourceStatus.ENABLED, expires_at__gte=today, expires_at__lte=until)
+
+
+def expiring(*, at: datetime | Given, today: datetime | Given, until: datetime | Given) -> Q:
     """In grace, in retention, or with thirty days or less to go (subscriptions.md): to expire by `last_expiring`."""
-    late = [ResourceStatus.GRACE, ResourceStatus.RETENTION]
-    return Q(status__in=late) | Q(status=ResourceStatus.ENABLED, expires_at__lte=until)
+    return late(at) | running(today=today, until=until)
+
+
+def _has_term() -> Q:
+    return Q(billing_mode=BillingMode.PERIOD, trial=False)
+
+
+def _turns() -> Q:
+    """Goes on by use when its term is over."""
+    return Q(status=ResourceStatus.ENABLED, expiration_policy=ExpirationPolicy.PAY_PER_USE)
 
 
 def asked_for(account_id: int | None, *, at: datetime, in_force: PolicySet) -> Question[Resource]:
     """What an account has bought and received, for its list."""
-    periods = {name: in_force[name] for name in PERIODS}
+    return Question(listed_resources_given, given_at(account_id, at=at, in_force=in_force), counted=resources_given)
+
+
+def given_at(account_id: int | None, *, at: datetime, in_force: PolicySet) -> dict[str, Any]:
+    """What lists of an account's resources are given at a moment: where days begin and end, and how long stages last."""
     today = clock.platform_date(at)
     retained = today - timedelta(days=in_force["retention_days"])
-    given = {
+    return {
         "account": account_id or NOBODY,
         "at": at,
+        "today": clock.day_start(today),
         "expiring": last_expiring(at),
         "grace_released": clock.day_start(retained),
         "enabled_released": clock.day_start(retained - timedelta(days=in_force["grace_days"])),
-        **periods,
+        **{name: in_force[name] for name in PERIODS},
     }
-    return Question(listed_resources_given, given, counted=resources_given)
 
 
 def days_left(resource: Resource, at: datetime, in_force: PolicySet | None = None) -> int | None:

@@ -212,7 +212,7 @@ APPS = ListPage(
         Tab(
             "expiring",
             gettext_lazy("Expiring"),
-            expiring(Given("expiring")) & ~released(),
+            expiring(at=Given("at"), today=Given("today"), until=Given("expiring")) & ~released(),
             empty=Empty(
                 gettext_lazy("Nothing expires soon"),
                 gettext_lazy("Resources with 30 days or less to go, in grace or in retention appear here."),

@@ -165,7 +165,7 @@ def _with_what_comes(days: Sequence[Day], ahead: Soon | None) -> list[Day]:
 def _at_risk(seller_id: int, *, at: datetime) -> list[tuple[Resource, Any]]:
     """Resources that may be lost, each with its status; what its owner lacks is the owner's own."""
     in_force = policies.in_force(at)
-    return [(each, each.status_at(at, in_force)) for each in overview.at_risk(seller_id)[:SHOWN]]
+    return [(each, each.status_at(at, in_force)) for each in overview.at_risk(seller_id, at=at)[:SHOWN]]
 
 
 def _only_expected(days: Sequence[Day], ahead: Soon | None, today: date) -> set[date]:

@@ -36,7 +36,7 @@ from orders.models import Order, RenewalChange, Resource, ResourceTerm
 from orders.operations import reading, renewing, resources
 from orders.queries import renewals
 from orders.queries import renewing as queries
-from orders.queries.resources import days_left, own_resource, periods_of
+from orders.queries.resources import days_left, late, own_resource, periods_of
 from orders.rules import life
 from orders.rules.quote import Quote, SignedQuote, open_quote, sign
 from orders.states import ExpirationPolicy, OrderState
@@ -208,9 +208,8 @@ def _failure(resource: Resource) -> str:
 
 
 def _by_days(rows: QuerySet[Resource], value: str) -> QuerySet[Resource]:
-    if value == EXPIRED:
-        return rows.filter(renewals.expired())
-    return rows.filter(renewals.expiring_within(int(value), at=clock.now()))
+    now = clock.now()
+    return rows.filter(late(now) if value == EXPIRED else renewals.expiring_within(int(value), at=now))
 
 
 def _projects(request: HttpRequest) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from orders.models import AutoRenewal, Resource
 from orders.operations import auto_renewing, expiration, renewing, resources
 from orders.operations.resources import DELETED_AT_RELEASE
 from orders.queries import renewing as queries
+from orders.queries.overview import at_risk, renewals_of_seller
 from orders.queries.renewals import renewals_soon_given, waiting_changes
 from orders.queries.resources import own_resource
 from orders.states import ExpirationPolicy
@@ -89,6 +90,44 @@ def test_a_resource_in_unswept_grace_is_shown_in_grace_with_the_days_it_has_left
     for address in ("/console/apps/", owned.resource.get_absolute_url()):
         text = show(owned, address)
         assert "Grace period" in text and "14 days of grace left" in text, address
+
+
+def test_renewals_are_filtered_by_the_clock() -> None:
+    owned = subscribed(term="1-month", at="2026-01-10").at("2026-02-10T23:59:59+08:00")
+    page, address = f"/console/renewals/{owned.resource.number}/", "/console/renewals/"
+    assert page in show(owned, f"{address}?expires_in=7") and page not in show(owned, f"{address}?expires_in=expired")
+    owned.now = moment("2026-02-11T00:00:00+08:00")
+    assert page in show(owned, f"{address}?expires_in=expired") and page not in show(owned, f"{address}?expires_in=7")
+
+
+def test_a_released_resource_is_no_longer_listed_for_renewal(gone: Owned) -> None:
+    page = f"/console/renewals/{gone.resource.number}/"
+    assert page not in show(gone, "/console/renewals/")
+    count = navigation.PreparedCounts(lambda: {"soon": renewals_soon_given()}, limit=10)
+    assert count.all(account=gone.buyer.account.pk, at=gone.now) == {"soon": 0}  # type: ignore[union-attr]
+    gone.now = moment("2026-03-12T23:59:59+08:00")
+    assert page in show(gone, "/console/renewals/?expires_in=expired")
+    assert count.all(account=gone.buyer.account.pk, at=gone.now) == {"soon": 1}  # type: ignore[union-attr]
+
+
+def test_a_seller_sees_at_risk_what_is_in_grace_by_the_clock() -> None:
+    owned = subscribed(term="1-month", at="2026-01-10").at("2026-02-10")
+    seller_id = owned.resource.seller_id
+    assert not at_risk(seller_id, at=owned.now)
+    due = moment("2026-02-11T00:00:00+08:00")
+    assert list(at_risk(seller_id, at=due)) == [owned.resource]
+    assert renewals_of_seller(seller_id, at=due).at_risk == 1
+    owned.at("2026-02-27")
+    assert list(at_risk(seller_id, at=moment("2026-03-12T23:59:59+08:00"))) == [owned.resource]
+    assert not at_risk(seller_id, at=moment("2026-03-13T00:00:00+08:00"))
+
+
+def test_what_goes_on_by_use_or_renewed_expires_no_more(turning: Owned) -> None:
+    turning.at("2026-02-10")
+    assert turning.resource.number in show(turning, "/console/apps/?tab=expiring")
+    turning.now = moment("2026-02-11T00:00:01+08:00")
+    for address in ("/console/apps/?tab=expiring", "/console/renewals/?expires_in=7"):
+        assert turning.resource.number not in show(turning, address), address
 
 
 def test_disabling_deletes_what_was_kept_to_reach_a_resource() -> None:
