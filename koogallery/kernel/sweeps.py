@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -78,14 +78,15 @@ def _collecting_only_what_is_new() -> Iterator[None]:
 class RowSweep:
     """Rows of `table` whose `due_column` has passed. `act(ids, upto)` changes them set-wise in one transaction.
 
-    `act` must clear or move the due column, date its effect at the row's due time, and write traces itself.
-    `where` is SQL that matches the partial index.
+    `act` must clear or move the due column, date its effect at the row's due time, and write traces itself. It answers
+    the rows that it leaves to the next tick, as somebody holds what is locked before them; a sweep that has claimed
+    rows never waits for that. `where` is SQL that matches the partial index.
     """
 
     name: str
     table: str
     due_column: str
-    act: Callable[[list[int], datetime], None]
+    act: Callable[[list[int], datetime], Collection[int] | None]
     where: str = "TRUE"
     chunk: int = 1000
 
@@ -124,17 +125,18 @@ class RowSweep:
 
     def _run_chunk(self, upto: datetime) -> list[int]:
         ids: list[int] = []
+        left: Collection[int] = ()
         try:
             with transaction.atomic(), guard.opened(f"sweep:{self.name}"):
                 ids = self._claim(upto)
                 if ids:
-                    self.act(ids, upto)
+                    left = self.act(ids, upto) or ()
         except Exception:
             if not ids:
                 raise
             logger.exception("sweep_chunk_failed", extra={"sweep": self.name, "rows": len(ids)})
             self._bisect(ids, upto)
-        return ids
+        return [row_id for row_id in ids if row_id not in left] if left else ids
 
     def _claim(self, upto: datetime) -> list[int]:
         with connection.cursor() as cursor:

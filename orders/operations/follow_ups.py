@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from koogallery.kernel import prepared
 from koogallery.kernel.arrays import array
@@ -12,21 +13,41 @@ from orders.operations import renewing, taking_effect
 from orders.queries.resources import resource_locked
 from orders.states import CancelReason, OrderType
 
-_WITH_FOLLOW_UPS = """
-SELECT l.resource_id FROM unnest(%s::bigint[]) AS g(id) JOIN orders_orderline l ON l.resource_id = g.id
-JOIN orders_order o ON o.id = l.order_id AND o.state = 'pending_payment'
+_OPEN = """
+SELECT l.resource_id, o.id, NULL::bigint FROM unnest(%s::bigint[]) AS g(id)
+JOIN orders_orderline l ON l.resource_id = g.id JOIN orders_order o ON o.id = l.order_id AND o.state = 'pending_payment'
 UNION
-SELECT c.resource_id FROM unnest(%s::bigint[]) AS g(id) JOIN orders_renewalchange c ON c.resource_id = g.id
-WHERE c.state = 'waiting'
+SELECT c.resource_id, c.order_id, c.id FROM unnest(%s::bigint[]) AS g(id)
+JOIN orders_renewalchange c ON c.resource_id = g.id AND c.state = 'waiting'
 """
+_LOCK = "SELECT id FROM {table} WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE SKIP LOCKED"
 
 
-def with_follow_ups(resource_ids: Iterable[int]) -> set[int]:
-    """Those of these resources with an unpaid renewal or change, or a change upon renewal to come."""
+def lock_at_once(resource_ids: Iterable[int]) -> tuple[set[int], set[int]]:
+    """Lock the unpaid orders and the changes to come of resources that a sweep has claimed, without waiting for them.
+
+    They are locked before a resource everywhere else, so whoever holds one may be waiting for the sweep. Answers the
+    resources that have any, and those of which somebody holds one.
+    """
     given = array(resource_ids)
     with prepared.cursor() as cursor:
-        cursor.execute(_WITH_FOLLOW_UPS, [given, given])
-        return {row[0] for row in cursor.fetchall()}
+        cursor.execute(_OPEN, [given, given])
+        found = cursor.fetchall()
+        orders = _locked(cursor, "orders_order", {order for _resource, order, _change in found})
+        changes = _locked(cursor, "orders_renewalchange", {change for *_rest, change in found if change is not None})
+    busy = {
+        resource
+        for resource, order, change in found
+        if order not in orders or (change is not None and change not in changes)
+    }
+    return {resource for resource, *_rest in found}, busy
+
+
+def _locked(cursor: Any, table: str, ids: Collection[int]) -> set[int]:
+    if not ids:
+        return set()
+    cursor.execute(_LOCK.format(table=table), [array(ids)])
+    return {row[0] for row in cursor.fetchall()}
 
 
 def end_changes(call: Call, resource: Resource) -> None:

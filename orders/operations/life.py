@@ -126,14 +126,16 @@ def advance(call: Call, *, resource: Resource) -> Resource:
     return resource
 
 
-def advance_due(resource_ids: Sequence[int], upto: datetime) -> None:
+def advance_due(resource_ids: Sequence[int], upto: datetime) -> Collection[int]:
     """Bring claimed resources one step further, each dated at its own due time, with a few statements for all.
 
-    After an outage a resource takes one step a round; a stage that is over by `upto` is not told any more.
+    After an outage a resource takes one step a round; a stage that is over by `upto` is not told any more. Answers
+    those that are left for the next tick: somebody holds an order of theirs, perhaps to pay it.
     """
-    steps = _steps(_read(_DUE, resource_ids, upto))
+    dues = _read(_DUE, resource_ids, upto)
+    concerned, busy = follow_ups.lock_at_once(due.pk for due in dues)
+    steps = _steps([due for due in dues if due.pk not in busy])
     turned = {step.due.pk for step in steps if _wants_pay_per_use(step.due) and _go_pay_per_use(step.due)}
-    concerned = follow_ups.with_follow_ups(step.due.pk for step in steps)
     for step in steps:
         if step.due.pk in concerned:
             # What goes on by use has no term either that an order could renew or change.
@@ -148,6 +150,7 @@ def advance_due(resource_ids: Sequence[int], upto: datetime) -> None:
     notify_many([*notices, *silent])
     _trace(steps, turned)
     _publish(ended)
+    return busy
 
 
 def _read(statement: str, resource_ids: Sequence[int], upto: datetime) -> list[_Due]:

@@ -6,6 +6,7 @@ A renewal adds a term; a change replaces the configuration within the paid terms
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -206,10 +207,17 @@ def _let_wait(call: Call, order: Order, resource: Resource) -> None:
     )
 
 
-def bring_changes_into_effect(change_ids: list[int], upto: datetime) -> None:
-    """Let claimed changes upon renewal take effect, each at its time; called by the sweep."""
-    for number, at in RenewalChange.objects.filter(pk__in=change_ids).values_list("order__number", "effective_due_at"):
-        take_renewal_effect(system_call(at=at), order=number)
+def bring_changes_into_effect(change_ids: list[int], upto: datetime) -> Collection[int]:
+    """Let claimed changes upon renewal take effect, each at its time; called by the sweep.
+
+    Answers those that are left for the next tick: somebody holds their order or resource.
+    """
+    claimed = RenewalChange.objects.filter(pk__in=change_ids).select_related("order", "resource")
+    free = claimed.only("effective_at", "order__number", "resource__number").order_by("effective_at", "pk")
+    taken = list(free.select_for_update(of=("order", "resource"), skip_locked=True))
+    for change in taken:
+        take_renewal_effect(system_call(at=change.effective_at), order=change.order.number)
+    return set(change_ids) - {change.pk for change in taken}
 
 
 @operation("takeRenewalEffect", resource_type="Order", roles={Role.SYSTEM}, targets={"order": order_locked})

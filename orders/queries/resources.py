@@ -108,7 +108,7 @@ def asked_for(account_id: int | None, *, at: datetime, in_force: PolicySet) -> Q
 
 
 def given_at(account_id: int | None, *, at: datetime, in_force: PolicySet) -> dict[str, Any]:
-    """What lists of an account's resources are given at a moment: where days begin and end, and how long stages last."""
+    """What lists of an account's resources are given at a moment: where days begin and end, how long stages last."""
     today = clock.platform_date(at)
     retained = today - timedelta(days=in_force["retention_days"])
     return {

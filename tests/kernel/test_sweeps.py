@@ -186,6 +186,18 @@ def test_a_row_that_someone_holds_is_left_for_later(table: str) -> None:
     assert sweep_of(table).run(AT + timedelta(hours=1)) == 1
 
 
+def test_a_row_that_is_left_waits_for_the_next_tick_and_the_others_act(table: str) -> None:
+    left, *free = add(0, 1, 2)
+
+    def act_on_the_free(ids: list[int], upto: datetime) -> set[int]:
+        act([each for each in ids if each != left], upto)
+        return {left}
+
+    assert sweep_of(table, act=act_on_the_free, chunk=2).run(AT + timedelta(hours=1)) == 2
+    assert acted() == {left: 0, **dict.fromkeys(free, 1)}
+    assert sweep_of(table).run(AT + timedelta(hours=1)) == 1
+
+
 def test_a_failing_sweep_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
 

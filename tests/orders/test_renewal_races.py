@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from billing.models import Charge, Payment
 from billing.operations.checking import check_ledger
@@ -20,10 +22,11 @@ from koogallery.kernel.calls import system_call
 from koogallery.kernel.models import SweepFailure
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.models import Message
-from orders.models import AutoRenewal, Order, Resource, ResourceTerm
+from orders.models import AutoRenewal, Order, RenewalChange, Resource, ResourceTerm
 from orders.operations import auto_renewing, resources
+from orders.queries.orders import order_locked
 from orders.states import OrderState, ResourceStatus
-from tests.factories import billing
+from tests.factories import billing, catalog
 from tests.factories.subscriptions import Owned, moment, period_product, subscribed
 from tests.orders.test_races import at_once
 from tests.personas import make_buyer
@@ -143,6 +146,65 @@ def test_two_life_sweeps_take_each_step_once() -> None:
     at_once(lambda number: sweeps.sweeps["resource-life"].run(at), count=4)
     assert set(Resource.objects.values_list("status", flat=True)) == {ResourceStatus.GRACE}
     assert Message.objects.filter(kind="resource_in_grace").count() == len(found)
+
+
+def beside_its_holder(name: str, *, at: datetime, hold: Callable[[], object], act: Callable[[], object]) -> int:
+    """Run a sweep while somebody holds a lock, then does what needs further ones; how many rows the sweep acted on."""
+    swept = threading.Event()
+
+    def holder() -> object:
+        with transaction.atomic():
+            hold()
+            held.wait()
+            swept.wait(1.5)
+            return act()
+
+    def sweeper() -> object:
+        held.wait()
+        try:
+            return sweeps.sweeps[name].run(at)
+        finally:
+            swept.set()
+
+    held = threading.Barrier(2)
+    answers = at_once(lambda number: (holder, sweeper)[number](), count=2)
+    return int(str(answers[1]))
+
+
+def test_a_release_waits_for_nobody_who_pays_for_the_resource() -> None:
+    owned = subscribed(term="1-month", at="2026-01-10").at("2026-03-12T12:00:00+08:00")
+    order = owned.place("1-month")
+    acted = beside_its_holder(
+        "resource-life",
+        at=moment("2026-03-13T00:00:00+08:00"),
+        hold=lambda: order_locked(owned.buyer.call(at=owned.now), order.number),
+        act=lambda: owned._pay(order, "balance"),
+    )
+    owned.resource.refresh_from_db()
+    assert (acted, owned.resource.status, owned.expires) == (0, ResourceStatus.ENABLED, "2026-03-10")
+    owned.at("2026-03-13")
+    assert owned.resource.status == ResourceStatus.GRACE
+    assert not SweepFailure.objects.exists()
+
+
+def test_a_change_that_takes_effect_waits_for_nobody_who_gives_it_up() -> None:
+    product = period_product(
+        quantity=("1", "9", "1"),
+        plans=[catalog.plan(term_unit="month", model="linear", unit_price="10.00", lengths=[1])],
+    )
+    owned = subscribed(term="1-month", at="2026-01-10", product=product, quantity="2").at("2026-02-10T23:59:59+08:00")
+    order = owned.renew("1-month", quantity="1")
+    acted = beside_its_holder(
+        "renewal-changes",
+        at=moment("2026-02-11T00:00:00+08:00"),
+        hold=lambda: order_locked(owned.buyer.call(at=owned.now), order.number),
+        act=lambda: RenewalChange.objects.select_for_update().get(order=order),
+    )
+    assert acted == 0
+    owned.at("2026-02-11T00:01:00+08:00")
+    order.refresh_from_db()
+    assert (order.state, owned.expires) == (OrderState.COMPLETED, "2026-03-10")
+    assert not SweepFailure.objects.exists()
 
 
 @pytest.mark.processes
