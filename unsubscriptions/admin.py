@@ -183,6 +183,10 @@ class RequestAdmin(Case, GuardedModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Request]:
         return super().get_queryset(request).select_related(*self.list_select_related)
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        found = super().get_fieldsets(request, obj)
+        return found if obj is None or obj.is_negotiated else found[:-1]
+
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
@@ -237,7 +241,7 @@ class RequestAdmin(Case, GuardedModelAdmin):
 
 @admin.register(Payout)
 class PayoutAdmin(Case, GuardedModelAdmin):
-    """Where the money of each agreed request is; what is late or failed first."""
+    """Where the money of each unsubscription is; what is late or failed first."""
 
     list_display = (
         "shown_request",
@@ -280,7 +284,7 @@ class PayoutAdmin(Case, GuardedModelAdmin):
 
     @admin.display(description=gettext_lazy("Request No."), ordering="request__number")
     def shown_request(self, row: Payout) -> SafeString:
-        """The request that was agreed to."""
+        """What was given back."""
         return _link("unsubscriptions_request", row.request_id, row.request.number)
 
     @admin.display(description=gettext_lazy("Order No."), ordering="request__order_number")

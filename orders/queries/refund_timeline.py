@@ -68,8 +68,10 @@ def timeline(requests: Iterable[Returned], parts: Sequence[Any], *, at: datetime
 
 
 def _of_request(each: Returned, parts: Sequence[Any], *, at: datetime) -> list[RefundEntry]:
-    asked = _("%(amount)s asked for") % {"amount": each.amount}
-    found = [RefundEntry(each.requested_at, _("Unsubscription requested"), asked, "warning")]
+    found = []
+    if each.is_negotiated:
+        asked = _("%(amount)s asked for") % {"amount": each.amount}
+        found.append(RefundEntry(each.requested_at, _("Unsubscription requested"), asked, "warning"))
     if each.ended_at is None:
         return found
     if not each.return_order or each.due_at is None:
@@ -77,7 +79,8 @@ def _of_request(each: Returned, parts: Sequence[Any], *, at: datetime) -> list[R
     is_back, of_this = each.refunded_at is not None, of_order(parts, each.return_order)
     is_awaited = not is_back and each.due_at > at and all(part.status is not RefundStatus.FAILED for part in of_this)
     text = _("The money is back by %(at)s.") % {"at": display.moment_text(each.due_at)} if is_awaited else ""
-    found.append(RefundEntry(each.ended_at, _("Unsubscription agreed"), text, "info"))
+    given_back = _("Unsubscription agreed") if each.is_negotiated else _("Unsubscribed")
+    found.append(RefundEntry(each.ended_at, given_back, text, "info"))
     if each.is_late and each.due_at <= at:
         late = _("Operations have been told. The money is refunded once.")
         found.append(RefundEntry(each.due_at, _("The refund is late"), "" if is_back else late, "danger"))

@@ -29,7 +29,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A request to give a line of an order back, and what became of its refund."""
+    """A request to give a line of an order back, and what became of its refund.
+
+    Where it was not `is_negotiated` nobody was asked: it was given back when it was requested.
+    """
 
     number: str
     order_number: str
@@ -44,6 +47,7 @@ class Returned:
     url: str
     return_order: str
     is_open: bool
+    is_negotiated: bool
 
 
 _entries: list[Callable[[Call, Order], Entry | None]] = []

@@ -12,11 +12,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from audit.models import Trace
 from koogallery import clock
+from koogallery.identity.states import OperatorRole
 from orders.models import Order
 from orders.states import OrderType
 from tests.factories.identity import UserFactory, deny
 from tests.factories.subscriptions import Owned, image, subscribed
-from tests.personas import Persona, make_buyer
+from tests.factories.supervision import seller_of
+from tests.personas import Persona, make_buyer, make_operator
 from unsubscriptions.models import Request
 from unsubscriptions.operations.images import ACTION
 
@@ -121,6 +123,24 @@ def test_a_renewal_that_has_not_started_has_a_page_of_its_own() -> None:
         assert (done["Location"], asked.order.type) == (asked.get_absolute_url(), OrderType.RENEW)
         gone = get(owned, "renewal")
         assert "No renewal of the resource waits to start." in text_of(gone)
+
+
+def test_what_nobody_was_asked_for_is_told_as_unsubscribed(owned: Owned) -> None:
+    post(owned, expected="44.62", sure="1")
+    asked = Request.objects.get()
+    seller, officer = seller_of(owned.resource.product), make_operator(OperatorRole.APPEAL_OFFICER)
+    change = [f"admin:unsubscriptions_{name}_change" for name in ("request", "payout")]
+    for who, url in (
+        (owned.buyer, asked.get_absolute_url()),
+        (owned.buyer, asked.order.get_absolute_url()),
+        (seller, asked.get_seller_url()),
+        (officer, reverse(change[0], args=[asked.pk])),
+        (officer, reverse(change[1], args=[asked.payout.pk])),
+    ):
+        text = text_of(who.client.get(url)).lower()
+        assert "44.62" in text and (who is officer or "unsubscribed" in text), url
+        for word in ("asked for", "agreed", "answered", "negotiated refund amount"):
+            assert word not in text, f"{word} on {url}"
 
 
 def test_the_refund_of_each_term_stands_on_the_pages_of_the_request_and_of_its_orders() -> None:

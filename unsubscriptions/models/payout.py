@@ -1,4 +1,4 @@
-"""The way of the money back, once both sides agreed."""
+"""The way of the money back, once it was given back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from unsubscriptions.states import PayoutState
 class Payout(GuardedModel):
     """What goes back for a request, by its UNSUBSCRIBE order, until `due_at`.
 
-    The refund itself is booked once, when both sides agreed; this tells when all of it has arrived. `amount` goes back
+    The refund itself is booked once, when it is carried out; this tells when all of it has arrived. `amount` goes back
     to the paying methods, `lowered` was taken off milestone bills that were not paid yet. `breach_due_at` acts when the
     money is late; what is, or came, late keeps `breached_at`.
     """
@@ -29,7 +29,7 @@ class Payout(GuardedModel):
     lowered = AmountField(_("taken off unpaid bills"), default=0)
     currency = CurrencyField()
     state = models.CharField(_("status"), max_length=10, choices=PayoutState)
-    began_at = models.DateTimeField(_("agreed"))
+    began_at = models.DateTimeField(_("unsubscribed"))
     due_at = models.DateTimeField(_("due"))
     breach_due_at = models.DateTimeField(null=True, blank=True)
     breached_at = models.DateTimeField(_("late since"), null=True, blank=True)

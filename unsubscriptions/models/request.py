@@ -17,7 +17,7 @@ from unsubscriptions.states import LIVE_STATES, Kind, PayoutState, Reason, Reque
 
 
 class Request(GuardedModel):
-    """What a buyer asked for about one order line; unsubscribing an image or a renewal needs no answer.
+    """What a buyer asked for about one order line; an image or a renewal is given back at once, without an answer.
 
     `limit_amount` was the actual payment when it was asked for (R13). `turn_since` is since when the seller has been
     waited for, moved by the time an appeal froze the flow (R10). `end_code` is the reason code for which the platform
@@ -44,7 +44,7 @@ class Request(GuardedModel):
     order_number = models.CharField(_("order No."), max_length=20)
     product_name = models.CharField(_("product"), max_length=200)
     delivery_method = models.CharField(_("delivery method"), max_length=30)
-    amount = AmountField(_("negotiated refund amount"))
+    amount = AmountField(_("refund"))
     renewals_amount = AmountField(_("of it renewals not started"), default=0)
     limit_amount = AmountField(_("actual payment"))
     currency = CurrencyField()
@@ -131,6 +131,11 @@ class Request(GuardedModel):
     def limit(self) -> Money:
         """The actual payment when it was asked for."""
         return Money(self.limit_amount, self.currency)
+
+    @property
+    def is_negotiated(self) -> bool:
+        """Whether a seller is asked; images and their renewals are given back at once, by formula."""
+        return self.kind == Kind.NEGOTIATED
 
     @property
     def kind_enum(self) -> Kind:

@@ -77,4 +77,5 @@ def returned(request: Request) -> Returned:
         url=request.get_absolute_url(),
         return_order=payout.order.number if payout is not None else "",
         is_open=request.is_open,
+        is_negotiated=request.is_negotiated,
     )

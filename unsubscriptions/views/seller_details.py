@@ -68,8 +68,7 @@ def outcome(details: Details) -> Outcome | None:
         paid, refund = details.limit_now, asked.money
     elif payout is not None:
         refund = payout.money + payout.lowered_money
-        is_negotiated = asked.kind == Kind.NEGOTIATED
-        paid = details.limit_now + refund if is_negotiated else asked.limit
+        paid = details.limit_now + refund if asked.is_negotiated else asked.limit
     else:
         return None
     left, percent = paid - refund, asked.line.fee_percent
@@ -168,12 +167,13 @@ def timeline(details: Details, *, at: datetime) -> Sequence[Entry]:
     asked, payout = details.request, details.payout
     customer = asked.account.name
     found = []
-    if asked.kind == Kind.NEGOTIATED:
+    if asked.is_negotiated:
         found.append(Entry(asked.requested_at, str(Status.REQUESTED.label), "info", customer))
     if asked.reminded_at is not None:
         found.append(Entry(asked.reminded_at, _("Seller reminded"), "warning", customer))
     if asked.ended_at is not None:
-        found.append(Entry(asked.ended_at, str(asked.state_enum.label), _TONES[asked.state_enum], _who_ended(asked)))
+        ended = str(asked.state_enum.label) if asked.is_negotiated else _("Unsubscribed")
+        found.append(Entry(asked.ended_at, ended, _TONES[asked.state_enum], _who_ended(asked)))
     if payout is not None:
         if payout.is_late(at):
             found.append(Entry(payout.due_at, _("The refund is late"), "danger"))
