@@ -227,6 +227,11 @@ class ResourceTerm(GuardedModel):
         return Money(self.price, self.currency).rounded()
 
     @property
+    def list_price(self) -> Money:
+        """The price before discount of what was bought for this term, its extra days with it."""
+        return Money(self.line.list_amount or 0, self.currency)
+
+    @property
     def paid_money(self) -> Money:
-        """What was paid for this term."""
+        """What was paid for this term when it was bought; a change within it is paid by its own order."""
         return Money(self.paid, self.currency)

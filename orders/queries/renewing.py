@@ -225,6 +225,13 @@ def _full_price(resource: Resource, term: ResourceTerm) -> Decimal:
     return term.price if resource.configuration else full_price(term.line.configured, length_of(term))
 
 
+def changed_price(term: ResourceTerm) -> Money | None:
+    """The full price that a change gave a term afterwards; None while it is as it was bought."""
+    line = term.line
+    bought = full_price(line.configured, length_of(term)) if term.extra_days else line.list_amount or Decimal(0)
+    return None if Money(bought, term.currency).rounded() == term.full_price else term.full_price
+
+
 def full_price(configuration: Configuration, length: TermLength) -> Decimal:
     """The full price of a configuration for a length by its own plan, before discount, unrounded."""
     return to_decimal(

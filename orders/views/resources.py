@@ -28,7 +28,7 @@ from orders.operations import expiration, resources
 from orders.queries import delivered, eligibility, returns
 from orders.queries.interface import information_call
 from orders.queries.renewals import automation_of, is_automatic, why_no_strategy
-from orders.queries.renewing import status_now, terms_of, waiting_change
+from orders.queries.renewing import changed_price, status_now, terms_of, waiting_change
 from orders.queries.resources import own_resource
 from orders.states import ExpirationPolicy, ResourceStatus
 from orders.views.apps import change_action, disable_warning, expiry_note, logo_of, renewal_action
@@ -82,7 +82,7 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "billing_mode": BillingMode(resource.billing_mode).label,
         "expiry_note": expiry_note(resource, in_force),
         "project": resource.project_name or resource.project_code,
-        "terms": terms,
+        "terms": [(term, changed_price(term)) for term in terms],
         "life": life,
         "waiting": [banner(change, resource, call)] if change is not None else [],
         "auto": automation_of(resource),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -51,6 +52,36 @@ def test_the_targets_stand_with_their_prices_and_the_fee_of_the_chosen_one() -> 
         assert part in html
     assert fee_on(html) == "USD 180.00"
     assert "Expansion" not in html
+
+
+def test_the_terms_of_a_changed_resource_show_the_price_they_were_bought_for_and_the_one_in_force() -> None:
+    owned = subscribed(term="1-year", at="2026-01-10", product=yearly()).at("2026-10-29")
+    assert terms_shown(owned) == ["USD 600.00", "USD 600.00"]
+    owned.change(kind="upgrade", target=sku_of(owned, "pro"))
+    bought, paid = terms_shown(owned)
+    assert bought == "USD 600.00 USD 1,500.00 as it was changed"
+    assert paid == "USD 600.00 the change is paid by its own order"
+
+
+def test_the_price_of_a_term_to_a_unified_date_counts_its_extra_days() -> None:
+    owned = subscribed(term="1-month", at="2026-01-10")
+    owned.renew("1-month", unified="20")
+    line = Order.objects.get(type=OrderType.RENEW).line
+    assert line.amount > 10
+    assert terms_shown(owned)[2:] == [f"USD {line.list_amount:.2f}", f"USD {line.amount:.2f}"]
+
+
+def terms_shown(owned: Owned) -> list[str]:
+    """Full price and payment of each paid term on Resource Details."""
+    with clock.at(owned.now):
+        html = owned.buyer.client.get(owned.resource.get_absolute_url()).content.decode()
+    table = html[html.index(">Through<") :].partition("</table>")[0]
+    cells = re.findall(r'<td data-label="(?:Full price|Paid)" class="num">(.*?)</td>', table, re.S)
+    return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in cells]
+
+
+def sku_of(owned: Owned, specification: str) -> str:
+    return Sku.objects.get(product=owned.resource.product, specification__code=specification).code
 
 
 def test_one_kind_is_chosen_at_a_time() -> None:
