@@ -820,10 +820,11 @@ def month_statement(account: Account, *, year: int, month: int) -> MonthStatemen
         (str(PayMethod(method).label), Money(total, currency))
         for method, total in charges.values_list("method").annotate(total=Sum("amount")).order_by("method")
     ]
-    by_product = [
-        (description, Money(total, currency))
-        for description, total in charges.values_list("description").annotate(total=Sum("amount")).order_by("-total")
-    ]
+    described = charges.values_list("description", "description_zh").annotate(total=Sum("amount"))
+    products: dict[str, Money] = {}
+    for description, description_zh, total in described:
+        product = Charge(description=description, description_zh=description_zh).product
+        products[product] = products.get(product, Money.zero(currency)) + Money(total, currency)
     closing = Money(opening, currency) + sum((money for _name, money in moved), Money.zero(currency))
     return MonthStatement(
         first=first,
@@ -832,7 +833,7 @@ def month_statement(account: Account, *, year: int, month: int) -> MonthStatemen
         movements=moved,
         closing=closing,
         by_method=by_method,
-        by_product=by_product,
+        by_product=sorted(products.items(), key=lambda each: each[1].amount, reverse=True),
         total=sum((money for _name, money in by_method), Money.zero(currency)),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Trace
-from billing.models import CreditStatement, Payment, Posting
+from billing.models import Charge, CreditStatement, Payment, Posting
 from billing.operations.checking import check_ledger
 from billing.queries import balance, order_money
 from billing.states import LedgerKind, PostingKind
@@ -528,6 +529,25 @@ def test_a_closed_resource_is_not_tried_any_more() -> None:
 
 
 # Pre-flights
+
+
+def test_its_lines_of_bills_are_in_the_reader_s_language() -> None:
+    product = period_product(name="Harbor ERP", name_zh="港口系统")
+    with guard.opened("test"):
+        product.specifications.update(name="Standard", name_zh="标准版")
+    owned = subscribed(term="1-month", at="2026-01-10", product=product)
+    owned.automate()
+    owned.at("2026-02-05")
+    client = owned.buyer.client
+    client.cookies["django_language"] = "zh-hans"
+    bill = Charge.objects.latest("pk").get_absolute_url()
+    for address in (bill, "/console/bills/", "/console/bills/?export=csv", "/console/billing/statements/2026-02/"):
+        with clock.at(owned.now):
+            answer = client.get(address)
+            content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        text = html.unescape(content.decode())
+        assert "港口系统 · 标准版" in text, address
+        assert "Harbor ERP" not in text and "Standard" not in text, address
 
 
 def test_pre_flights_tell_at_midnight_what_will_be_charged() -> None:
