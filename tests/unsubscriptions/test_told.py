@@ -47,11 +47,27 @@ def outcome_of(asked: Request, at: Any) -> seller_details.Outcome:
     return outcome
 
 
-def test_paid_at_once_the_buyer_reads_by_when_the_money_is_back_and_the_seller_what_is_his() -> None:
+def test_what_is_back_at_once_is_told_once_as_back_and_the_seller_reads_what_is_his() -> None:
     deal = supervised("license")
     agree(deal, ask(deal, "400.00"))
-    assert "USD 400.00 is back by " in told("unsubscription_agreed")
+    assert told("unsubscription_agreed").endswith("USD 400.00 went back to where it came from.")
+    assert not Message.objects.filter(kind="unsubscription_refunded").exists()
     assert told("unsubscription_settled").endswith("What is left is yours: USD 800.00.")
+
+
+def test_of_what_a_card_waits_for_the_buyer_reads_by_when_it_is_back_and_then_that_it_is() -> None:
+    deal = paid_by("card")
+    agree(deal, ask(deal, "400.00"))
+    assert "USD 400.00 is back by " in told("unsubscription_agreed")
+    with clock.at(deal.at):
+        sweeps["card-refunds"].run(deal.at)
+    assert told("unsubscription_refunded").startswith("USD 400.00 for ")
+
+
+def test_an_image_that_is_back_at_once_is_told_once() -> None:
+    unsubscribe(image(at="2024-01-01T10:30:00+08:00").at("2024-01-15T18:40:00+08:00"))
+    assert told("image_unsubscribed").endswith("USD 44.62 went back to where it came from.")
+    assert not Message.objects.filter(kind="unsubscription_refunded").exists()
 
 
 def test_with_lowered_bills_nobody_reads_of_money_that_does_not_come() -> None:
@@ -69,7 +85,7 @@ def test_with_bills_lowered_in_part_the_buyer_reads_of_both() -> None:
     deal.accept()
     agree(deal, ask(deal, "450.00"))
     words = told("unsubscription_agreed")
-    assert "USD 300.00 is taken off milestone bills that were not paid yet; USD 150.00 is back by " in words
+    assert "USD 300.00 is taken off milestone bills that were not paid yet; USD 150.00 went back to where" in words
     assert told("unsubscription_settled").endswith("What is left is yours: USD 150.00.")
 
 

@@ -35,7 +35,7 @@ class Part:
 
 
 def carry_out(call: Call, request: Request, *, parts: Sequence[Part]) -> Payout:
-    """Give the lines of an agreed request back; the caller settles the payout once both sides were told.
+    """Give the lines of an agreed request back; the caller settles the payout and tells both sides.
 
     What a line still owes for milestones is lowered first, the rest goes back to where it came from, what is left is
     the seller's. The order of the request is marked, too, where only its renewals are given back. Raises

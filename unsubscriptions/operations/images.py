@@ -147,7 +147,7 @@ def _carry_out(call: Call, asked: Request, case: Case, refund: ImageRefund) -> P
 def _finish(
     call: Call, asked: Request, payout: Payout, refund: ImageRefund, *, kind: str, params: dict[str, Any] | None = None
 ) -> None:
-    """Tell both sides and bring the payout to where its refund is."""
+    """Bring the payout to where its refund is and tell both sides."""
     describe(
         resource=asked,
         request=asked.number,
@@ -158,8 +158,8 @@ def _finish(
         free=refund.is_free,
         order=payout.order.number,
     )
+    paying_out.settle(call, payout)
     told = {"money": telling.money_back(payout), **(params or {})}
     telling.tell(asked, Actor.BUYER, kind, at=call.at, params=told)
     left = {"left": refund.paid - refund.amount}
     telling.tell(asked, Actor.SELLER, "unsubscription_settled", at=call.at, params=left)
-    paying_out.settle(call, payout)

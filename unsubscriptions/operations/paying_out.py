@@ -77,12 +77,18 @@ def conclude(call: Call, *, payout: Payout) -> Payout:
     """Note that all of the money has arrived, or that the gateway left some of it unclear; else nothing happens."""
     if not settle(call, payout):
         untraced()
+    elif payout.state == PayoutState.DONE and payout.amount and payout.order.reseller_id is None:
+        told = {"amount": payout.money}
+        telling.tell(payout.request, Actor.BUYER, "unsubscription_refunded", at=call.at, params=told)
     describe(request=payout.request.number, state=payout.state)
     return payout
 
 
 def settle(call: Call, payout: Payout) -> bool:
-    """Bring a locked payout to where its refund is; whether that moved it."""
+    """Bring a locked payout to where its refund is; whether that moved it.
+
+    Who carries a refund out settles before telling, so that what is back at once is told with it.
+    """
     if payout.state == PayoutState.DONE:
         return False
     progress = refund_progress(keys_of(payout))
@@ -110,10 +116,6 @@ def _done(call: Call, payout: Payout) -> None:
     returning.finish(call, order=payout.order.number, refunded=refunded)
     if payout.amount and payout.order.reseller_id is not None:
         telling.tell_reseller(payout, at=call.at)
-    elif payout.amount:
-        telling.tell(
-            payout.request, Actor.BUYER, "unsubscription_refunded", at=call.at, params={"amount": payout.money}
-        )
 
 
 def _move(payout: Payout, target: PayoutState, **columns: Any) -> None:

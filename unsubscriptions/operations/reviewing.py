@@ -65,8 +65,8 @@ def agree(call: Call, *, request: Request, comment: str = "", uploads: Uploads =
         holding.end(call, flow, told=telling.told(request))
     carrying_out.close_resources(call, request, order=payout.order, delivered=delivered)
     describe(amount=request.money, order=payout.order.number, lowered=payout.lowered_money, due=payout.due_at)
-    _tell_agreed(call, request, payout, left=money.actual_payment - request.negotiated)
     paying_out.settle(call, payout)
+    _tell_agreed(call, request, payout, left=money.actual_payment - request.negotiated)
     return request
 
 

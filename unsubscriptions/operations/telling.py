@@ -12,6 +12,7 @@ from koogallery.notifications.operations import Notice, notify_many
 from koogallery.notifications.rendering import Words
 from supervision.states import Actor
 from unsubscriptions.models import Payout, Request
+from unsubscriptions.states import PayoutState
 
 
 def notice(
@@ -51,16 +52,27 @@ def tell(request: Request, to: Actor, kind: str, *, at: datetime, **more: Any) -
 
 
 def money_back(payout: Payout) -> Words:
-    """What a buyer is told of the money when something is given back: what comes, and what is no longer owed."""
+    """What a buyer is told of the money when something is given back: what comes or came, what is no longer owed."""
     given: dict[str, Any] = {"amount": payout.money, "lowered": payout.lowered_money, "until": payout.due_at}
+    if not payout.amount and not payout.lowered:
+        return Words(_("Nothing is paid back."), {})
     if (reseller := payout.order.reseller) is not None:
         text = _("%(amount)s is credited to your reseller, %(reseller)s, who settles it with you.")
         return Words(text, {"amount": payout.money, "reseller": reseller.name})
+    is_back = payout.state == PayoutState.DONE
     if not payout.lowered:
+        if is_back:
+            return Words(_("%(amount)s went back to where it came from."), given)
         return Words(_("%(amount)s is back by %(until)s."), given)
     if not payout.amount:
         return Words(_("%(lowered)s is taken off milestone bills that were not paid yet; nothing is paid back."), given)
-    text = _("%(lowered)s is taken off milestone bills that were not paid yet; %(amount)s is back by %(until)s.")
+    if is_back:
+        text = _(
+            "%(lowered)s is taken off milestone bills that were not paid yet; "
+            "%(amount)s went back to where it came from."
+        )
+    else:
+        text = _("%(lowered)s is taken off milestone bills that were not paid yet; %(amount)s is back by %(until)s.")
     return Words(text, given)
 
 

@@ -217,7 +217,7 @@ AGREE = Decision(
     "agree",
     "agreeUnsubscription",
     reviewing.agree,
-    gettext_lazy("You agreed. The order is unsubscribed, and the refund is on its way."),
+    gettext_lazy("You agreed. The order is unsubscribed; the customer was told."),
 )
 REJECT = Decision(
     "reject",
