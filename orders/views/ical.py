@@ -9,7 +9,6 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Event
 
-from koogallery import clock
 from koogallery.kernel import display
 from orders.rules.calendar import Entry
 
@@ -21,8 +20,8 @@ A_DAY = timedelta(days=1)
 def calendar_text(entries: Iterable[Entry], *, at: datetime) -> bytes:
     """The entries as one calendar, in the language and zone in force.
 
-    What happens at 23:59:59 of a day in that zone is an entry of the whole day; everything else has a time in the
-    platform zone, in which deadlines are computed (R1), so that every program shows it in its reader's own.
+    What happens at 23:59:59 of a day in that zone is an entry of the whole day; everything else has a time in UTC,
+    which every program shows in its reader's own zone, whatever the platform's zone does about daylight saving.
     """
     found = Calendar()
     found.add("prodid", "-//KooGallery//Renewal calendar//EN")
@@ -33,12 +32,8 @@ def calendar_text(entries: Iterable[Entry], *, at: datetime) -> bytes:
     found.add("x-wr-calname", _("KooGallery renewals"))
     found.add("refresh-interval", READ_EVERY, parameters={"VALUE": "DURATION"})
     found.add("x-published-ttl", "PT6H")
-    known = list(entries)
-    for each in known:
+    for each in entries:
         found.add_component(_event(each, at=at))
-    if known:
-        first, last = min(each.at for each in known), max(each.at for each in known)
-        found.add_missing_timezones(first_date=(first - A_DAY).date(), last_date=(last + A_DAY).date())
     text: bytes = found.to_ical()
     return text
 
@@ -52,7 +47,7 @@ def _event(entry: Entry, *, at: datetime) -> Event:
         event.add("dtstart", local.date())
         event.add("dtend", local.date() + A_DAY)
     else:
-        event.add("dtstart", entry.at.astimezone(clock.platform_zone()))
+        event.add("dtstart", entry.at.astimezone(UTC))
     event.add("summary", f"{entry.kind.label}: {entry.name}")
     event.add("description", "\n".join(_lines(entry)))
     event.add("categories", [str(entry.kind.label)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -26,7 +26,8 @@ from koogallery.observability.logging import without_tokens
 from orders.models import AutoRenewal, CalendarFeed, Order, Resource
 from orders.operations import calendar_feeds
 from orders.rules.ahead import Automation, renewals_ahead
-from orders.states import ExpirationPolicy
+from orders.rules.calendar import Entry
+from orders.states import EntryKind, ExpirationPolicy
 from orders.views.ical import calendar_text
 from tests.factories import catalog, identity
 from tests.factories.offers import bills_of, in_milestones
@@ -288,7 +289,7 @@ def test_the_feed_is_a_calendar_that_programs_read() -> None:
     assert expiry["DTSTART"].dt == date(2026, 2, 28) and expiry["DTEND"].dt == date(2026, 3, 1)
     assert expiry["DTSTART"].params["VALUE"] == "DATE"
     assert deduction["DTSTART"].dt == moment("2026-02-21T03:00:00+08:00")
-    assert deduction["DTSTART"].params["TZID"] == "Etc/GMT-8" and b"BEGIN:VTIMEZONE" in text
+    assert b"DTSTART:20260220T190000Z" in text and b"TZID" not in text
     assert str(deduction["SUMMARY"]) == "Automatic deduction: Ledger, books; notes\\more"
     assert (
         "USD 10.00" in str(deduction["DESCRIPTION"]) and "Feb 21, 2026 03:00:00 GMT+08:00" in deduction["DESCRIPTION"]
@@ -338,6 +339,18 @@ def test_in_another_zone_the_end_of_a_platform_day_has_its_time() -> None:
     assert "Feb 28, 2026 10:59:59 GMT-05:00" in str(expiry["DESCRIPTION"])
     assert str(expiry["SUMMARY"]).startswith("到期") and not str(expiry["SUMMARY"]).startswith("到期时间")
     assert str(expiry["SUMMARY"]).endswith(owned.resource.product.name_zh or owned.resource.product.name)
+
+
+def test_times_are_right_over_both_changes_of_a_platform_zone_with_daylight_saving(settings: Settings) -> None:
+    settings.PLATFORM_ZONE = "America/New_York"
+    days = (date(2026, 3, 7), date(2026, 3, 8), date(2026, 3, 9), date(2026, 10, 31), date(2026, 11, 1))
+    moments = [datetime.combine(day, time(3), tzinfo=clock.platform_zone()) for day in days]
+    same = {"kind": EntryKind.DEDUCTION, "name": "Harbor ERP", "detail": "", "number": "1", "url": "/"}
+    entries = [Entry(at=each, uid=f"deduction-{each:%m%d}", **same) for each in moments]  # type: ignore[arg-type]
+    text = calendar_text(entries, at=moments[0])
+    found = [str(event["DTSTART"].to_ical(), "ascii") for event in Calendar.from_ical(text).walk("VEVENT")]
+    assert found == ["20260307T080000Z", "20260308T070000Z", "20260309T070000Z", "20261031T070000Z", "20261101T080000Z"]
+    assert b"VTIMEZONE" not in text and b"TZID" not in text
 
 
 def test_an_empty_feed_is_still_a_calendar() -> None:
