@@ -74,7 +74,19 @@
       if (event.clientX < edge.left || event.clientX > edge.right || event.clientY < edge.top || event.clientY > edge.bottom) box.close();
     }
   });
-  const modalise = () => document.querySelectorAll("dialog[open]").forEach((box) => { if (!box.matches(":modal")) { box.close(); box.showModal(); } });
+  /* One that came open with the page: closed, the focus goes to the control that would have opened it */
+  const openerOf = (box) => {
+    const named = document.querySelector(`[data-dialog="${CSS.escape(box.id)}"]`);
+    const control = named || [...(box.closest("form")?.elements || [])].find((each) => each.type === "submit" && !box.contains(each));
+    const menu = control?.closest("[popover]");
+    return menu ? document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`) : control;
+  };
+  const modalise = () => document.querySelectorAll("dialog[open]").forEach((box) => {
+    if (box.matches(":modal")) return;
+    box.close();
+    openerOf(box)?.focus({ preventScroll: true });
+    box.showModal();
+  });
 
   /* Popovers where the browser cannot anchor them by itself */
   const anchored = CSS.supports("position-area: block-end");

@@ -106,6 +106,22 @@ def test_a_dialog_opens_by_keyboard_holds_the_focus_and_gives_it_back(open_page:
     expect(button).to_be_focused()
 
 
+def test_a_dialog_that_came_open_with_its_page_gives_the_focus_to_its_button(open_page: Opener) -> None:
+    page = open_page("/styleguide/detail/")
+    button = page.get_by_role("button", name="Accept Service").first
+    opens = button.get_attribute("data-dialog")
+    page.goto(f"/styleguide/detail/?confirm={opens}")
+    for leave in (
+        lambda: page.keyboard.press("Escape"),
+        lambda: page.locator("dialog:modal [data-close]").first.click(),
+    ):
+        expect(page.locator("dialog:modal")).to_have_count(1)
+        leave()
+        expect(page.locator("dialog:modal")).to_have_count(0)
+        expect(button).to_be_focused()
+        page.reload()
+
+
 def test_the_eye_shows_a_password_for_thirty_seconds(open_page: Opener) -> None:
     page = open_page("about:blank")
     page.clock.install()

@@ -126,7 +126,7 @@ def test_a_request_is_sent_with_the_keyboard_alone(open_page: Opener, buyer: Per
     expect(dialog).to_contain_text("The seller gets your phone number and e-mail address, for this order")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    page.get_by_role("button", name="Unsubscribe", exact=True).focus()
+    expect(page.get_by_role("button", name="Unsubscribe", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     expect(dialog).to_be_visible()
     for _each in range(3):
