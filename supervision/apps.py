@@ -33,6 +33,7 @@ class SupervisionConfig(AppConfig):
         navigation.provide("deliveries_to_handle", lists.seller_to_do_shown)
         navigation.provide("milestones_to_deliver", lists.seller_milestones_shown)
         delivered.use_license_files(history.license_files_of)
+        delivered.use_completions(lists.completing)
         sweeps.register(
             sweeps.RowSweep(
                 name="completing-flows",

@@ -82,6 +82,7 @@ class Order(GuardedModel):
     unsubscribed_at = models.DateTimeField(_("unsubscribed"), null=True, blank=True)
 
     card_pending = False
+    completes_at: datetime | None = None
 
     class Meta(GuardedModel.Meta):
         verbose_name = _("order")
@@ -195,7 +196,11 @@ class Order(GuardedModel):
         return self.state == OrderState.PENDING_PAYMENT and self.payment_due_at is not None and at < self.payment_due_at
 
     def shown_state(self, at: datetime) -> OrderState:
-        """The state a page shows: an order past its payment deadline is Canceled though the sweep has not run."""
+        """The state a page shows: what is due has happened though the sweep has not run (R19).
+
+        An order past its payment deadline is Canceled, one that was read with a passed completion Completed.
+        """
         if self.state == OrderState.PENDING_PAYMENT and not self.is_payable(at):
             return OrderState.CANCELED
-        return self.state_enum
+        is_delivered = self.completes_at is not None and self.completes_at <= at
+        return OrderState.COMPLETED if self.state == OrderState.PROCESSING and is_delivered else self.state_enum

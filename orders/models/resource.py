@@ -85,6 +85,8 @@ class Resource(GuardedModel):
     project_code = models.CharField(_("enterprise project"), max_length=64, blank=True)
     tags = models.JSONField(_("tags"), default=dict, blank=True)
 
+    completes_at: datetime | None = None
+
     class Meta(GuardedModel.Meta):
         verbose_name = _("resource")
         verbose_name_plural = _("resources")
@@ -182,6 +184,11 @@ class Resource(GuardedModel):
             reached=status,
         ).status
 
+    def is_delivered(self, at: datetime) -> bool:
+        """Whether its delivery is completed at a moment, as it was read, though the sweep has not run (R19)."""
+        is_due = self.completes_at is not None and self.completes_at <= at
+        return is_due and self.status == ResourceStatus.IN_DELIVERY
+
     def remaining_days(self, at: datetime) -> int | None:
         """Expiry date minus today's date in the platform zone (R4); None without an expiry."""
         if self.expires_at is None:
@@ -229,7 +236,7 @@ class ResourceTerm(GuardedModel):
     @property
     def list_price(self) -> Money:
         """The price before discount of what was bought for this term, its extra days with it."""
-        return Money(self.line.list_amount or 0, self.currency)
+        return self.line.list_total
 
     @property
     def paid_money(self) -> Money:

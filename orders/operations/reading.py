@@ -12,7 +12,7 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.prepared import Question
 from orders.models import InterfaceCall, Order, Resource
-from orders.queries import interface, orders, renewals
+from orders.queries import delivered, interface, orders, renewals
 
 UNPAID = "unpaid"
 
@@ -28,7 +28,7 @@ UNPAID = "unpaid"
 def query_order_list(call: Call, *, filters: Mapping[str, Any] | None = None) -> QuerySet[Order] | Question[Order]:
     """List the orders of the account, or in the Seller Console those placed with the seller."""
     if call.role is Role.SELLER:
-        return orders.orders_of_seller(call.account_id)
+        return delivered.with_completion(orders.orders_of_seller(call.account_id), at=call.at, by="order")
     given = {"account": call.account_id or orders.NOBODY, "at": call.at}
     if (filters or {}).get("tab") == UNPAID:
         return Question(orders.listed_unpaid_orders_given, given, counted=orders.unpaid_orders_given)

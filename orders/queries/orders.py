@@ -16,6 +16,7 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.prepared import Given, Prepared
 from koogallery.kernel.reasons import Missing
 from orders.models import Order, OrderEvent, OrderLine, RenewalChange, Resource
+from orders.queries import delivered
 from orders.states import CancelReason, OrderState, OrderStep, OrderType, PaidBy, RenewalChangeState
 
 NOBODY = 0
@@ -81,7 +82,8 @@ def orders_given() -> QuerySet[Order]:
 
 def listed_orders_given() -> QuerySet[Order]:
     """The same for a list, with `project_name`."""
-    return with_project_names(orders_given().select_related("seller", "product").only(*_LISTED))
+    rows = with_project_names(orders_given().select_related("seller", "product").only(*_LISTED))
+    return delivered.with_completion(rows, at=Given("at"), by="order")
 
 
 def unpaid_orders_given() -> QuerySet[Order]:
@@ -122,6 +124,16 @@ def ended(at: datetime | Given) -> Q:
     return Q(state=OrderState.CANCELED) | Q(state=OrderState.PENDING_PAYMENT, payment_due_at__lte=at)
 
 
+def processing(at: datetime | Given) -> Q:
+    """Orders that are Processing at a moment (R19)."""
+    return Q(state=OrderState.PROCESSING) & ~delivered.completed(at, by="order")
+
+
+def completed(at: datetime | Given) -> Q:
+    """Orders that are Completed at a moment, though the sweep may not have completed their delivery (R19)."""
+    return Q(state=OrderState.COMPLETED) | delivered.completed(at, by="order")
+
+
 def own_order(call: Call, number: Any) -> Order:
     """An order of the calling account. Raises `Missing`."""
     return _one(orders_of(call.account_id), number)
@@ -148,9 +160,9 @@ def detailed_order(call: Call, number: Any) -> Order:
     """
     key = str(number)[:20]
     if call.role is Role.SELLER:
-        order = _SOLD_IN_DETAIL.first(account=call.account_id or NOBODY, number=key)
+        order = _SOLD_IN_DETAIL.first(account=call.account_id or NOBODY, number=key, at=call.at)
     else:
-        order = _OWN_IN_DETAIL.first(account=call.account_id or NOBODY, number=key)
+        order = _OWN_IN_DETAIL.first(account=call.account_id or NOBODY, number=key, at=call.at)
     if order is None:
         raise Missing(f"order {number}")
     if call.account is not None and order.account_id == call.account.pk:
@@ -167,7 +179,7 @@ def _in_detail(orders: QuerySet[Order]) -> QuerySet[Order]:
     steps = OrderEvent.objects.filter(order=OuterRef("pk")).order_by("at", "pk")
     resources = Resource.objects.filter(line__order=OuterRef("pk")).order_by("pk")
     return (
-        orders.filter(number=Given("number"))
+        delivered.with_completion(orders.filter(number=Given("number")), at=Given("at"), by="order")
         .defer(*_unread_texts(""))
         .annotate(
             timeline_json=ArraySubquery(
@@ -215,7 +227,7 @@ def timeline_of(order: Order) -> list[TimelineEntry]:
         (order.placed_at, OrderStep.PLACED, user, ""),
         (started, OrderStep.DELIVERY_STARTED, "", ""),
         (order.paid_at if order.type != OrderType.UNSUBSCRIBE else None, OrderStep.PAID, "", paid),
-        (order.completed_at, OrderStep.COMPLETED, "", ""),
+        (order.completed_at or order.completes_at, OrderStep.COMPLETED, "", ""),
         (order.unsubscribed_at, OrderStep.UNSUBSCRIBED, "", ""),
         (order.canceled_at, OrderStep.CANCELED, canceled_by, order.why_canceled),
     )

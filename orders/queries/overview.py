@@ -15,7 +15,8 @@ from billing import queries as billing
 from koogallery import clock
 from koogallery.kernel.money import Money
 from orders.models import InterfaceCall, Order, Resource
-from orders.queries.orders import orders_of, orders_of_seller, waiting
+from orders.queries import delivered
+from orders.queries.orders import orders_of, orders_of_seller, processing, waiting
 from orders.queries.renewals import with_a_term
 from orders.queries.resources import expiring, last_expiring, late
 from orders.states import PAID_STATES, CallState, ExpirationPolicy, OrderState, OrderType, ResourceStatus
@@ -25,8 +26,11 @@ DAYS = 30
 A_DAY = timedelta(hours=24)
 LEAD = timedelta(days=8)
 OPEN_STATES = (OrderState.PENDING_PAYMENT, OrderState.PROCESSING)
-IN_DELIVERY = Q(state=OrderState.PROCESSING) & ~Q(type=OrderType.UNSUBSCRIBE)
-"""What is being delivered; an order that gives something back waits for its refund."""
+
+
+def in_delivery(at: datetime) -> Q:
+    """What is being delivered at a moment; an order that gives something back waits for its refund."""
+    return processing(at) & ~Q(type=OrderType.UNSUBSCRIBE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class ToDo:
 def buyer_to_do(account_id: int, *, at: datetime) -> ToDo:
     """What waits for a buyer."""
     counts: Any = Order.objects.filter(account_id=account_id, state__in=OPEN_STATES).aggregate(
-        unpaid=Count("pk", filter=waiting(at)), in_delivery=Count("pk", filter=IN_DELIVERY)
+        unpaid=Count("pk", filter=waiting(at)), in_delivery=Count("pk", filter=in_delivery(at))
     )
     return ToDo(**counts)
 
@@ -73,9 +77,10 @@ def is_expiring(resource: Resource, *, at: datetime) -> bool:
     return resource.expires_at is not None and resource.expires_at <= last_expiring(at)
 
 
-def recent_orders(account_id: int) -> QuerySet[Order]:
+def recent_orders(account_id: int, *, at: datetime) -> QuerySet[Order]:
     """The account's latest orders."""
-    return orders_of(account_id).order_by("-placed_at", "-pk")[:RECENT]
+    rows = delivered.with_completion(orders_of(account_id), at=at, by="order")
+    return rows.order_by("-placed_at", "-pk")[:RECENT]
 
 
 def spent_by_day(account_id: int, *, at: datetime, currency: str) -> list[Day]:
@@ -135,9 +140,9 @@ def interface_health(seller_id: int, *, at: datetime) -> InterfaceHealth:
     return InterfaceHealth(**counts)
 
 
-def orders_to_handle(account_id: int) -> QuerySet[Order]:
+def orders_to_handle(account_id: int, *, at: datetime) -> QuerySet[Order]:
     """Processing orders of a seller, the longest waiting first."""
-    return orders_of_seller(account_id).filter(IN_DELIVERY).order_by(F("paid_at").asc(), "pk")
+    return orders_of_seller(account_id).filter(in_delivery(at)).order_by(F("paid_at").asc(), "pk")
 
 
 @dataclass(frozen=True, slots=True)

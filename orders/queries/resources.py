@@ -16,6 +16,7 @@ from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.prepared import Given, Question
 from koogallery.kernel.reasons import Missing
 from orders.models import Resource
+from orders.queries import delivered
 from orders.queries.orders import NOBODY, with_project_names
 from orders.queries.renewing import status_now, with_follow_ups
 from orders.states import EXPIRING_DAYS, IN_USE_STATUSES, ExpirationPolicy, ResourceStatus
@@ -48,12 +49,17 @@ def listed_resources_given() -> QuerySet[Resource]:
     """The same for a list, each knowing what waits for it, and how long grace and retention last, as is given."""
     days = {name: Cast(Given(name), IntegerField()) for name in PERIODS}
     rows = resources_given().select_related("product", "line__order").only(*_LISTED).annotate(**days)
-    return with_follow_ups(rows, at=Given("at"))
+    return with_follow_ups(delivered.with_completion(rows, at=Given("at"), by="line"), at=Given("at"))
 
 
 def periods_of(resource: Any) -> dict[str, int]:
     """How long grace and retention last for a resource that was read for a list."""
     return {name: getattr(resource, name) for name in PERIODS}
+
+
+def in_delivery() -> Q:
+    """Supervised and not accepted, or not completed, at a moment given."""
+    return Q(status=ResourceStatus.IN_DELIVERY) & ~delivered.completed(Given("at"), by="line")
 
 
 def in_use() -> Q:
@@ -149,6 +155,7 @@ def owns(account_id: int, product_code: str) -> bool:
 def own_resource(call: Call, number: Any) -> Resource:
     """A resource of the calling account as its pages show it, with what waits for it. Raises `Missing`."""
     mine = resources_of(call.account_id).select_related("product", "seller", "line", "line__order", "auto_renewal")
+    mine = delivered.with_completion(mine, at=call.at, by="line")
     return _one(with_project_names(with_follow_ups(mine, at=call.at)), number)
 
 

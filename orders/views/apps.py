@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Q
 from django.http import HttpRequest
@@ -24,8 +24,9 @@ from koogallery.kernel.prepared import Given
 from orders.models import Resource
 from orders.operations import resources
 from orders.queries import renewing
+from orders.queries.delivered import completed
 from orders.queries.renewals import why_no_strategy
-from orders.queries.resources import days_left, expiring, in_use, periods_of, released
+from orders.queries.resources import days_left, expiring, in_delivery, in_use, periods_of, released
 from orders.queries.returns import why_asked_back
 from orders.states import ExpirationPolicy, ResourceStatus
 from orders.views.renewals import RENEWAL, cancel_action, change_url, waiting_context, waiting_note
@@ -146,8 +147,9 @@ def expiry_note(resource: Resource, in_force: PolicySet | None = None) -> str:
 
 
 def _status(resource: Resource) -> ResourceStatus:
-    periods: Any = periods_of(resource)
-    return renewing.status_now(resource, at=clock.now(), in_force=periods)
+    at, periods = clock.now(), cast(Any, periods_of(resource))
+    delivered = resource.is_delivered(at)
+    return ResourceStatus.ENABLED if delivered else renewing.status_now(resource, at=at, in_force=periods)
 
 
 def _auto_renewal(resource: Resource) -> str:
@@ -199,11 +201,11 @@ APPS = ListPage(
         actions(row_actions),
     ),
     tabs=(
-        Tab("in_use", gettext_lazy("In use"), in_use() & ~released()),
+        Tab("in_use", gettext_lazy("In use"), (in_use() & ~released()) | completed(Given("at"), by="line")),
         Tab(
             "in_delivery",
             gettext_lazy("In delivery"),
-            Q(status=ResourceStatus.IN_DELIVERY),
+            in_delivery(),
             empty=Empty(
                 gettext_lazy("Nothing in delivery"),
                 gettext_lazy("Products whose delivery is supervised appear here until you have accepted them."),

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -28,7 +27,7 @@ from koogallery.notifications import queries as told
 from orders.models import Order
 from orders.operations import cancelling, reading
 from orders.queries import returns
-from orders.queries.orders import ended, timeline_of, waiting
+from orders.queries.orders import completed, ended, processing, timeline_of, waiting
 from orders.queries.refund_timeline import money_back
 from orders.states import OrderState, OrderType
 
@@ -80,10 +79,6 @@ def _unpaid_actions(order: Order, request: HttpRequest) -> list[Action]:
     ]
 
 
-def _tab(state: OrderState) -> Tab:
-    return Tab(state.value, state.label, Q(state=state))
-
-
 NUMBER = Column(
     "number",
     gettext_lazy("Order No."),
@@ -131,8 +126,8 @@ ORDERS = ListPage(
     tabs=(
         Tab("all", gettext_lazy("All")),
         Tab("pending_payment", OrderState.PENDING_PAYMENT.label, waiting(Given("at"))),
-        _tab(OrderState.PROCESSING),
-        _tab(OrderState.COMPLETED),
+        Tab("processing", OrderState.PROCESSING.label, processing(Given("at"))),
+        Tab("completed", OrderState.COMPLETED.label, completed(Given("at"))),
         Tab("canceled", OrderState.CANCELED.label, ended(Given("at"))),
     ),
     filters=(

@@ -42,7 +42,7 @@ def console(request: HttpRequest) -> HttpResponse:
     spent = overview.spent_by_day(account.pk, at=at, currency=account.currency)
     to_do = overview.buyer_to_do(account.pk, at=at)
     navigation.know("unpaid_orders", request, to_do.unpaid)
-    recent = [] if orders_refused else overview.recent_orders(account.pk)
+    recent = [] if orders_refused else overview.recent_orders(account.pk, at=at)
     ending = list(overview.ending_resources(account.pk, at=at)[: MOST + 1])
     expiring = [resource for resource in ending if overview.is_expiring(resource, at=at)]
     bills_due = bills_to_repay(request)
@@ -90,7 +90,7 @@ def seller(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "page": {"title": _("Overview"), "console": "seller", "breadcrumbs": []},
         "seller": profile,
-        "to_handle": [] if refused else overview.orders_to_handle(call.account_id)[:SHOWN],
+        "to_handle": [] if refused else overview.orders_to_handle(call.account_id, at=call.at)[:SHOWN],
         "handle_refused": refused,
         "money": billing.seller_money(profile.pk, currency=currency),
         "today": overview.total(sold, last=1, currency=currency),

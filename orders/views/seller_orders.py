@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -17,7 +16,7 @@ from koogallery.kernel.lists import Action, ChoiceFilter, Column, DateRangeFilte
 from koogallery.kernel.pages import page
 from orders.models import Order
 from orders.operations import reading
-from orders.queries.orders import ended, timeline_of, waiting
+from orders.queries.orders import completed, ended, processing, timeline_of, waiting
 from orders.states import OrderState, OrderType
 from orders.views.orders import AMOUNT, PLACED, STATE, TYPE
 
@@ -50,8 +49,8 @@ SOLD = ListPage(
     tabs=(
         Tab("all", gettext_lazy("All")),
         Tab("pending_payment", OrderState.PENDING_PAYMENT.label, lambda request: waiting(request.call.at)),
-        Tab("processing", OrderState.PROCESSING.label, Q(state=OrderState.PROCESSING)),
-        Tab("completed", OrderState.COMPLETED.label, Q(state=OrderState.COMPLETED)),
+        Tab("processing", OrderState.PROCESSING.label, lambda request: processing(request.call.at)),
+        Tab("completed", OrderState.COMPLETED.label, lambda request: completed(request.call.at)),
         Tab("canceled", OrderState.CANCELED.label, lambda request: ended(request.call.at)),
     ),
     filters=(

@@ -51,10 +51,17 @@ def waits_for(actor: Actor, at: datetime | Given) -> Q:
     )
 
 
+def completing() -> QuerySet[Flow]:
+    """Accepted flows that complete at their time: neither an appeal nor a request stops them."""
+    return Flow.objects.filter(_COMPLETING)
+
+
+_COMPLETING = Q(step=Step.ACCEPTED, frozen_at__isnull=True, held_at__isnull=True)
+
+
 def completed(at: datetime) -> Q:
     """Flows that are completed at a moment, though the sweep may not have run (R19)."""
-    due = Q(step=Step.ACCEPTED, frozen_at__isnull=True, held_at__isnull=True, completion_due_at__lte=at)
-    return Q(step=Step.COMPLETED) | due
+    return Q(step=Step.COMPLETED) | (_COMPLETING & Q(completion_due_at__lte=at))
 
 
 def in_progress(at: datetime) -> Q:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,13 +13,15 @@ from audit.models import Trace
 from billing.operations.checking import check_ledger
 from billing.queries import order_money
 from koogallery import clock
-from koogallery.kernel import sweeps
+from koogallery.kernel import guard, sweeps
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.models import Message
 from orders.models import Resource, ResourceTerm
+from orders.queries.overview import buyer_to_do, orders_to_handle
 from orders.states import OrderState, ResourceStatus
+from supervision.models import Flow
 from supervision.states import Step
 from tests.factories import catalog
 from tests.factories.supervision import Deal, supervised, supervised_product
@@ -87,6 +90,53 @@ def test_a_passed_completion_binds_before_the_worker_comes() -> None:
     with pytest.raises(Refused, match="flow_completed"):
         deal.appeal()
     assert deal.flow.shown_step(deal.at) == Step.COMPLETED
+
+
+@pytest.mark.parametrize(("seconds", "is_over"), [(-1, False), (0, True)])
+def test_pages_of_order_and_resource_say_what_the_flow_says_before_the_worker_comes(
+    seconds: int, is_over: bool
+) -> None:
+    deal = accepted().wait(hours=3, seconds=seconds)
+    number, resource = deal.flow.order_number, Resource.objects.get(line=deal.flow.line_id)
+    order_word, resource_word = ("Completed", "Enabled") if is_over else ("Processing", "In delivery")
+    assert badge_in(show(deal, f"/console/orders/{number}/")) == order_word
+    assert badge_in(show(deal, f"/seller/orders/{number}/", seller=True)) == order_word
+    assert badge_in(show(deal, resource.get_absolute_url())) == resource_word
+    assert ("Order completed" in show(deal, f"/console/orders/{number}/")) is is_over
+    lists = {
+        f"/console/orders/{number}/": ("/console/orders/?tab=completed", "/console/orders/?tab=processing"),
+        f"/seller/orders/{number}/": ("/seller/orders/?tab=completed", "/seller/orders/?tab=processing"),
+        resource.get_absolute_url(): ("/console/apps/", "/console/apps/?tab=in_delivery"),
+    }
+    for row, (over, running) in lists.items():
+        for address in (over, running):
+            text = show(deal, address, seller=address.startswith("/seller"))
+            assert (row in text) is ((address == over) is is_over), address
+    assert buyer_to_do(deal.flow.account_id, at=deal.at).in_delivery == int(not is_over)
+    assert orders_to_handle(deal.seller.account.pk, at=deal.at).exists() is not is_over  # type: ignore[union-attr]
+
+
+def test_what_is_held_stays_processing_on_every_page() -> None:
+    deal = accepted().wait(hours=4)
+    with guard.opened("test"):
+        Flow.objects.filter(pk=deal.flow.pk).update(held_at=deal.at)
+    number = deal.flow.order_number
+    assert badge_in(show(deal, f"/console/orders/{number}/")) == "Processing"
+    assert number not in show(deal, "/console/orders/?tab=completed")
+
+
+def show(deal: Deal, address: str, *, seller: bool = False) -> str:
+    with clock.at(deal.at):
+        answer = (deal.seller if seller else deal.buyer).client.get(address)
+    assert answer.status_code == 200, address
+    return str(answer.content.decode())
+
+
+def badge_in(html: str) -> str:
+    """The state beside the heading of a page."""
+    found = re.search(r'class="badge[^"]*"[^>]*>(.*?)</span>', html.partition("<main")[2], re.S)
+    assert found
+    return re.sub(r"<[^>]+>", "", found[1]).strip()
 
 
 def test_one_second_before_an_appeal_still_stops_it() -> None:
