@@ -54,6 +54,12 @@ def _known_refusal(request: HttpRequest, operation: str, why_not: Callable[[], R
     return why_not()
 
 
+def _without_files(form: forms.Form, refused: Refused) -> None:
+    """Say in a form why it is refused, without looking at the files sent with it."""
+    form.files = MultiValueDict()
+    form.add_error(None, forms.ValidationError(refused.sentence, code=refused.code))
+
+
 def named(flow: Flow) -> dict[str, str]:
     """What the sentence of an act names."""
     return {"product": flow.order.product.label, "order": flow.order_number}
@@ -69,16 +75,19 @@ def answer(
     act: Act,
     why_not: Callable[[], Refused | None],
     operation: str = "",
+    too_many: Refused | None = None,
 ) -> HttpResponse:
     """Do it for a valid form and lead back to the flow; else show the form, or why it cannot be done.
 
-    Where files are sent, `operation` is named: when it would be refused, none of them is stored.
+    Where files are sent, `operation` is named: when it would be refused, none of them is stored. Nor are they when it
+    is asked for `too_many` times; then the form comes back with what was typed.
     """
     refused, asking = None, False
-    if request.method == "POST" and request.FILES and (known := _known_refusal(request, operation, why_not)):
+    if request.method == "POST" and too_many is not None:
+        _without_files(form, too_many)
+    elif request.method == "POST" and request.FILES and (known := _known_refusal(request, operation, why_not)):
         operations.refuse(request.call, operation, known, target=flow)  # type: ignore[attr-defined]
-        form.files = MultiValueDict()
-        form.add_error(None, forms.ValidationError(known.sentence, code=known.code))
+        _without_files(form, known)
     elif request.method == "POST":
         is_valid = form.is_valid()
         asking = act.asks and is_valid and SURE not in request.POST and form.is_complete  # type: ignore[attr-defined]
@@ -98,6 +107,7 @@ def answer(
         "back": details.address(flow, party),
         **act.context,
     }
-    response = pages.render(request, act.template, context, status=422 if form.errors else 200)
+    status = too_many.reason.status if too_many is not None else 422 if form.errors else 200
+    response = pages.render(request, act.template, context, status=status)
     add_never_cache_headers(response)
     return response

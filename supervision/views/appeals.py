@@ -87,10 +87,9 @@ def _withdraw(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
 def _message(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
     call = request.call  # type: ignore[attr-defined]
     flow = reading.query_delivery_process(call, flow=number)
-    if request.method == "POST" and not rates.is_within(
+    is_within = request.method != "POST" or rates.is_within(
         what="supervision-message", who=f"{flow.number}:{call.user_id}", per_minute=MESSAGES_A_MINUTE
-    ):
-        raise Refused("messages_too_many")
+    )
     form = acting.filled(request, MessageForm, call=call)
     return acting.answer(
         request,
@@ -108,6 +107,7 @@ def _message(request: HttpRequest, number: str, party: Actor) -> HttpResponse:
         ),
         why_not=lambda: operations.may(call, "sendSupervisionMessage", flow),
         operation="sendSupervisionMessage",
+        too_many=None if is_within else Refused("messages_too_many"),
     )
 
 

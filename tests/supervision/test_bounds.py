@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -91,11 +92,14 @@ def test_messages_of_one_user_in_one_flow_are_limited_per_minute(monkeypatch: py
     monkeypatch.setattr(rates, "is_within", is_within)
     assert deal.buyer.client.get(address(deal, "message")).status_code == 200
     assert deal.buyer.client.post(address(deal, "message"), {"text": "One"}).status_code == 302
-    refused = deal.buyer.client.post(address(deal, "message"), {"text": "Two"})
+    refused = deal.buyer.client.post(address(deal, "message"), {"text": "Two words more", "files": pdf()})
     assert refused.status_code == 429
-    assert "Too many messages in a short time." in refused.content.decode()
+    page = refused.content.decode()
+    assert "Too many messages in a short time." in page
+    assert re.search(r"<textarea[^>]*>\s*Two words more</textarea>", page) and 'name="text"' in page
     assert asked == [("supervision-message", f"{deal.flow.number}:{deal.buyer.user.pk}", appeals.MESSAGES_A_MINUTE)] * 2
     assert list(deal.flow.messages.values_list("text", flat=True)) == ["One"]
+    assert not deal.flow.files.exists()
 
 
 @pytest.mark.parametrize("side", ["detail", "seller_detail"])
