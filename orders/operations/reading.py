@@ -12,7 +12,7 @@ from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
 from koogallery.kernel.prepared import Question
 from orders.models import InterfaceCall, Order, Resource
-from orders.queries import delivered, interface, orders, renewals
+from orders.queries import delivered, interface, orders, renewals, returns
 
 UNPAID = "unpaid"
 
@@ -32,7 +32,7 @@ def query_order_list(call: Call, *, filters: Mapping[str, Any] | None = None) ->
     given = {"account": call.account_id or orders.NOBODY, "at": call.at}
     if (filters or {}).get("tab") == UNPAID:
         return Question(orders.listed_unpaid_orders_given, given, counted=orders.unpaid_orders_given)
-    return Question(orders.listed_orders_given, given, counted=orders.orders_given)
+    return Question(returns.listed_orders_given, given, counted=orders.orders_given)
 
 
 def _detailed(call: Call, number: Any) -> Order:

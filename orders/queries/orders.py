@@ -69,8 +69,8 @@ def orders_of(account_id: int | None) -> QuerySet[Order]:
 
 _LISTED = (
     "number", "account_id", "user_id", "product_name", "product_code", "spec_text", "spec_text_zh", "type", "state",
-    "amount", "currency", "project_code", "placed_at", "payment_due_at", "product__name", "product__name_zh",
-    "product__slug", "seller__name", "seller__name_zh",
+    "amount", "currency", "project_code", "policy", "placed_at", "payment_due_at", "unsubscribed_at", "product__name",
+    "product__name_zh", "product__slug", "seller__name", "seller__name_zh",
 )  # fmt: skip
 """What lists of orders show."""
 

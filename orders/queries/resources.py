@@ -34,8 +34,10 @@ _LISTED = (
     "number", "account_id", "order_number", "product_name", "spec_text", "status", "delivery_method", "billing_mode",
     "trial", "expires_at", "life_due_at", "purchased_at", "expiration_policy", "configuration", "product__name",
     "product__name_zh", "product__slug", "product__code", "product__logo", "product__state",
-    "product__supports_change", "line__number", "line__order__spec_text", "line__order__spec_text_zh",
-    "line__order__state",
+    "product__supports_change", "line__number", "line__product_code", "line__delivery_method",
+    "line__supervised", "line__billing_mode", "line__amount", "line__currency", "line__agreed_way",
+    "line__order__number", "line__order__type", "line__order__spec_text", "line__order__spec_text_zh",
+    "line__order__state", "line__order__policy", "line__order__unsubscribed_at",
 )  # fmt: skip
 """What **Purchased Apps** shows."""
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import CharField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Cast, JSONObject
+from django.utils.translation import gettext as _
 
 from koogallery import clock
+from koogallery.kernel.addresses import Address
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
 from orders.models import Order, OrderLine, Resource, ResourceTerm
-from orders.queries.orders import NOBODY
+from orders.queries import orders
 from orders.states import OrderState, OrderType
 
 
@@ -50,6 +54,10 @@ class Returned:
     is_negotiated: bool
 
 
+_REQUEST = Address("unsubscriptions:detail")
+_LINE = ("number", "product_code", "delivery_method", "supervised", "billing_mode", "agreed_way")
+_LINE_OF_RESOURCE = OuterRef("line")
+
 _entries: list[Callable[[Call, Order], Entry | None]] = []
 _returned: list[Callable[[str], Sequence[Returned]]] = []
 _open: list[Callable[[], QuerySet[Any]]] = []
@@ -65,12 +73,31 @@ def use(
     _entries[:], _returned[:], _open[:] = [entry], [returned], [open_requests]
 
 
-def entry_of(call: Call, order: Order) -> Entry | None:
+def entry_of(call: Call, order: Order, *, open_request: str | None = None) -> Entry | None:
     """What a page of the buyer offers for an order, as far as its line and its special agreement tell; None for never.
 
-    What else stands against it says the page that the entry leads to.
+    `open_request` is the number of the request that waits for its answer, to which it leads then. What else stands
+    against it says the page that the entry leads to.
     """
+    if open_request:
+        return Entry(_("View request"), _REQUEST(open_request))
     return _entries[0](call, order) if _entries else None
+
+
+def listed_orders_given() -> QuerySet[Order]:
+    """The orders of a list, each with what `read_along` makes its line of."""
+    asked = open_request_numbers(of=OuterRef("pk"))
+    lines = OrderLine.objects.filter(order=OuterRef("pk")).order_by("number")
+    read = JSONObject(**dict(zip(_LINE, _LINE, strict=True)), amount=Cast("amount", CharField()), asked=Subquery(asked))
+    return orders.listed_orders_given().annotate(line_json=Subquery(lines.values(read=read)[:1]))
+
+
+def read_along(order: Any) -> tuple[Order, str | None]:
+    """An order of a list with its line, as far as `entry_of` asks for it, and the number of its open request."""
+    stored = dict(order.line_json)
+    amount, open_request = Decimal(stored.pop("amount")), stored.pop("asked")
+    order.__dict__["line"] = OrderLine(order=order, amount=amount, currency=order.currency, **stored)
+    return order, open_request
 
 
 def returned_of(order_number: str) -> Sequence[Returned]:
@@ -78,9 +105,9 @@ def returned_of(order_number: str) -> Sequence[Returned]:
     return _returned[0](order_number) if _returned else ()
 
 
-def open_request_numbers() -> QuerySet[Any]:
-    """The numbers of requests, of which one may wait for an answer, about the line of an outer resource."""
-    return _open[0]().filter(line=OuterRef("line")).values("number")[:1]
+def open_request_numbers(*, of: OuterRef = _LINE_OF_RESOURCE) -> QuerySet[Any]:
+    """The numbers of requests, of which one may wait for an answer, about an outer resource's line, or `of` one."""
+    return _open[0]().filter(line=of).values("number")[:1]
 
 
 def open_requests_of(resources: Any) -> QuerySet[Any]:
@@ -104,7 +131,7 @@ def why_asked_back(resource: Resource) -> Refused | None:
 
 def lines_of(account_id: int | None) -> QuerySet[OrderLine]:
     """The lines of what an account ordered, with their orders, for the room above."""
-    lines = OrderLine.objects.filter(order__account_id=account_id or NOBODY, reverses__isnull=True)
+    lines = OrderLine.objects.filter(order__account_id=account_id or orders.NOBODY, reverses__isnull=True)
     return lines.select_related("order", "product", "order__seller", "order__product")
 
 

@@ -27,7 +27,7 @@ from orders.queries import renewing
 from orders.queries.delivered import completed
 from orders.queries.renewals import why_no_strategy
 from orders.queries.resources import days_left, expiring, in_delivery, in_use, periods_of, released
-from orders.queries.returns import why_asked_back
+from orders.queries.returns import Entry, entry_of, open_request_of, why_asked_back
 from orders.states import ExpirationPolicy, ResourceStatus
 from orders.views.renewals import RENEWAL, cancel_action, change_url, waiting_context, waiting_note
 
@@ -90,8 +90,11 @@ def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
     words, call = _words(get_language()), request.call
     details = Action(words.details, resource.get_absolute_url())
     periods: Any = periods_of(resource)
-    if not renewing.status_now(resource, at=call.at, in_force=periods).is_in_use:
-        return [details]
+    status = renewing.status_now(resource, at=call.at, in_force=periods)
+    entry = unsubscribe_entry(resource, call, status)
+    unsubscribe = [] if entry is None else [Action(entry.label, entry.url, refused=entry.refused)]
+    if not status.is_in_use:
+        return [details, *unsubscribe]
     found = [details, renewal_action(resource, call, periods), change_action(resource, call, periods)]
     if resource.has_term:
         found.append(
@@ -112,7 +115,16 @@ def row_actions(resource: Resource, request: HttpRequest) -> list[Action]:
         confirm=disable_warning(resource),
         refused=why_asked_back(resource) or operations.may(call, "closeResource", resource),
     )
-    return [*found, disable]
+    return [*found, *unsubscribe, disable]
+
+
+def unsubscribe_entry(resource: Resource, call: Any, status: ResourceStatus) -> Entry | None:
+    """**Unsubscribe** while the order that produced the resource can be given back, or where its open request is."""
+    if status is ResourceStatus.CLOSED:
+        return None
+    order = resource.line.order
+    order.line = resource.line
+    return entry_of(call, order, open_request=open_request_of(resource))
 
 
 def disable_warning(resource: Resource) -> str:

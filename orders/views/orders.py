@@ -55,9 +55,11 @@ def same_again_url(order: Order) -> str:
 
 def _row_actions(order: Order, request: HttpRequest) -> list[Action]:
     details = Action(_("Details"), order.get_absolute_url())
-    if not order.is_payable(request.call.at):
-        return [details]
-    return [*_unpaid_actions(order, request), details]
+    if order.is_payable(request.call.at):
+        return [*_unpaid_actions(order, request), details]
+    listed, open_request = returns.read_along(order)
+    entry = returns.entry_of(request.call, listed, open_request=open_request)
+    return [details] if entry is None else [details, Action(entry.label, entry.url, refused=entry.refused)]
 
 
 def _unpaid_actions(order: Order, request: HttpRequest) -> list[Action]:

@@ -18,7 +18,6 @@ from catalog.queries.sheets import read_once
 from catalog.states import BillingMode, DeliveryMethod
 from koogallery.identity import queries as identity
 from koogallery.kernel import operations, pages, policies
-from koogallery.kernel.calls import Call
 from koogallery.kernel.pages import page
 from koogallery.kernel.policies import PolicySet
 from koogallery.kernel.reasons import Refused
@@ -31,7 +30,7 @@ from orders.queries.renewals import automation_of, is_automatic, why_no_strategy
 from orders.queries.renewing import changed_price, status_now, terms_of, waiting_change
 from orders.queries.resources import own_resource
 from orders.states import ExpirationPolicy, ResourceStatus
-from orders.views.apps import change_action, disable_warning, expiry_note, logo_of, renewal_action
+from orders.views.apps import change_action, disable_warning, expiry_note, logo_of, renewal_action, unsubscribe_entry
 from orders.views.auto_renewals import failure
 from orders.views.life_bar import life_bar
 from orders.views.renewals import AUTO, banner
@@ -91,7 +90,7 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "change": change_action(resource, call, in_force),
         "auto_url": AUTO(resource.number),
         "information": information_call(resource) if resource.awaits_information else None,
-        "unsubscribe": _unsubscribe(call, resource),
+        "unsubscribe": unsubscribe_entry(resource, call, status),
         "status": status,
         "shown": ResourceStatus.ENABLED if resource.is_delivered(call.at) else status,
         "is_closed": status == ResourceStatus.CLOSED,
@@ -110,13 +109,6 @@ def resource_detail(request: HttpRequest, number: str) -> HttpResponse:
         "disable_warning": disable_warning(resource),
     }
     return pages.render(request, "orders/resource_detail.html", context)
-
-
-def _unsubscribe(call: Call, resource: Resource) -> returns.Entry | None:
-    """**Unsubscribe** while the order that produced the resource is under way."""
-    order = resource.line.order
-    order.line = resource.line
-    return returns.entry_of(call, order)
 
 
 def _status(request: HttpRequest, resource: Resource) -> ResourceStatus:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
@@ -18,10 +21,14 @@ from koogallery import clock
 from koogallery.kernel import guard
 from koogallery.kernel.sweeps import sweeps
 from orders.states import OrderState
+from tests.factories.identity import UserFactory, deny
 from tests.factories.returns import agree, ask, paid_by, reject, specially, withdraw
+from tests.factories.subscriptions import image, moment
 from tests.factories.supervision import Deal, supervised, upload
-from tests.personas import Persona
+from tests.personas import Persona, make_buyer
+from tests.queries import own_queries
 from unsubscriptions.models import Payout, Request
+from unsubscriptions.operations.requesting import ACTION
 from unsubscriptions.states import PayoutState, RequestState
 
 pytestmark = pytest.mark.django_db
@@ -385,6 +392,66 @@ def test_order_flow_and_resource_lead_to_the_form_and_then_to_the_request() -> N
     agree(deal, asked)
     for address in pages:
         assert f'href="{form_of(deal)}"' not in read(deal, address)
+
+
+ROWS = ("/console/orders/", "/console/apps/?tab=in_delivery")
+
+
+def entries(who: Persona, address: str, label: str) -> list[str]:
+    """The addresses of an entry in the rows of a list, those that cannot be used without one."""
+    rows = who.client.get(address).content.decode().partition("<tbody")[2]
+    return re.findall(rf'<a class="link" href="([^"]*)">{label}</a>', rows)
+
+
+@pytest.mark.parametrize("address", ROWS)
+def test_rows_of_orders_and_apps_lead_to_the_form_the_request_or_nowhere_as_details_do(address: str) -> None:
+    buyer = make_buyer()
+    running, asked_for, given_back, done = (now_deal(buyer=buyer) for _ in range(4))
+    asked = ask(asked_for)
+    agree(given_back, ask(given_back))
+    done.deliver()
+    done.accept()
+    done.wait(hours=4)
+    with clock.at(done.at):
+        sweeps["completing-flows"].run(done.at)
+    assert entries(buyer, address, "Unsubscribe") == [form_of(running)]
+    assert entries(buyer, address, "View request") == [asked.get_absolute_url()]
+
+
+@pytest.mark.parametrize("address", ["/console/orders/", "/console/apps/"])
+def test_the_row_of_an_image_leads_to_its_row_in_the_tab_of_images(address: str) -> None:
+    owned = image(at="2024-01-01")
+    with clock.at(owned.now):
+        tab = f"/console/unsubscriptions/?tab=images&amp;q={owned.resource.order_number}"
+        assert entries(owned.buyer, address, "Unsubscribe") == [tab]
+    with clock.at(moment("2024-06-01")):
+        closed = f"{address}?tab=closed" if "apps" in address else owned.resource.get_absolute_url()
+        assert tab not in owned.buyer.client.get(closed).content.decode()
+
+
+@pytest.mark.parametrize("address", ROWS)
+def test_whoever_is_denied_to_unsubscribe_reads_why_in_the_rows(address: str) -> None:
+    deal = now_deal()
+    clerk = Persona(UserFactory(account=deal.buyer.account, is_root=False, username="clerk"), deal.buyer.role)
+    deny(clerk.user, ACTION, name="no-unsubscription")
+    assert entries(clerk, address, "Unsubscribe") == []
+    rows = clerk.client.get(address).content.decode().partition("<tbody")[2]
+    assert ">Unsubscribe</button>" in rows and "no-unsubscription" in rows
+
+
+@pytest.mark.parametrize("address", ROWS)
+def test_rows_that_can_be_given_back_ask_as_much_for_three_as_for_one(address: str) -> None:
+    buyer, counts = make_buyer(), []
+    for more in (1, 2):
+        for _ in range(more):
+            now_deal(buyer=buyer)
+            ask(now_deal(buyer=buyer))
+        buyer.client.get(address)
+        with CaptureQueriesContext(connection) as caught:
+            buyer.client.get(address)
+        assert entries(buyer, address, "Unsubscribe") and entries(buyer, address, "View request")
+        counts.append(own_queries(caught))
+    assert len(counts[0]) == len(counts[1]), counts
 
 
 @pytest.mark.parametrize("policy", [{"pack": "2024"}, {"pack": "2025", "overrides": {"unsub.matrix": "2024"}}])

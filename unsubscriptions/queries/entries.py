@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from django.urls import reverse
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from koogallery import clock
 from koogallery.kernel import operations
+from koogallery.kernel.addresses import Address
 from koogallery.kernel.calls import Call
 from koogallery.kernel.reasons import Refused
 from orders.queries.returns import Entry, Returned
@@ -21,6 +23,12 @@ from unsubscriptions.states import Way
 
 OPERATION = "unSubscribeByNegotiation"
 OF_IMAGES = "unsubscribeImage"
+_FORM = Address("unsubscriptions:request")
+
+
+@cache
+def _images() -> str:
+    return f"{reverse('unsubscriptions:list')}?tab=images"
 
 
 def entry_of(call: Call, order: Any) -> Entry | None:
@@ -38,11 +46,10 @@ def entry_of(call: Call, order: Any) -> Entry | None:
     way = agreed or way_of(line)
     frozen = Refused("account_frozen") if call.account is not None and call.account.is_frozen else None
     if way is Way.IMAGE and order.state == OrderState.COMPLETED:
-        url = f"{reverse('unsubscriptions:list')}?tab=images&q={order.number}"
+        url = f"{_images()}&q={order.number}"
         return Entry(_("Unsubscribe"), url, frozen or operations.may(call, OF_IMAGES, line))
     if way is Way.NEGOTIATED and (agreed is not None or order.state == OrderState.PROCESSING):
-        url = reverse("unsubscriptions:request", args=[line.number])
-        return Entry(_("Unsubscribe"), url, frozen or operations.may(call, OPERATION, line))
+        return Entry(_("Unsubscribe"), _FORM(line.number), frozen or operations.may(call, OPERATION, line))
     return None
 
 
