@@ -32,6 +32,7 @@ from koogallery.kernel.models import Holiday
 from koogallery.kernel.money import Money
 from koogallery.kernel.reasons import Refused
 from orders.queries.returns import returned_of
+from supervision.forms import FewFiles
 from supervision.models import Appeal, Flow
 from supervision.operations import deciding, evidence, reading, reminding
 from supervision.queries import appeals
@@ -42,10 +43,11 @@ from supervision.states import UNDECIDED, AppealState, Decision, Step
 from supervision.views.evidence import response as evidence_response
 
 
-class TextForm(forms.Form):
+class TextForm(files.FilesForm):
     """A message to both sides."""
 
     text = forms.CharField(label=gettext_lazy("Message"), max_length=MAX_CHARACTERS, widget=forms.Textarea)
+    files = FewFiles(label=gettext_lazy("Attachment"))  # type: ignore[assignment]
 
 
 class NoteForm(forms.Form):
@@ -127,7 +129,9 @@ def _message_button(flow_of: Callable[[Any], Flow]) -> OperationButton:
     return OperationButton(
         "sendSupervisionMessage",
         gettext_lazy("Send message"),
-        run=lambda call, row, data: reminding.send_message(call, flow=flow_of(row).number, text=data["text"]),
+        run=lambda call, row, data: reminding.send_message(
+            call, flow=flow_of(row).number, text=data["text"], uploads=data["files"]
+        ),
         form=TextForm,
         says=gettext_lazy("The message stands in the flow for both sides, and both are told."),
         icon="mail",

@@ -54,7 +54,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from koogallery.kernel import display, operations, pages
+from koogallery.kernel import display, files, operations, pages
 from koogallery.kernel.calls import Call
 from koogallery.kernel.fields import AmountField
 from koogallery.kernel.money import Money
@@ -335,9 +335,12 @@ class GuardedModelAdmin(ShownFields, ModelAdmin):
             raise Http404  # a form that was sent is the operation's to answer: again the same, or with its refusal
         initial = dict(button.initial(row)) if button.initial else None
         form_class = button.form or forms.Form
-        form = dressed(form_class(request.POST, request.FILES) if posted else form_class(initial=initial))
+        call = self.call_of(request)
+        more: dict[str, Any] = {"call": call} if issubclass(form_class, files.FilesForm) else {}
+        sent = request.FILES if operations.may(call, button.name, row) is None else None  # else none is stored
+        form = dressed(form_class(request.POST, sent, **more) if posted else form_class(initial=initial, **more))
         if posted and form.is_valid():
-            done, answer = perform(form, lambda: button.run(self.call_of(request), row, form.cleaned_data))
+            done, answer = perform(form, lambda: button.run(call, row, form.cleaned_data))
             if done:
                 messages.success(request, button.done or _("Done: %(label)s") % {"label": button.label})
                 return answer if isinstance(answer, HttpResponse) else HttpResponseRedirect(back)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import override_settings
 from django.urls import reverse
@@ -22,9 +23,10 @@ from koogallery.admin_site import dashboard
 from koogallery.identity.states import OperatorRole
 from koogallery.kernel import guard, holidays, pages
 from koogallery.kernel.calls import system_call
+from koogallery.kernel.files import storing
 from koogallery.kernel.models import Holiday
 from koogallery.kernel.operations import registry
-from supervision.models import Appeal
+from supervision.models import Appeal, FlowFile
 from supervision.operations import reminding
 from supervision.states import AppealState, Step
 from tests.factories import catalog
@@ -314,6 +316,44 @@ def test_operations_write_to_both_sides(officer: Persona) -> None:
         ("operator", "Send the log."),
         ("operator", "Please."),
     ]
+
+
+def test_operations_attach_files_that_both_sides_can_download(officer: Persona) -> None:
+    deal = now_deal()
+    appeal = deal.appeal()
+    for row in (appeal, deal.flow):
+        where = address(row, "sendSupervisionMessage")
+        page = officer.client.get(where).content.decode()
+        assert 'type="file"' in page and "multiple" in page and "Supported formats" in page
+        assert officer.client.post(where, {"text": "See this.", "files": [sent("a"), sent("b")]}).status_code == 302
+        assert "a.pdf" in officer.client.get(address(row)).content.decode()
+    for persona, party in ((deal.buyer, "console"), (deal.seller, "seller")):
+        page = persona.client.get(f"/{party}/supervision/{deal.flow.number}/").content.decode()
+        links = re.findall(r'href="([^"]+/files/[^"]+)"[^>]*>b\.pdf<', page)
+        assert len(links) == 2
+        answer = persona.client.get(links[0])
+        assert b"".join(answer.streaming_content).startswith(b"%PDF")
+
+
+def test_a_message_of_operations_without_words_keeps_its_files_and_a_wrong_file_is_named(officer: Persona) -> None:
+    where = address(now_deal().flow, "sendSupervisionMessage")
+    again = officer.client.post(where, {"text": "", "files": sent("kept")})
+    assert again.status_code == 200 and 'name="files-kept"' in again.content.decode()
+    wrong = officer.client.post(where, {"text": "Words", "files": SimpleUploadedFile("x.exe", b"MZ")})
+    assert wrong.status_code == 200 and "Words" in wrong.content.decode() and "x.exe" in wrong.content.decode()
+    assert not FlowFile.objects.exists()
+
+
+def test_no_file_is_stored_of_whom_no_role_lets_write(support: Persona, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: list[str] = []
+    monkeypatch.setattr(storing, "put", lambda file, *, key, sealed: stored.append(key))
+    where = address(now_deal().flow, "sendSupervisionMessage")
+    assert "None of your roles includes" in text_of(support.client.post(where, {"text": "Hello", "files": sent("a")}))
+    assert stored == []
+
+
+def sent(name: str) -> SimpleUploadedFile:
+    return SimpleUploadedFile(f"{name}.pdf", b"%PDF-1.7 " + name.encode(), content_type="application/pdf")
 
 
 # Overview and sidebar
