@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,12 +20,14 @@ from koogallery.identity.operations import agreements
 from koogallery.identity.states import SellerRole
 from koogallery.kernel import files, guard, pages
 from koogallery.kernel.models import StoredFile
+from koogallery.kernel.sweeps import sweeps
 from orders.queries import overview
 from orders.states import OrderState
 from supervision.operations import deciding
 from supervision.states import Step
 from tests.factories import identity
-from tests.factories.returns import agree, ask, paid_by, reject, remind, withdraw
+from tests.factories.offers import bills_of, in_milestones, repay
+from tests.factories.returns import agree, ask, paid_by, reject, remind, specially, withdraw
 from tests.factories.supervision import Deal, supervised, supervised_product, upload
 from tests.personas import Persona, make_buyer, make_operator
 from tests.supervision.test_flow_pages import PDF, now_deal, pdf
@@ -181,6 +184,46 @@ def test_the_page_shows_the_request_its_clock_and_what_agreeing_means() -> None:
     assert reverse("orders:seller_detail", args=[asked.order_number]) in html
     assert deal.flow.get_seller_url() in html
     assert "no-store" in page(deal, asked)["Cache-Control"]
+
+
+def dialog_of(deal: Deal, asked: Request, name: str) -> str:
+    html = html_of(deal, asked).partition(f'<dialog class="dialog" id="{name}"')[2].partition("</dialog>")[0]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [
+        ("200.00", "USD 200.00 is taken off milestone bills that {customer} has not paid yet; nothing is paid back."),
+        (
+            "450.00",
+            "USD 300.00 is taken off milestone bills that {customer} has not paid yet, and USD 150.00 is paid back.",
+        ),
+    ],
+)
+def test_agreeing_says_what_is_taken_off_open_bills(amount: str, said: str) -> None:
+    deal = in_milestones(shares=["30", "30", "40"], at=clock.now() - timedelta(hours=3)).to(Step.ACCEPT)
+    repay(bills_of(deal.order)[0], at=deal.at)
+    deal.accept()
+    words = dialog_of(deal, ask(deal, amount), "agree")
+    assert said.format(customer=deal.buyer.account.name) in words and "gets" not in words
+    assert "The order is completed at once and marked as unsubscribed" in words
+
+
+def test_of_a_completed_order_the_dialogs_do_not_say_that_it_is_completed() -> None:
+    deal = now_deal("license")
+    deal.deliver()
+    deal.accept()
+    deal.wait(hours=4)
+    with clock.at(deal.at):
+        sweeps["completing-flows"].run(deal.at)
+        specially(deal.flow.number, at=deal.at)
+        asked = ask(deal)
+        agreed, rejected = (dialog_of(deal, asked, name) for name in ("agree", "reject"))
+    assert "completed at once" not in agreed and "service flow" not in agreed
+    assert f"{deal.buyer.account.name} gets USD 100.00 back." in agreed
+    assert "The order, which is completed already, is marked as unsubscribed" in agreed
+    assert "The order stays completed." in rejected and "goes on" not in rejected
 
 
 def test_after_five_days_without_an_answer_the_page_says_that_an_appeal_is_recommended() -> None:
@@ -416,7 +459,7 @@ def test_an_order_that_gives_something_back_is_no_delivery() -> None:
     back = Payout.objects.get(request=asked).order
     assert back.state == OrderState.PROCESSING
     assert overview.buyer_to_do(deal.buyer.call().account_id, at=clock.now()).in_delivery == 0
-    assert not overview.orders_to_handle(deal.seller.call().account_id).exists()
+    assert not overview.orders_to_handle(deal.seller.call().account_id, at=clock.now()).exists()
 
 
 def test_the_buyers_overview_names_what_is_in_progress_and_what_is_late() -> None:

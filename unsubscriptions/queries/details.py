@@ -35,7 +35,8 @@ class Contact:
 class Details:
     """A request, its payout with refunds, the seller's evidence, and what either side may do now.
 
-    `limit_now` is what could be given back now; `stands` says that an appeal froze the flow. A `refused…` is None where
+    `limit_now` is what could be given back now, `lowered_now` what agreeing to an open one takes off bills in
+    milestones that are not paid yet; `stands` says that an appeal froze the flow. A `refused…` is None where
     the thing can be done.
     """
 
@@ -45,6 +46,7 @@ class Details:
     files: Sequence[RequestFile]
     contacts: Sequence[Contact]
     limit_now: Money
+    lowered_now: Money
     stands: bool
     recommends_appeal: bool
     next_reminder: datetime | None
@@ -60,13 +62,15 @@ def details_of(request: Request, *, at: datetime, with_refunds: bool = True) -> 
     flow = flow_of(request.line)
     stands = request.is_open and flow is not None and flow.stopped_at(at) is not None
     policies, nothing = request.order.policies, Money.zero(request.currency)
+    money = money_of(request.line)
     return Details(
         request=request,
         payout=payout,
         refunds=refunds_by_key(paying_out.keys_of(payout)) if with_refunds and payout is not None else (),
         files=list(request.files.select_related("file")),
         contacts=_contacts(request) if request.contact_given else (),
-        limit_now=money_of(request.line).actual_payment + (request.renewals if request.is_open else nothing),
+        limit_now=money.actual_payment + (request.renewals if request.is_open else nothing),
+        lowered_now=min(request.negotiated, money.unpaid) if request.is_open else nothing,
         stands=stands,
         recommends_appeal=request.is_open
         and not stands

@@ -303,6 +303,8 @@ def _show(request: HttpRequest, asked: Request, form: ReviewForm, *, asking: str
         "timeline": seller_details.timeline(details, at=at),
         "files": seller_details.files_of(details),
         "form": form,
+        "agreeing": seller_details.agreeing(details),
+        "rejecting": seller_details.rejecting(asked),
         "may_review": details.refused_review is None,
         "refused_agree": refused["agree"],
         "refused_reject": refused["reject"],

@@ -78,6 +78,40 @@ def outcome(details: Details) -> Outcome | None:
     return Outcome(paid=paid, refund=refund, left=left, percent=percent, fee=fee, share=left - fee)
 
 
+def agreeing(details: Details) -> str:
+    """What agreeing to a request does: to the money, to the order and to what was bought."""
+    asked, lowered = details.request, details.lowered_now
+    back = asked.money - lowered
+    words = {"customer": asked.account.name, "lowered": lowered, "amount": back}
+    if lowered and back:
+        money = _(
+            "%(lowered)s is taken off milestone bills that %(customer)s has not paid yet, and %(amount)s is paid back."
+        )
+    elif lowered:
+        money = _("%(lowered)s is taken off milestone bills that %(customer)s has not paid yet; nothing is paid back.")
+    else:
+        money = _("%(customer)s gets %(amount)s back.")
+    if asked.order.state == OrderState.COMPLETED:
+        order = _("The order, which is completed already, is marked as unsubscribed, and its resource is closed.")
+    else:
+        order = _(
+            "The order is completed at once and marked as unsubscribed, its resource is closed, and its service flow "
+            "ends."
+        )
+    return " ".join((money % words, order, _("This cannot be undone.")))
+
+
+def rejecting(asked: Request) -> str:
+    """What rejecting a request does."""
+    words = {"customer": asked.account.name}
+    told = _("You reject the request. %(customer)s is told, sees your comment and your evidence, and may ask again.")
+    if asked.order.state == OrderState.COMPLETED:
+        order = _("The order stays completed.")
+    else:
+        order = _("The order goes on; one whose completion was only waiting for your answer is completed at once.")
+    return f"{told % words} {order}"
+
+
 def files_of(details: Details) -> list[ShownFile]:
     """The seller's evidence with the addresses from which the seller downloads it."""
     number = details.request.number
