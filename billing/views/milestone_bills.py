@@ -149,7 +149,6 @@ def bill(request: HttpRequest, number: str) -> HttpResponse:
         form.add_error(where, ValidationError(refused.sentence, code=refused.code))
     payments = queries.payments_of_bill(found)
     pending = next((each for each in payments if each.state == PaymentState.PENDING), None)
-    repaid = next((each for each in payments if each.number == found.payment_number), None)
     context = {
         "page": framed(_("Milestone bill %(number)s") % {"number": found.number}, (_("Discounts"), ""), list_parent()),
         "bill": found,
@@ -160,7 +159,7 @@ def bill(request: HttpRequest, number: str) -> HttpResponse:
         "explanation": found.calculation,
         "timeline": timeline_of(found, payments, at=call.at),
         "pending": pending,
-        "repaid_by": str(repaid.card or PayMethod(repaid.method).label) if repaid is not None else "",
+        "repaid_by": repaid_by(found, payments),
         "dialog": REPAY,
         "form": form,
         "methods": methods,
@@ -170,6 +169,12 @@ def bill(request: HttpRequest, number: str) -> HttpResponse:
         "may_repay": may(call, "repayMilestoneBill", found),
     }
     return render(request, "billing/milestone_bill.html", context)
+
+
+def repaid_by(bill: MilestoneBill, payments: list[Payment]) -> str:
+    """By what a bill was repaid, of the tries to; empty before."""
+    repaid = next((each for each in payments if each.number == bill.payment_number), None)
+    return str(repaid.card or PayMethod(repaid.method).label) if repaid is not None else ""
 
 
 def list_parent() -> tuple[str, str]:

@@ -14,7 +14,7 @@ from billing import queries
 from billing.models import MilestoneBill
 from billing.operations import reading
 from billing.states import BillState
-from billing.views.milestone_bills import BILLS, milestone_words
+from billing.views.milestone_bills import BILLS, milestone_words, repaid_by
 from koogallery.kernel.documents import Column, Document, Fact, Party, Table
 from koogallery.kernel.money import Money
 from koogallery.kernel.pages import page
@@ -28,7 +28,13 @@ def pdf(request: HttpRequest, number: str) -> HttpResponse:
     """Download a bill as PDF."""
     call = request.call
     found = reading.query_milestone_bill(call, bill=number)
-    content = document_of(found, account=call.account, state=found.shown_state(call.at)).pdf()
+    document = document_of(
+        found,
+        account=call.account,
+        state=found.shown_state(call.at),
+        repaid=repaid_by(found, queries.payments_of_bill(found)) if found.state == BillState.REPAID else "",
+    )
+    content = document.pdf()
     return _download(content, name=f"{found.number}.pdf", content_type="application/pdf")
 
 
@@ -42,8 +48,8 @@ def csv(request: HttpRequest, number: str) -> HttpResponse:
     return _download(content, name=f"{found.number}.csv", content_type="text/csv; charset=utf-8")
 
 
-def document_of(bill: MilestoneBill, *, account: Account, state: BillState) -> Document:
-    """What the PDF of a bill says, in the language in force."""
+def document_of(bill: MilestoneBill, *, account: Account, state: BillState, repaid: str = "") -> Document:
+    """What the PDF of a bill says, in the language in force; `repaid` names by what it was repaid."""
     milestone = bill.milestone
     facts = [
         Fact(_("Status"), state),
@@ -56,6 +62,10 @@ def document_of(bill: MilestoneBill, *, account: Account, state: BillState) -> D
     facts.append(Fact(_("Due"), bill.due_at))
     if bill.state == BillState.REPAID:
         facts.append(Fact(_("Repaid on"), bill.ended_at))
+        facts.append(Fact(_("Payment method"), repaid))
+        facts.append(Fact(_("Payment No."), bill.payment_number))
+    if bill.state == BillState.WITHDRAWN:
+        facts.append(Fact(_("Withdrawn on"), bill.ended_at))
     notes = [_("A bill is repaid in full.")]
     if bill.was_written_late:
         notes.append(_("The bill was written late; its due date counts from the writing."))

@@ -27,7 +27,7 @@ from koogallery.kernel.reasons import Refused
 from tests.factories import billing as money
 from tests.factories import identity
 from tests.factories.billing import usd
-from tests.factories.offers import bills_of, in_milestones
+from tests.factories.offers import bills_of, in_milestones, repay
 from tests.factories.supervision import AT, Deal
 from tests.personas import Persona, make_operator
 
@@ -221,6 +221,22 @@ def test_the_pdf_says_what_the_page_says_in_both_languages(deal: Deal) -> None:
     chinese = pdf_text(deal.buyer.client.get(address))
     assert "USD 300.00" in chinese
     assert chinese != english
+
+
+@pytest.mark.parametrize("by_card", [True, False])
+def test_the_pdf_of_a_repaid_bill_says_when_and_by_what_it_was_repaid(deal: Deal, by_card: bool) -> None:
+    first = bills(deal)[0]
+    address = reverse("billing:milestone_bill_pdf", args=[first.number])
+    assert "Payment method" not in pdf_text(deal.buyer.client.get(address))
+    card = money.card(deal.buyer.account) if by_card else None
+    with clock.at(deal.at):
+        repay(first, at=deal.at, method=f"card:{card.code}" if card else "balance")
+        assert bills(deal)[0].state == BillState.REPAID
+        said = pdf_text(deal.buyer.client.get(address))
+    payment = Payment.objects.get(number=bills(deal)[0].payment_number)
+    method = str(payment.card) if by_card else "Account balance"
+    for words in (f"Payment method {method}", f"Payment No. {payment.number}", "Repaid on"):
+        assert words in said, said
 
 
 def test_the_csv_of_a_bill_has_the_columns_of_the_list(deal: Deal) -> None:
