@@ -7,6 +7,7 @@ clone, since tables that refuse TRUNCATE cannot be flushed.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
@@ -23,6 +24,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections
 from django.test import TransactionTestCase
+from django.utils import timezone, translation
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 from pytest_django.plugin import blocking_manager_key
@@ -149,6 +151,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(settings.STORAGES["attachments"]["OPTIONS"]["location"], ignore_errors=True)
 
 
+def pytest_collection_finish() -> None:
+    """Spare the collector what stays until the end: every module, model, template and test."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave browser tests out when there is no Chromium."""
     if chromium() is None:
@@ -212,6 +221,14 @@ def process_environment(database_url: str, tmp_path: Path) -> dict[str, str]:
         "KOOGALLERY_FIELD_KEYS": ",".join(settings.FIELD_KEYS),
         "KOOGALLERY_SIGNING_KEY": settings.SIGNING_KEY,
     }
+
+
+@pytest.fixture(autouse=True)
+def _own_language_and_time_zone() -> Iterator[None]:
+    """What a request of a test activated in this thread, which Django keeps after the answer, ends with the test."""
+    yield
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(autouse=True)
