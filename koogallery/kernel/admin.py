@@ -42,6 +42,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.enums import ActionVariant
 from unfold.widgets import (
+    INPUT_CLASSES,
     UnfoldAdminEmailInputWidget,
     UnfoldAdminFileFieldWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -145,6 +146,8 @@ def dressed(form: forms.Form) -> forms.Form:
     """The form with the admin's widgets in place of Django's plain ones."""
     for field in form.fields.values():
         plain = field.widget
+        if isinstance(plain, files.FilesInput):
+            plain.attrs["class"] = " ".join(INPUT_CLASSES)
         for old, new in WIDGETS:
             if type(plain) is old:
                 attrs = {name: value for name, value in plain.attrs.items() if name != "class"}
