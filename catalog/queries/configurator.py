@@ -24,9 +24,9 @@ from catalog.queries.configuration import (
 from catalog.queries.offers import differences, is_offers, why_unusable
 from catalog.queries.sheets import AttributeSheet, PlanSheet, Sheet, SkuSheet, SpecificationSheet, sheet_of
 from catalog.rules.offers import Difference
-from catalog.rules.shown import cycle_text, per_text, told, unit_price_text
+from catalog.rules.shown import cycle_text, per_text, told
 from catalog.states import BillingMode, PriceModel
-from koogallery.kernel.money import Money
+from koogallery.kernel.money import Money, unit_price_text
 from koogallery.kernel.reasons import Refused
 
 ANY_LENGTHS = {"month": (1, 2, 3, 6), "year": (1, 2, 3)}

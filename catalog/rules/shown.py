@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
-from koogallery.kernel.money import EXPONENTS
+from koogallery.kernel.money import unit_price_text
 
 
 def is_chinese() -> bool:
@@ -22,13 +22,6 @@ def told(pair: Any) -> str:
     """The text of an (English, Chinese) pair in the language in force; English where there is no Chinese."""
     english, chinese = pair
     return str(chinese) if chinese and is_chinese() else str(english)
-
-
-def unit_price_text(amount: Decimal, currency: str) -> str:
-    """`USD 12.00`, `USD 0.002`: a price per unit with at least the digits of its currency, and no more than it has."""
-    least = EXPONENTS.get(currency, 2)
-    digits = max(least, -int(amount.normalize().as_tuple().exponent))
-    return f"{currency} {amount:,.{digits}f}"
 
 
 def cycle_text(term_unit: str) -> str:

@@ -57,8 +57,8 @@ from unfold.widgets import (
 
 from koogallery.kernel import display, files, operations, pages
 from koogallery.kernel.calls import Call
-from koogallery.kernel.fields import AmountField
-from koogallery.kernel.money import Money
+from koogallery.kernel.fields import AmountField, UnitPriceField
+from koogallery.kernel.money import Money, unit_price_text
 from koogallery.kernel.reasons import Missing, Refused
 
 Run = Callable[[Call, Any, Mapping[str, Any]], Any]
@@ -163,7 +163,7 @@ def dressed(form: forms.Form) -> forms.Form:
 
 
 class ShownFields(BaseModelAdmin):
-    """Shows the moments of rows with their zone and their amounts with their currency, each field once."""
+    """Shows moments with their zone, amounts with their currency, days and numbers as pages do, each field once."""
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [
@@ -191,8 +191,14 @@ class ShownFields(BaseModelAdmin):
         field = fields.get(name)
         if isinstance(field, models.DateTimeField):
             return shown_moment(name, field.verbose_name)
+        if isinstance(field, models.DateField):
+            return shown_day(name, field.verbose_name)
         if isinstance(field, AmountField) and "currency" in fields:
             return shown_money(name, field.verbose_name)
+        if isinstance(field, UnitPriceField) and "currency" in fields:
+            return shown_unit_price(name, field.verbose_name)
+        if isinstance(field, models.DecimalField):
+            return shown_number(name, field.verbose_name)
         return name
 
 
@@ -396,29 +402,38 @@ class GuardedInline(ShownFields, TabularInline):
 
 
 def shown_money(amount_field: str, description: Any, *, currency_field: str = "currency") -> Callable[[Any], Any]:
-    """A list column of an amount with its currency, right-aligned by the admin's number style."""
+    """A column of an amount with its currency, kept on one line."""
+    return _column(amount_field, description, lambda row, amount: Money(amount, getattr(row, currency_field)))
 
-    def column(row: Any) -> Any:
-        amount = getattr(row, amount_field)
-        if amount is None:
-            return display.NOTHING
-        return format_html('<span class="whitespace-nowrap">{}</span>', Money(amount, getattr(row, currency_field)))
 
-    column.short_description = description  # type: ignore[attr-defined]
-    column.admin_order_field = amount_field  # type: ignore[attr-defined]
-    return column
+def shown_unit_price(field: str, description: Any) -> Callable[[Any], Any]:
+    """A column of a price per unit, with all its digits and its currency."""
+    return _column(field, description, lambda row, price: unit_price_text(price, row.currency))
+
+
+def shown_number(field: str, description: Any) -> Callable[[Any], Any]:
+    """A column of a decimal number, without trailing zeros."""
+    return _column(field, description, lambda row, number: f"{number.normalize():,f}")
 
 
 def shown_moment(field: str, description: Any) -> Callable[[Any], Any]:
-    """A list column of a moment with its zone."""
+    """A column of a moment with its zone."""
+    return _column(field, description, lambda row, moment: display.moment_text(moment))
+
+
+def shown_day(field: str, description: Any) -> Callable[[Any], Any]:
+    """A column of a calendar day."""
+    return _column(field, description, lambda row, day: display.date_text(day))
+
+
+def _column(field: str, description: Any, text: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    """A column of a row's field in words, on one line; a dash where there is nothing."""
 
     def column(row: Any) -> Any:
-        moment = getattr(row, field)
-        return (
-            format_html('<span class="whitespace-nowrap">{}</span>', display.moment_text(moment))
-            if moment
-            else display.NOTHING
-        )
+        value = getattr(row, field)
+        if value is None:
+            return display.NOTHING
+        return format_html('<span class="whitespace-nowrap">{}</span>', text(row, value))
 
     column.short_description = description  # type: ignore[attr-defined]
     column.admin_order_field = field  # type: ignore[attr-defined]

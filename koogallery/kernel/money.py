@@ -41,6 +41,13 @@ def round_amount(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(quantum(currency), rounding=ROUND_HALF_UP)
 
 
+def unit_price_text(amount: Decimal, currency: str) -> str:
+    """`USD 12.00`, `USD 0.002`: a price per unit with at least the digits of its currency, and no more than it has."""
+    least = EXPONENTS.get(currency, 2)
+    digits = max(least, -int(amount.normalize().as_tuple().exponent))
+    return f"{currency} {amount:,.{digits}f}"
+
+
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class Money:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
+from django.db import models
 from django.test import Client
 from django.urls import reverse
 
 from audit.models import Trace
+from catalog.models import PricePlan, StandingDiscount
 from koogallery import clock
 from koogallery.identity.models import User
 from koogallery.identity.states import OperatorRole
-from koogallery.kernel import policies
+from koogallery.kernel import guard, holidays, pages, policies
 from koogallery.kernel.models import OutboxMessage, PolicyChoice, SweepFailure
 from koogallery.kernel.operations import registry
+from tests.factories import catalog
 from tests.factories.identity import PASSWORD
-from tests.personas import Persona, make_operator
+from tests.personas import Persona, make_buyer, make_operator
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
@@ -82,6 +86,35 @@ def test_every_row_can_be_shown_and_none_of_its_fields_edited(operator: Persona)
         assert len(shown) == len(set(shown)), model
         for button in (*model_admin.operation_buttons, *model_admin.list_buttons):  # type: ignore[attr-defined]
             assert button.name in registry, (model, button.name)
+
+
+def test_no_page_shows_a_moment_a_day_or_a_number_as_the_database_holds_it(operator: Persona) -> None:
+    request = _request(operator)
+    for model, model_admin in admin.site._registry.items():
+        shown = [(model, name) for name in model_admin.get_list_display(request)]
+        shown += [(model, name) for name in flatten_fieldsets(model_admin.get_fieldsets(request, model()))]
+        for inline in model_admin.get_inline_instances(request):
+            shown += [(inline.model, name) for name in flatten_fieldsets(inline.get_fieldsets(request))]
+        for of, name in shown:
+            field = next((field for field in of._meta.fields if field.name == name), None)
+            assert not isinstance(field, models.DateField | models.DecimalField), (model, name)
+
+
+def test_days_prices_and_shares_are_shown_as_on_pages(operator: Persona) -> None:
+    holidays.add(operator.call(key=pages.new_key()), day=date(2027, 1, 5), name="A day off")
+    product = catalog.make_product(plans=[catalog.plan(unit_price="1234.002")])
+    plan = PricePlan.objects.get(sku__product=product)
+    with guard.opened("test"):
+        granted = StandingDiscount.objects.create(
+            account=make_buyer().account, product=product, share=Decimal("0.9"), valid_from=AT
+        )
+    for address, said in (
+        (reverse("admin:kernel_holiday_changelist"), "Jan 05, 2027"),
+        (reverse("admin:catalog_standingdiscount_changelist"), ">0.9<"),
+        (reverse("admin:catalog_standingdiscount_change", args=[granted.pk]), ">0.9<"),
+        (reverse("admin:catalog_priceplan_change", args=[plan.pk]), "USD 1,234.002<"),
+    ):
+        assert said in operator.client.get(address).content.decode(), address
 
 
 def _request(persona: Persona) -> object:
