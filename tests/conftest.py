@@ -29,6 +29,7 @@ from psycopg import sql
 from pytest_django import DjangoDbBlocker
 from pytest_django.plugin import blocking_manager_key
 
+from koogallery.engine.checks import kept_bytecode
 from koogallery.engine.postgres import Postgres
 from koogallery.engine.valkey import Valkey
 from tests import cluster_store
@@ -36,6 +37,11 @@ from tests import cluster_store
 # A busy machine is no fault of a property; CI repeats the same examples, so that a red run can be looked into.
 hypothesis.settings.register_profile("koogallery", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("koogallery")
+
+# Workers and the processes that tests start; there are hundreds.
+os.environ.update(kept_bytecode())
+# Until all is collected nothing becomes garbage.
+gc.set_threshold(100_000, 50, 50)
 
 pytest_plugins = ["tests.browsing", "tests.personas"]
 
