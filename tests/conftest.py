@@ -159,7 +159,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """Spare the collector what stays until the end: every module, model, template and test."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 import brotli
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.staticfiles import finders
@@ -43,7 +44,7 @@ MOST_REQUESTS = 12
 NARROWEST = 320
 LOOKS = (("light", 1280), ("dark", 375))
 LANGUAGES = ("en", "zh-hans")
-PAGES_A_TEST = 8
+PAGES_A_TEST = 16
 
 # What a GET of these addresses is answered with, since they show no page.
 REDIRECT, FILE, FRAGMENT = "a redirect", "a file", "a fragment"
@@ -193,22 +194,20 @@ def lived_in(transactional_db: None) -> World:
 
 
 @pytest.fixture
-def contexts(browser: Browser, live_server: Any) -> Iterator[Callable[[User | None, str, int], Page]]:
-    """One browser context for each who looks, theme and width, with one page that complains into `page.complaints`."""
-    opened: dict[tuple[Any, ...], tuple[BrowserContext, Page]] = {}
+def page_of(browser: Browser, live_server: Any) -> Iterator[Callable[[User | None], Page]]:
+    """One browser for each who looks, with one page that complains into `page.complaints`."""
+    opened: dict[Any, tuple[BrowserContext, Page]] = {}
 
-    def page_for(user: User | None, theme: str, width: int) -> Page:
-        key = (user.pk if user else None, theme, width)
+    def page_for(user: User | None) -> Page:
+        key = user.pk if user else None
         if key not in opened:
-            context = browser.new_context(
-                base_url=live_server.url, viewport={"width": width, "height": 900}, reduced_motion="reduce"
-            )
-            cookies = {"theme": theme}
+            context = browser.new_context(base_url=live_server.url, reduced_motion="reduce")
             if user is not None:
                 client = Client()
                 client.force_login(user)
-                cookies[settings.SESSION_COOKIE_NAME] = client.cookies[settings.SESSION_COOKIE_NAME].value
-            context.add_cookies([{"name": n, "value": v, "url": live_server.url} for n, v in cookies.items()])
+                session = client.cookies[settings.SESSION_COOKIE_NAME].value
+                context.add_cookies([cookie(settings.SESSION_COOKIE_NAME, session, live_server.url)])
+            context.add_init_script(AXE_SCRIPT)
             page = context.new_page()
             complaints: list[str] = []
             asked: list[str] = []
@@ -224,18 +223,22 @@ def contexts(browser: Browser, live_server: Any) -> Iterator[Callable[[User | No
         context.close()
 
 
+def cookie(name: str, value: str, site: str) -> Any:
+    return {"name": name, "value": value, "url": site}
+
+
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("part", range(len(PARTS)))
 def test_every_page_is_whole_accessible_and_light_in_every_look(
-    part: int, contexts: Callable[[User | None, str, int], Page], live_server: Any, lived_in: World
+    part: int, page_of: Callable[[User | None], Page], live_server: Any, lived_in: World
 ) -> None:
     faults: list[str] = []
     for number, (audience, address, query) in enumerate(PARTS[part]):
         path = path_of(address, lived_in) + query
         for look, (theme, width) in enumerate(LOOKS):
             language = LANGUAGES[(part + number + look) % 2]
-            page = contexts(user_of(audience, lived_in), theme, width)
+            page = page_of(user_of(audience, lived_in))
             faults += [
                 f"/{address.route}{query} {theme} {width} {language}: {fault}"
                 for fault in faults_of(page, path, theme=theme, width=width, language=language, site=live_server.url)
@@ -247,16 +250,16 @@ def faults_of(page: Page, path: str, *, theme: str, width: int, language: str, s
     """Open a path and say everything that is wrong with it."""
     page.complaints.clear()  # type: ignore[attr-defined]
     page.asked.clear()  # type: ignore[attr-defined]
-    cookie = {"name": settings.LANGUAGE_COOKIE_NAME, "value": language, "url": site}
-    page.context.add_cookies([cookie])  # type: ignore[list-item]
+    page.context.add_cookies([cookie(settings.LANGUAGE_COOKIE_NAME, language, site), cookie("theme", theme, site)])
+    page.set_viewport_size({"width": width, "height": 900})
     response = page.goto(path)
     assert response is not None
     if response.status != 200 or urlsplit(page.url).path != urlsplit(path).path:
         yield f"answered {response.status} from {page.url}"
         return
-    root = page.locator("html")
-    if (root.get_attribute("lang"), root.get_attribute("data-theme")) != (language, theme):
-        yield f"shown in {root.get_attribute('lang')}, {root.get_attribute('data-theme')}"
+    shown = page.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme]")
+    if shown != [language, theme]:
+        yield f"shown in {shown}"
     try:
         check_page(page)
     except AssertionError as fault:
@@ -272,7 +275,6 @@ def faults_of(page: Page, path: str, *, theme: str, width: int, language: str, s
     if width < 1000:
         page.set_viewport_size({"width": NARROWEST, "height": 900})
         sticks_out = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        page.set_viewport_size({"width": width, "height": 900})
         if sticks_out > 0:
             yield f"is {sticks_out} px too wide for {NARROWEST} px"
 

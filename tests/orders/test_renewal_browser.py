@@ -32,7 +32,7 @@ def looks(open_page: Opener, owned: Owned, *addresses: str) -> None:
         for theme, language, width in (("light", "en", 1440), ("dark", "zh-hans", 375)):
             page = open_page(address, user=owned.buyer.user, theme=theme, language=language, width=width)
             check_page(page)
-            page.context.close()
+            page.close()
 
 
 def pay(page: Page) -> None:
