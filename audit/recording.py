@@ -224,11 +224,12 @@ def _new_ids(count: int) -> list[str]:
 
 def _presented_text(values: dict[str, Any]) -> str:
     """The canonical text of `present(values)`, cleaned; quick where every value is a short plain text."""
-    if _are_plain(tuple(values)) and all(
-        type(value) is str and len(value) <= SHORT and value.isascii() and "\x00" not in value
-        for value in values.values()
-    ):
-        return canonical.text(values)
+    for value in values.values():
+        if type(value) is not str or len(value) > SHORT or not value.isascii() or "\x00" in value:
+            break
+    else:
+        if _are_plain(tuple(values)):
+            return canonical.text(values)
     return canonical.text(_cleaned(present(values)))
 
 

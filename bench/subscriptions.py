@@ -195,7 +195,7 @@ WITH sources AS MATERIALIZED (
         r.product_name, r.spec_text, r.project_code, r.tags, r.expires_at,
         'BR' || r.id AS number, l.*, o.policy, o.form, o.product_code AS code, t."end" AS ends, u.id AS user_id,
         c.id AS cash, e.id AS earned,
-        s.account_id AS seller_account, w.id AS seller_user, %(at)s::timestamptz AS at
+        %(at)s::timestamptz AS at
     FROM unnest(%(ids)s::bigint[]) AS d(id)
     CROSS JOIN LATERAL (SELECT * FROM bench_orders_autorenewal x WHERE x.id = d.id OFFSET 0) a
     CROSS JOIN LATERAL (SELECT * FROM bench_orders_resource x WHERE x.id = a.resource_id OFFSET 0) r
@@ -210,8 +210,6 @@ WITH sources AS MATERIALIZED (
         SELECT "end" FROM bench_orders_resourceterm x WHERE x.resource_id = r.id ORDER BY start DESC LIMIT 1
     ) t
     CROSS JOIN LATERAL (SELECT id FROM identity_user WHERE account_id = r.account_id AND is_root OFFSET 0) u
-    CROSS JOIN LATERAL (SELECT account_id FROM catalog_seller WHERE id = r.seller_id OFFSET 0) s
-    CROSS JOIN LATERAL (SELECT id FROM identity_user WHERE account_id = s.account_id AND is_root OFFSET 0) w
     CROSS JOIN LATERAL (
         SELECT id FROM bench_billing_ledgeraccount x WHERE x.kind = 'cash' AND x.owner = r.account_id::text OFFSET 0
     ) c
@@ -220,10 +218,10 @@ WITH sources AS MATERIALIZED (
     ) e
 ), placed AS (
     INSERT INTO bench_orders_order (number, account_id, seller_id, product_id, product_name, product_code, spec_text,
-        spec_text_zh, type, state, quote_id, amount, list_amount, currency, paid_by, policy, form, project_code, tags,
+        spec_text_zh, type, state, amount, list_amount, currency, paid_by, policy, form, project_code, tags,
         contact_kind, placed_at, paid_at, completed_at, cancel_reason, cancel_note)
     SELECT number, account_id, seller_id, product_id, product_name, code, spec_text, spec_text, 'RENEW', 'completed',
-        substr(md5(number), 1, 32), amount, list_amount, currency, 'balance', policy, form, project_code, tags, '',
+        amount, list_amount, currency, 'balance', policy, form, project_code, tags, '',
         at, at, at, '', ''
     FROM sources RETURNING id, number
 ), lined AS (
@@ -258,9 +256,9 @@ WITH sources AS MATERIALIZED (
     FROM sources
 ), charged AS (
     INSERT INTO bench_billing_charge (number, kind, account_id, order_number, line_number, method, amount, currency,
-        description, description_zh, project_code, tags, explanation, at)
+        description, description_zh, project_code, tags, at)
     SELECT 'PY' || resource_id, 'charge', account_id, number, number || '-000001', 'balance', amount, currency,
-        product_name || ' · ' || spec_text, product_name || ' · ' || spec_text, project_code, tags, explanation, at
+        product_name || ' · ' || spec_text, product_name || ' · ' || spec_text, project_code, tags, at
     FROM sources
 ), posted AS (
     INSERT INTO bench_billing_posting (key, kind, about, at)
@@ -281,11 +279,6 @@ WITH sources AS MATERIALIZED (
             'amount', jsonb_build_object('money', jsonb_build_object('amount', amount::text, 'currency', currency)),
             'expires', jsonb_build_object('moment', expires_at)) AS params,
         '/console/apps/' || resource AS link
-    FROM sources
-    UNION ALL SELECT seller_user, seller_account, 'order_received', number, at,
-        jsonb_build_object('product', product_name, 'specification', spec_text, 'order', number, 'account', account_id,
-            'amount', jsonb_build_object('money', jsonb_build_object('amount', amount::text, 'currency', currency))),
-        '/seller/orders/' || number
     FROM sources
 ), done AS (
     SELECT account_id, 'Resource' AS type, resource AS number, product_name, 'renewAutomatically' AS operation, at,

@@ -670,6 +670,16 @@ def charges_of(account_id: int) -> QuerySet[Charge]:
     return Charge.objects.filter(account_id=account_id)
 
 
+def explained(charges: QuerySet[Charge]) -> QuerySet[Charge]:
+    """Lines of Bills with `explanation`: how the amount came about, as their payments and refunds keep it."""
+    return charges.annotate(
+        explanation=Coalesce(
+            Subquery(Payment.objects.filter(number=OuterRef("number")).values("explanation")),
+            Subquery(Refund.objects.filter(number=OuterRef("number")).values("explanation")),
+        )
+    )
+
+
 def top_ups_of(account_id: int) -> QuerySet[Payment]:
     """What came onto the balance and what was repaid, newest first."""
     return Payment.objects.filter(account_id=account_id).exclude(purpose__in=PAID_FOR_ORDERS).select_related("card")

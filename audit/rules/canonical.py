@@ -28,9 +28,8 @@ def milliseconds(moment: datetime) -> int:
     return (moment - _START) // _MILLISECOND
 
 
-def text(value: Any) -> str:
-    """The canonical JSON of a value."""
-    return jsontext.text(value)
+text = jsontext.text
+"""The canonical JSON of a value."""
 
 
 def filler(fields: Mapping[str, Any], names: Sequence[str]) -> Callable[[Sequence[str]], str]:

@@ -14,9 +14,10 @@ from koogallery.kernel.texts import in_language
 
 
 class Charge(GuardedModel):
-    """What an account was charged (positive) or refunded (negative), with how the amount came about.
+    """What an account was charged (positive) or refunded (negative).
 
-    For a reseller's customer the line stands in the reseller's account and names the `customer`.
+    It bears the number of its payment or refund, which keeps how the amount came about (`queries.explained`). For a
+    reseller's customer the line stands in the reseller's account and names the `customer`.
     """
 
     number = models.CharField(max_length=24, unique=True)
@@ -36,7 +37,6 @@ class Charge(GuardedModel):
     description_zh = models.CharField(max_length=255, blank=True, default="", db_default="")
     project_code = models.CharField(max_length=64, blank=True)
     tags = models.JSONField(default=dict)
-    explanation = models.JSONField(default=dict)
     at = models.DateTimeField()
 
     class Meta:

@@ -22,7 +22,9 @@ class Payment(GuardedModel):
     purpose = models.CharField(max_length=12, choices=PaymentPurpose.choices, default=PaymentPurpose.ORDER)
     method = models.CharField(max_length=16, choices=PayMethod.choices)
     state = models.CharField(max_length=12, choices=PaymentState.choices)
-    account = models.ForeignKey("identity.Account", models.PROTECT, related_name="payments", db_index=False)
+    account = models.ForeignKey(
+        "identity.Account", models.PROTECT, related_name="payments", db_index=False, db_constraint=False
+    )
     payer = models.ForeignKey("identity.Account", models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     order_number = models.CharField(max_length=24, blank=True)
     line_number = models.CharField(max_length=40, blank=True)

@@ -5,14 +5,13 @@ What `paying.pay` does for one payment, with a few statements for a thousand.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
-
-from django.db import connection
 
 from billing.models import Card, CreditStatement
 from billing.operations import ledger
@@ -22,6 +21,8 @@ from koogallery.kernel import ids, prepared
 from koogallery.kernel.arrays import array
 from koogallery.kernel.money import Money
 
+RANDOM = 8
+"""Random characters of a payment's number: of a hundred thousand in a minute no two are to meet."""
 _PURSES = """
 SELECT l.owner::bigint, l.kind, l.balance, l.currency FROM billing_ledgeraccount l
 WHERE l.kind IN ('cash', 'platform_credit') AND l.owner = ANY(%s::text[])
@@ -38,9 +39,9 @@ WITH variants AS MATERIALIZED (
         AS g(number, method, account_id, payer_id, order_number, line_number, place, project_code, tags)
 ), charged AS (
     INSERT INTO billing_charge (number, kind, account_id, customer_id, order_number, line_number, method, amount,
-        currency, description, description_zh, project_code, tags, explanation, at)
+        currency, description, description_zh, project_code, tags, at)
     SELECT g.number, 'charge', g.payer_id, nullif(g.account_id, g.payer_id), g.order_number, g.line_number, g.method,
-        v.amount, v.currency, v.description, v.description_zh, g.project_code, g.tags, v.explanation, %(at)s
+        v.amount, v.currency, v.description, v.description_zh, g.project_code, g.tags, %(at)s
     FROM given g JOIN variants v USING (place)
 )
 INSERT INTO billing_payment (number, purpose, method, state, account_id, payer_id, order_number, line_number, part,
@@ -110,20 +111,22 @@ class Sold(NamedTuple):
     explanation: str
 
 
-class NewPayment(NamedTuple):
-    """A payment for an order line that is charged at once, by `balance`, `credit` or `reseller`, and earned with it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payments:
+    """Payments for order lines that are charged at once, by `balance`, `credit` or `reseller`: `sold`, and the columns.
 
-    `tags` is JSON.
+    `places` says which of `sold` each is for, from 1; `tags` are JSON.
     """
 
-    sold: Sold
-    method: str
-    account_id: int
-    payer_id: int
-    order_number: str
-    line_number: str
-    project_code: str
-    tags: str
+    sold: Sequence[Sold]
+    places: Sequence[int]
+    methods: Sequence[str]
+    accounts: Sequence[int]
+    payers: Sequence[int]
+    orders: Sequence[str]
+    lines: Sequence[str]
+    projects: Sequence[str]
+    tags: Sequence[str]
 
 
 _SOURCES = {
@@ -133,23 +136,16 @@ _SOURCES = {
 }
 
 
-def pay_and_earn(payments: Sequence[NewPayment], *, at: datetime) -> None:
+def pay_and_earn(payments: Payments, *, at: datetime) -> None:
     """Charge a chunk of order lines that are Completed with it: payments, lines of Bills, and their postings.
 
     What is in effect at once is never *held*: one posting moves the money from the payer to *earned*. Who can spend how
     much was read with `purses(locked=True)`; a balance that would be negative is an `IntegrityError`.
     """
-    if not payments:
-        return
-    variants = {id(payment.sold): payment.sold for payment in payments}
-    places = {key: place for place, key in enumerate(variants, 1)}
-    sold = list(variants.values())
-    numbers = new_numbers("PY", at=at, count=len(payments), length=6)
-    methods, accounts, payers, orders, lines, projects, tags = (
-        list(column) for column in list(zip(*payments, strict=True))[1:]
-    )
+    sold, places = payments.sold, payments.places
+    numbers = new_numbers("PY", at=at, count=len(places), length=RANDOM)
     given: dict[str, Any] = {
-        "places": array(places.values()),
+        "places": array(range(1, len(sold) + 1)),
         "texts": array(each.description[:255] for each in sold),
         "texts_zh": array(each.description_zh[:255] for each in sold),
         "explanations": array(each.explanation for each in sold),
@@ -158,35 +154,39 @@ def pay_and_earn(payments: Sequence[NewPayment], *, at: datetime) -> None:
         "amounts": array(each.amount.amount for each in sold),
         "currencies": array(each.amount.currency for each in sold),
         "numbers": array(numbers),
-        "methods": array(methods),
-        "accounts": array(accounts),
-        "payers": array(payers),
-        "orders": array(orders),
-        "lines": array(lines),
-        "variants": array(places[id(payment.sold)] for payment in payments),
-        "projects": array(projects),
-        "tags": array(tags),
+        "methods": array(payments.methods),
+        "accounts": array(payments.accounts),
+        "payers": array(payments.payers),
+        "orders": array(payments.orders),
+        "lines": array(payments.lines),
+        "variants": array(places),
+        "projects": array(payments.projects),
+        "tags": array(payments.tags),
         "at": at,
     }
-    with connection.cursor() as cursor:
+    with prepared.cursor(planned=False) as cursor:
         cursor.execute(_PAY, given)
-    earned = {id(each): ledger.earned(each.seller_id) for each in sold}
+    payers = list(zip(payments.methods, payments.payers, strict=True))
+    sources = {payer: _SOURCES[payer[0]](payer[1]) for payer in set(payers)}
+    targets = [ledger.earned(each.seller_id) for each in sold]
     ledger.move_many(
-        [
-            ledger.Movement(
-                f"pay:{number}", payment.line_number, _SOURCES[payment.method](payment.payer_id),
-                earned[id(payment.sold)], payment.sold.amount,
-            )
-            for number, payment in zip(numbers, payments, strict=True)
-        ],
+        keys=[f"pay:{number}" for number in numbers],
+        abouts=payments.lines,
+        sources=[sources[payer] for payer in payers],
+        targets=[targets[place - 1] for place in places],
+        amounts=[sold[place - 1].amount for place in places],
         kind=PostingKind.PAYMENT,
         at=at,
-    )  # fmt: skip
+    )
 
 
 def new_numbers(prefix: str, *, at: datetime, count: int, length: int) -> list[str]:
-    """So many different numbers of one moment, as `ids.numbered` makes them one by one."""
-    stem = ids.numbered(prefix, at=at, length=0)
+    """So many different numbers of one moment, as `ids.numbered` makes them one by one.
+
+    The first of the random characters is the process's own, so that workers that draw thousands at once rarely meet.
+    """
+    stem = ids.numbered(prefix, at=at, length=0) + ids.ALPHABET[os.getpid() % len(ids.ALPHABET)]
+    length -= 1
     drawn: dict[str, None] = {}
     while len(drawn) < count:
         usable = [byte % 36 for byte in secrets.token_bytes((count - len(drawn)) * (length + 1)) if byte < 252]

@@ -180,7 +180,7 @@ def post_many(postings: Sequence[NewPosting]) -> set[str]:
     accounts = sorted({(ref.kind, ref.owner, money.currency, ref.may_be_negative) for _, ref, money in parts})
     places = {account[:3]: place for place, account in enumerate(accounts, 1)}
     few = len(postings) <= PLANNED_ONCE
-    with prepared.cursor() if few else connection.cursor() as cursor:
+    with prepared.cursor(planned=few) as cursor:
         cursor.execute(
             _POST,
             [
@@ -227,41 +227,41 @@ CROSS JOIN LATERAL (VALUES (s.id, -g.amount), (t.id, g.amount)) AS side(account,
 """
 
 
-class Movement(NamedTuple):
-    """An amount that goes from one ledger account to another, under a key that is new."""
-
-    key: str
-    about: str
-    source: LedgerRef
-    target: LedgerRef
-    amount: Money
-
-
-def move_many(movements: Sequence[Movement], *, kind: PostingKind, at: datetime) -> None:
+def move_many(
+    *,
+    keys: Sequence[str],
+    abouts: Sequence[str],
+    sources: Sequence[LedgerRef],
+    targets: Sequence[LedgerRef],
+    amounts: Sequence[Money],
+    kind: PostingKind,
+    at: datetime,
+) -> None:
     """Book a chunk of postings of two entries each in one statement, for what is posted for the first time.
 
-    Accounts are locked as in `post_many`. Raises `ValueError` for an unrounded amount, `IntegrityError` for a key that
-    is booked already and for what the database refuses.
+    Each moves its amount from its source to its target. Accounts are locked as in `post_many`. Raises `ValueError` for
+    an unrounded amount, `IntegrityError` for a key that is booked already and for what the database refuses.
     """
-    if not movements:
+    if not keys:
         return
-    if loose := [str(money) for money in {movement.amount for movement in movements} if not money.is_whole()]:
+    if loose := [str(money) for money in {id(each): each for each in amounts}.values() if not money.is_whole()]:
         raise ValueError(f"Only rounded amounts are booked (R2): {loose[0]}.")
-    sources = [(movement.source, movement.amount.currency) for movement in movements]
-    targets = [(movement.target, movement.amount.currency) for movement in movements]
-    accounts = sorted({*sources, *targets})
+    currencies = [money.currency for money in amounts]
+    given = list(zip(sources, currencies, strict=True))
+    taken = list(zip(targets, currencies, strict=True))
+    accounts = sorted({*given, *taken})
     places = {account: place for place, account in enumerate(accounts, 1)}
-    with connection.cursor() as cursor:
+    with prepared.cursor(planned=False) as cursor:
         cursor.execute(
             _MOVE,
             {
                 "kind": kind,
                 "at": at,
-                "keys": array(movement.key for movement in movements),
-                "abouts": array(movement.about for movement in movements),
-                "sources": array(map(places.__getitem__, sources)),
-                "targets": array(map(places.__getitem__, targets)),
-                "amounts": array(movement.amount.amount for movement in movements),
+                "keys": array(keys),
+                "abouts": array(abouts),
+                "sources": array(map(places.__getitem__, given)),
+                "targets": array(map(places.__getitem__, taken)),
+                "amounts": array(money.amount for money in amounts),
                 "kinds": array(ref.kind for ref, _currency in accounts),
                 "owners": array(ref.owner for ref, _currency in accounts),
                 "currencies": array(currency for _ref, currency in accounts),

@@ -366,7 +366,6 @@ def book(payment: Payment, *, source: ledger.LedgerRef) -> None:
                 description_zh=payment.description_zh,
                 project_code=payment.project_code,
                 tags=payment.tags,
-                explanation=payment.explanation,
                 at=at,
             )
         ]

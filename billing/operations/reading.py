@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from billing import queries
 from billing.models import Charge, MilestoneBill
 from koogallery.kernel.calls import Call, Role
 from koogallery.kernel.operations import describe, operation
@@ -26,7 +27,8 @@ def query_bills(call: Call) -> None:
 @operation("queryBillDetail", resource_type="Bill", action="marketplace:bill:get", roles={Role.BUYER}, read=True)
 def query_bill(call: Call, *, bill: str) -> Charge:
     """One line of Bills of the call's account. Raises `Missing`."""
-    charge = Charge.objects.select_related("customer").filter(account=call.account_id, number=bill).first()
+    found = queries.explained(Charge.objects.filter(account=call.account_id, number=bill))
+    charge = found.select_related("customer").first()
     if charge is None:
         raise Missing(f"No bill {bill}.")
     describe(resource=charge)

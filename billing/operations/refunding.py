@@ -234,7 +234,6 @@ def _write_charge(given: Refund, payments: Sequence[Payment]) -> None:
                 description_zh=chinese,
                 project_code=payment.project_code,
                 tags=payment.tags,
-                explanation=given.explanation,
                 at=given.at,
             )
         ]

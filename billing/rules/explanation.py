@@ -169,15 +169,16 @@ class Explanation:
 
 
 def _step_to_json(each: Step) -> dict[str, Any]:
-    return {"label": each.label, "value": each.value, "formula": each.formula, "params": dict(each.params)}
+    told = {"label": each.label, "value": each.value, "formula": each.formula, "params": dict(each.params)}
+    return {name: part for name, part in told.items() if part or name in ("label", "value")}
 
 
 def _step_from_json(stored: Mapping[str, Any]) -> Step:
     return Step(
         label=stored["label"],
         value=stored["value"],
-        formula=stored["formula"],
-        params=tuple(stored["params"].items()),
+        formula=stored.get("formula", ""),
+        params=tuple(stored.get("params", {}).items()),
     )
 
 

@@ -54,8 +54,9 @@ def _calculation(charge: Charge) -> str:
 
 
 def explanation_of(charge: Charge) -> Explanation | None:
-    """How the amount came about, if it was stored."""
-    return Explanation.from_json(charge.explanation) if charge.explanation else None
+    """How the amount of a line that was `explained` came about, if it was stored."""
+    stored = charge.explanation  # type: ignore[attr-defined]
+    return Explanation.from_json(stored) if stored else None
 
 
 BILLS = ListPage(
@@ -115,7 +116,7 @@ BILLS = ListPage(
 def bill_list(request: HttpRequest) -> HttpResponseBase:
     """Every charge and refund of the account."""
     reading.query_bills(request.call)
-    rows = queries.charges_of(request.call.account.pk).select_related("customer")
+    rows = queries.explained(queries.charges_of(request.call.account.pk)).select_related("customer")
     return BILLS.respond(request, rows, "billing/bills.html", {"page": framed(_("Bills"))})
 
 

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,11 +26,24 @@ def data_folder() -> Path:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, at once or not at all."""
+    _draft(path, text).replace(path)
+
+
+def _draft(path: Path, text: str) -> Path:
+    """The text beside where it is to stand, under a name of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
-    draft.replace(path)
+    return draft
+
+
+def _write_first(path: Path, text: str) -> None:
+    """Write such a file unless there is one; of several processes at once the first has written it, whole."""
+    draft = _draft(path, text)
+    with suppress(FileExistsError):
+        path.hardlink_to(draft)
+    draft.unlink()
 
 
 def acquire(data: Path) -> IO[str] | None:
@@ -102,10 +116,5 @@ def local_keys(data: Path) -> dict[str, str]:
             "field_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "signing_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump(made, file, indent=2)
-        except FileExistsError:
-            pass
+        _write_first(path, json.dumps(made, indent=2))
     return dict(json.loads(path.read_text()))

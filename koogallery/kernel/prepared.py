@@ -189,17 +189,27 @@ class _Cursor(ServerBindingCursor):
         self._query = pgq
 
 
+class _UnplannedCursor(ServerBindingCursor):
+    """Has every statement planned for its values."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        """Send a statement that no plan is kept of."""
+        return super().execute(query, params, **options | {"prepare": False})  # type: ignore[misc]
+
+
 @contextmanager
-def cursor() -> Iterator[CursorWrapper]:
+def cursor(*, planned: bool = True) -> Iterator[CursorWrapper]:
     """A cursor whose statements PostgreSQL keeps planned; values go beside the SQL, so each needs a clear type.
 
-    After how many uses a plan is kept, and whether at all, the settings say (`prepare_threshold`). The driver reads
-    moments by itself: Django's reader takes twenty times as long and gives the same where the connection's zone is UTC.
+    After how many uses a plan is kept, and whether at all, the settings say (`prepare_threshold`). Not `planned`,
+    statements are planned for the values of each use: for arrays of a sweep's chunk, whose sizes decide. The driver
+    reads moments by itself: Django's reader takes twenty times as long and gives the same where the connection's zone
+    is UTC.
     """
     database = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()
     line = database.connection
-    usual, line.cursor_factory = line.cursor_factory, _Cursor
+    usual, line.cursor_factory = line.cursor_factory, _Cursor if planned else _UnplannedCursor
     try:
         opened = database.cursor()
     finally:

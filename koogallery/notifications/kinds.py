@@ -109,6 +109,14 @@ add(
         mail=False,
     ),
     Kind(
+        "renewals_received",
+        Topic.ORDERS,
+        _("Customers' subscriptions renewed themselves (sellers)"),
+        _("Automatic renewals of %(on)s"),
+        _("On %(on)s customers' subscriptions to your products were renewed automatically. Orders shows each of them."),
+        mail=False,
+    ),
+    Kind(
         "order_paid_too_late",
         Topic.ORDERS,
         _("Money arrived for an order that was already canceled"),

@@ -59,7 +59,13 @@ class OrderLine(GuardedModel):
     once_key = models.CharField(max_length=100, null=True, blank=True)
     milestones = models.PositiveSmallIntegerField(_("milestones"), default=0, db_default=0)
     resource = models.ForeignKey(
-        "orders.Resource", models.PROTECT, null=True, blank=True, related_name="follow_ups", verbose_name=_("resource")
+        "orders.Resource",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="follow_ups",
+        verbose_name=_("resource"),
+        db_constraint=False,
     )
 
     reverses = models.ForeignKey(

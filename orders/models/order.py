@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orders.models.line import OrderLine
 
 _PAGE = Address("orders:detail")
+_NOT_DONE = ~Q(state=OrderState.COMPLETED)
 
 
 class Order(GuardedModel):
@@ -42,7 +43,12 @@ class Order(GuardedModel):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, verbose_name=_("user"), db_index=False
     )
     seller = models.ForeignKey(
-        "catalog.Seller", models.PROTECT, related_name="orders", verbose_name=_("seller"), db_index=False
+        "catalog.Seller",
+        models.PROTECT,
+        related_name="orders",
+        verbose_name=_("seller"),
+        db_index=False,
+        db_constraint=False,
     )
     product = models.ForeignKey(
         "catalog.Product", models.PROTECT, related_name="orders", verbose_name=_("product"), db_index=False
@@ -122,9 +128,9 @@ class Order(GuardedModel):
         ]
         indexes = [
             models.Index(fields=["account", "-placed_at"], name="order_of_account"),
-            models.Index(fields=["account", "state", "-placed_at"], name="order_of_account_state"),
+            models.Index(fields=["account", "state", "-placed_at"], name="order_open_of_account", condition=_NOT_DONE),
             models.Index(fields=["seller", "-placed_at"], name="order_of_seller"),
-            models.Index(fields=["seller", "state", "-placed_at"], name="order_of_seller_state"),
+            models.Index(fields=["seller", "state", "-placed_at"], name="order_open_of_seller", condition=_NOT_DONE),
             models.Index(fields=["product", "placed_at"], name="order_of_product"),
             models.Index(fields=["reseller"], name="order_of_reseller", condition=Q(reseller__isnull=False)),
             models.Index(

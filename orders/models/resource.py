@@ -204,9 +204,21 @@ class ResourceTerm(GuardedModel):
     """
 
     resource = models.ForeignKey(
-        Resource, models.PROTECT, related_name="terms", verbose_name=_("resource"), db_index=False
+        Resource,
+        models.PROTECT,
+        related_name="terms",
+        verbose_name=_("resource"),
+        db_index=False,
+        db_constraint=False,
     )
-    line = models.ForeignKey(OrderLine, models.PROTECT, related_name="+", verbose_name=_("order line"), db_index=False)
+    line = models.ForeignKey(
+        OrderLine,
+        models.PROTECT,
+        related_name="+",
+        verbose_name=_("order line"),
+        db_index=False,
+        db_constraint=False,
+    )
     start = models.DateField(_("from"))
     end = models.DateField(_("to"))
     price = FullPriceField(_("full price"))

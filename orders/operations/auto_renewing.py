@@ -230,12 +230,15 @@ def attempt_due(auto_ids: Sequence[int], upto: datetime) -> None:
     _postpone(set(auto_ids) - {candidate.pk for candidate in found}, until=upto + SOON)
     decisions = decide(found, when=lambda candidate: upto, locked=True)
     refused = [(decision, decision.refused) for decision in decisions if decision.refused is not None]
-    plain = [decision for decision in decisions if is_plain(decision)]
-    renew_many(plain, at=upto)
+    plain: list[Decision] = []
+    apart: list[Decision] = []
     for decision in decisions:
+        (plain if is_plain(decision) else apart).append(decision)
+    renew_many(plain, at=upto)
+    for decision in apart:
         if decision.later:
             _leave(decision, at=upto)
-        elif decision.priced is not None and not is_plain(decision):
+        elif decision.priced is not None:
             candidate = decision.candidate
             try:
                 renew_automatically(system_call(at=upto, on_behalf_of=candidate.enabled_by), resource=candidate.number)

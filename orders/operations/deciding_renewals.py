@@ -20,6 +20,7 @@ from billing.queries import card_payment_pending
 from billing.rules.terms import Term, TermLength, TermUnit
 from billing.states import PayMethod
 from catalog.queries.products import products_by_id
+from catalog.queries.sheets import read_once
 from catalog.states import DeliveryMethod
 from koogallery import clock
 from koogallery.identity import queries as identity
@@ -208,7 +209,14 @@ def rivals(account_ids: Sequence[int], *, upto: datetime) -> list[Candidate]:
 def decide(found: Sequence[Candidate], *, when: Callable[[Candidate], datetime], locked: bool) -> list[Decision]:
     """What becomes of attempts, in this order, each at its moment; what one charges is missing for the next."""
     deciding = _Deciding(found, locked=locked)
-    return [deciding.decide(candidate, at=when(candidate)) for candidate in found]
+    with read_once(skus=_skus(found)):
+        return [deciding.decide(candidate, at=when(candidate)) for candidate in found]
+
+
+def _skus(found: Sequence[Candidate]) -> list[tuple[int, str]]:
+    """The SKUs that renewals are of, by product and code, each once."""
+    configured = {(candidate.product_id, candidate.configuration) for candidate in found}
+    return [(product_id, json.loads(stored)["sku_code"]) for product_id, stored in configured]
 
 
 class _Deciding:

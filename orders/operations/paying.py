@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
@@ -22,6 +22,7 @@ from orders.events import OrderPaid
 from orders.models import Order
 from orders.operations import completing, provisioning, taking_effect
 from orders.operations.moving import move
+from orders.operations.renewing_many import renewals_received
 from orders.queries.orders import own_order_locked
 from orders.states import OrderState, PaidBy
 
@@ -168,12 +169,18 @@ def _notices(order: Order, *, paid_by: PaidBy, at: datetime) -> list[Notice]:
             at=at,
             user_ids=[order.user_id] if order.user_id else [],
         ),
-        Notice(
-            account_id=order.seller.account_id,
-            kind="order_received",
-            params=told,
-            link=reverse("orders:seller_detail", args=[order.number]),
-            key=f"order-received:{order.number}",
-            at=at,
-        ),
+        _seller_notice(order, told, at=at),
     ]
+
+
+def _seller_notice(order: Order, told: dict[str, Any], *, at: datetime) -> Notice:
+    if order.form.get("automatic"):
+        return renewals_received(order.seller.account_id, at=at)
+    return Notice(
+        account_id=order.seller.account_id,
+        kind="order_received",
+        params=told,
+        link=reverse("orders:seller_detail", args=[order.number]),
+        key=f"order-received:{order.number}",
+        at=at,
+    )

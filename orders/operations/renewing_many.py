@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db import connection
+from django.urls import reverse
 
 from audit.recording import system_traces
 from billing.operations import charging
 from billing.states import PayMethod
-from koogallery.kernel import ids, jsontext, policies
+from koogallery import clock
+from koogallery.kernel import jsontext, policies, prepared
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.arrays import array
 from koogallery.kernel.policies import PolicySet
@@ -23,7 +25,7 @@ from orders.operations.deciding_renewals import CARD, Candidate, Decision, Price
 from orders.queries import eligibility
 from orders.rules import life
 from orders.saas.activities import Activity, Scene, expire_time
-from orders.states import OrderState, PaidBy, ResourceStatus
+from orders.states import OrderState, OrderType, PaidBy, ResourceStatus
 
 _PAID_BY = {
     PayMethod.BALANCE.value: PaidBy.BALANCE.value,
@@ -31,7 +33,6 @@ _PAID_BY = {
     PayMethod.RESELLER.value: PaidBy.RESELLER.value,
 }
 _PAGE = Address("orders:resource")
-_SOLD = Address("orders:seller_detail")
 _TAKEN: Prepared[str] = Prepared(
     lambda: Order.objects.filter(number__in=GivenEach("numbers", "text")).values_list("number", flat=True)
 )
@@ -50,17 +51,17 @@ WITH variants AS MATERIALIZED (
             ends, expires_at, life_due_at, notice_due_at)
 ), given AS MATERIALIZED (
     SELECT * FROM unnest(%(autos)s::bigint[], %(resources)s::bigint[], %(places_of)s::integer[], %(numbers)s::text[],
-        %(quotes)s::text[], %(accounts)s::bigint[], %(paid_by)s::text[], %(resellers)s::bigint[], %(projects)s::text[],
+        %(accounts)s::bigint[], %(paid_by)s::text[], %(resellers)s::bigint[], %(projects)s::text[],
         %(tags)s::jsonb[], %(sources)s::text[], %(references)s::text[], %(attempts)s::timestamptz[],
         %(preflights)s::timestamptz[])
-        AS g(auto_id, resource_id, place, number, quote_id, account_id, paid_by, reseller_id, project_code, tags,
+        AS g(auto_id, resource_id, place, number, account_id, paid_by, reseller_id, project_code, tags,
             discount_source, discount_reference, next_attempt_at, preflight_due_at)
 ), placed AS (
     INSERT INTO orders_order (number, account_id, seller_id, product_id, product_name, product_code, spec_text,
-        spec_text_zh, type, state, quote_id, amount, list_amount, currency, paid_by, reseller_id, policy, form,
+        spec_text_zh, type, state, amount, list_amount, currency, paid_by, reseller_id, policy, form,
         project_code, tags, contact_kind, placed_at, paid_at, completed_at, cancel_reason, cancel_note)
     SELECT s.number, s.account_id, v.seller_id, v.product_id, v.product_name, v.product_code, v.spec_text,
-        v.spec_text_zh, 'RENEW', 'completed', s.quote_id, v.amount, v.list_amount, v.currency, s.paid_by,
+        v.spec_text_zh, 'RENEW', 'completed', v.amount, v.list_amount, v.currency, s.paid_by,
         s.reseller_id, %(policy)s::jsonb, v.form, s.project_code, s.tags, v.contact_kind, %(at)s, %(at)s, %(at)s, '', ''
     FROM given s JOIN variants v USING (place)
     RETURNING id, number
@@ -111,18 +112,33 @@ def renew_many(decisions: Sequence[Decision], *, at: datetime) -> None:
     """Renew what was decided to be charged, dated at `at`, with as many statements for a thousand as for one.
 
     Orders of type RENEW, Completed, with payment and earning; terms from the original expiry; the auto-renewals wait
-    for the end of these; buyers and sellers are told once each. Nobody above has to hear of renewals one by one. Each
-    is one trace, which names its order and that this is Completed.
+    for the end of these; buyers are told once each, sellers once a day. Nobody above has to hear of renewals one by
+    one. Each is one trace, which names its order and that this is Completed.
     """
     if not decisions:
         return
-    in_force = policies.in_force(at)
-    numbers = _free_numbers(at, len(decisions))
-    made = _write(decisions, numbers, in_force, at=at)
-    notify_many(_told(decisions, numbers, at=at))
-    _trace(decisions, numbers, at=at)
-    _refresh(decisions, numbers, made, at=at)
-    charging.pay_and_earn(_payments(decisions, numbers), at=at)
+    renewals = _Renewals(decisions, _free_numbers(at, len(decisions)))
+    made = _write(renewals, policies.in_force(at), at=at)
+    notify_many(_told(renewals, at=at))
+    notify_many(_told_sellers(renewals, at=at))
+    _trace(renewals, at=at)
+    _refresh(renewals, made, at=at)
+    charging.pay_and_earn(_payments(renewals), at=at)
+
+
+class _Renewals:
+    """A chunk that is to be renewed, by columns: what each has of its own, and the prices that many have in common."""
+
+    def __init__(self, decisions: Sequence[Decision], numbers: Sequence[str]) -> None:
+        self.candidates = [decision.candidate for decision in decisions]
+        self.accounts = [decision.account for decision in decisions]
+        self.priced = [decision.priced for decision in decisions if decision.priced is not None]
+        self.numbers = numbers
+        self.lines = [f"{number}-000001" for number in numbers]
+        self.columns = dict(zip(Candidate._fields, zip(*self.candidates, strict=True), strict=True))
+        self.prices = list({id(priced): priced for priced in self.priced}.values())
+        places = {id(priced): place for place, priced in enumerate(self.prices, 1)}
+        self.places = [places[id(priced)] for priced in self.priced]
 
 
 def _free_numbers(at: datetime, count: int) -> list[str]:
@@ -136,49 +152,45 @@ def _free_numbers(at: datetime, count: int) -> list[str]:
     return found
 
 
-def _write(
-    decisions: Sequence[Decision], numbers: Sequence[str], in_force: PolicySet, *, at: datetime
-) -> dict[int, tuple[int, int]]:
+def _write(renewals: _Renewals, in_force: PolicySet, *, at: datetime) -> dict[int, tuple[int, int]]:
     """Write the rows; the ids of order and line by resource."""
-    known = {id(decision.priced): decision.priced for decision in decisions if decision.priced is not None}
-    places = {key: place for place, key in enumerate(known, 1)}
-    apart = {(id(decision.priced), decision.candidate.days_before): decision.candidate for decision in decisions}
+    columns, places = renewals.columns, renewals.places
     following = {
-        (key, days): _following(known[key], candidate, in_force, at=at) for (key, days), candidate in apart.items()
+        (place, days): _following(renewals.prices[place - 1], days, in_force, at=at)
+        for place, days in set(zip(places, columns["days_before"], strict=True))
     }
-    after = [following[id(decision.priced), decision.candidate.days_before] for decision in decisions]
+    after = [following[each] for each in zip(places, columns["days_before"], strict=True)]
     given = {
-        **_variants(list(known.values()), at=at),
-        "autos": array(decision.candidate.pk for decision in decisions),
-        "resources": array(decision.candidate.resource_id for decision in decisions),
-        "places_of": array(places[id(decision.priced)] for decision in decisions),
-        "numbers": array(numbers),
-        "quotes": array(ids.public_id() for _ in decisions),
-        "accounts": array(decision.account.pk for decision in decisions),
-        "paid_by": array(_PAID_BY[decision.candidate.method] for decision in decisions),
-        "resellers": array(decision.account.reseller_id for decision in decisions),
-        "projects": array(decision.candidate.project_code for decision in decisions),
-        "tags": array(decision.candidate.tags for decision in decisions),
-        "sources": array(decision.candidate.discount_source for decision in decisions),
-        "references": array(decision.candidate.discount_reference for decision in decisions),
+        **_variants(renewals.prices, at=at),
+        "autos": array(columns["pk"]),
+        "resources": array(columns["resource_id"]),
+        "places_of": array(places),
+        "numbers": array(renewals.numbers),
+        "accounts": array(columns["account_id"]),
+        "paid_by": array(map(_PAID_BY.__getitem__, columns["method"])),
+        "resellers": array(account.reseller_id for account in renewals.accounts),
+        "projects": array(columns["project_code"]),
+        "tags": array(columns["tags"]),
+        "sources": array(columns["discount_source"]),
+        "references": array(columns["discount_reference"]),
         "attempts": array(moment for moment, _preflight in after),
         "preflights": array(preflight for _moment, preflight in after),
         "policy": jsontext.text(in_force.to_json()),
         "at": at,
     }
-    with connection.cursor() as cursor:
+    with prepared.cursor(planned=False) as cursor:
         cursor.execute(_RENEW, given)
         return {resource: (order, line) for resource, order, line in cursor.fetchall()}
 
 
 def _following(
-    priced: Priced, candidate: Candidate, in_force: PolicySet, *, at: datetime
+    priced: Priced, days_before: int, in_force: PolicySet, *, at: datetime
 ) -> tuple[datetime, datetime | None]:
-    """When a resource with this new term is next tried and simulated."""
+    """When a resource with this new term is next tried, so many days before its end, and simulated."""
     hour = time.fromisoformat(in_force["autorenew.hour"])
     expiry = priced.term.end
     return (
-        life.first_attempt(expiry=expiry, days_before=candidate.days_before, hour=hour, now=at),
+        life.first_attempt(expiry=expiry, days_before=days_before, hour=hour, now=at),
         life.next_preflight(expiry=expiry, after=at),
     )
 
@@ -222,19 +234,17 @@ def _variants(found: Sequence[Priced], *, at: datetime) -> dict[str, Any]:
     }
 
 
-def _told(decisions: Sequence[Decision], numbers: Sequence[str], *, at: datetime) -> list[Notice]:
-    """One notice for each buyer and one for each seller."""
+def _told(renewals: _Renewals, *, at: datetime) -> list[Notice]:
+    """One notice for each buyer."""
     told: list[Notice] = []
-    known: dict[tuple[Any, ...], tuple[dict[str, Any], dict[str, Any], int]] = {}
-    for (candidate, account, priced, *_rest), number in zip(decisions, numbers, strict=True):
-        assert priced is not None
+    shared: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for candidate, priced, number in zip(renewals.candidates, renewals.priced, renewals.numbers, strict=True):
         names = id(priced), candidate.product_name, candidate.spec_text
-        if names not in known:
-            bought = {
+        if (renewed := shared.get(names)) is None:
+            renewed = shared[names] = {
                 "product": candidate.product_name, "specification": candidate.spec_text, "amount": priced.amount,
+                "expires": priced.term.expires_at,
             }  # fmt: skip
-            known[names] = bought, {**bought, "expires": priced.term.expires_at}, priced.product.seller.account_id
-        sold, renewed, seller = known[names]
         resource = candidate.number
         told.append(
             Notice(
@@ -242,17 +252,31 @@ def _told(decisions: Sequence[Decision], numbers: Sequence[str], *, at: datetime
                 {"resource": resource, "order": number}, _PAGE(resource), shared=renewed,
             )
         )  # fmt: skip
-        told.append(
-            Notice(
-                seller, "order_received", f"order-received:{number}", at,
-                {"account": account.name, "order": number}, _SOLD(number), shared=sold,
-            )
-        )  # fmt: skip
     return told
 
 
-def _trace(decisions: Sequence[Decision], numbers: Sequence[str], *, at: datetime) -> None:
-    amounts = {id(decision.priced): str(decision.priced.amount) for decision in decisions if decision.priced}
+def _told_sellers(renewals: _Renewals, *, at: datetime) -> list[Notice]:
+    """One notice a day for each seller, which chunks after the first find sent."""
+    sellers = {priced.product.seller.account_id for priced in renewals.prices}
+    return [renewals_received(account_id, at=at) for account_id in sorted(sellers)]
+
+
+def renewals_received(seller_account_id: int, *, at: datetime) -> Notice:
+    """The one notice of a platform day's automatic renewals to a seller; the first renewal of the day brings it."""
+    day = clock.platform_date(at)
+    days = urlencode({"type": OrderType.RENEW.value, "placed_from": day.isoformat(), "placed_to": day.isoformat()})
+    return Notice(
+        account_id=seller_account_id,
+        kind="renewals_received",
+        key=f"renewals-received:{day.isoformat()}",
+        at=at,
+        params={"on": day},
+        link=f"{reverse('orders:seller_list')}?{days}",
+    )
+
+
+def _trace(renewals: _Renewals, *, at: datetime) -> None:
+    amounts = {id(priced): str(priced.amount) for priced in renewals.prices}
     system_traces(
         "renewAutomatically",
         rows=[
@@ -264,18 +288,18 @@ def _trace(decisions: Sequence[Decision], numbers: Sequence[str], *, at: datetim
                 {"resource": candidate.number, "enabled_by": candidate.enabled_by},
                 {"order": number, "amount": amounts[id(priced)], "state": OrderState.COMPLETED.value},
             )
-            for (candidate, _account, priced, *_rest), number in zip(decisions, numbers, strict=True)
+            for candidate, priced, number in zip(renewals.candidates, renewals.priced, renewals.numbers, strict=True)
         ],
     )
 
 
-def _refresh(
-    decisions: Sequence[Decision], numbers: Sequence[str], made: dict[int, tuple[int, int]], *, at: datetime
-) -> None:
+def _refresh(renewals: _Renewals, made: dict[int, tuple[int, int]], *, at: datetime) -> None:
     """Tell sellers' servers the new expiry of the instances that there are."""
+    if not any(priced.product.has_interface for priced in renewals.prices):
+        return
     calls = []
-    for (candidate, _account, priced, *_rest), number in zip(decisions, numbers, strict=True):
-        if not candidate.instance_id or priced is None or not priced.product.has_interface:
+    for candidate, priced, number in zip(renewals.candidates, renewals.priced, renewals.numbers, strict=True):
+        if not candidate.instance_id or not priced.product.has_interface:
             continue
         product = priced.product
         order, line = made[candidate.resource_id]
@@ -303,24 +327,30 @@ def _refresh(
     interface_calls.enqueue_many(calls)
 
 
-def _payments(decisions: Sequence[Decision], numbers: Sequence[str]) -> list[charging.NewPayment]:
-    sold: dict[int, charging.Sold] = {}
-    payments = []
-    for (candidate, account, priced, *_rest), number in zip(decisions, numbers, strict=True):
-        assert priced is not None
-        if (what := sold.get(id(priced))) is None:
-            fee = priced.renewal.configuration.fee_percent
-            what = charging.Sold(priced.product.seller_id, fee, priced.amount, *priced.described, priced.explanation)
-            sold[id(priced)] = what
-        is_resold = candidate.method == PayMethod.RESELLER.value
-        payer = account.reseller_id if is_resold and account.reseller_id else account.pk
-        payments.append(
-            charging.NewPayment(
-                what, candidate.method, account.pk, payer, number, f"{number}-000001", candidate.project_code,
-                candidate.tags,
+def _payments(renewals: _Renewals) -> charging.Payments:
+    return charging.Payments(
+        sold=[
+            charging.Sold(
+                priced.product.seller_id,
+                priced.renewal.configuration.fee_percent,
+                priced.amount,
+                *priced.described,
+                priced.explanation,
             )
-        )  # fmt: skip
-    return payments
+            for priced in renewals.prices
+        ],
+        places=renewals.places,
+        methods=renewals.columns["method"],
+        accounts=renewals.columns["account_id"],
+        payers=[
+            account.reseller_id if account.reseller_id and method == PayMethod.RESELLER.value else account.pk
+            for account, method in zip(renewals.accounts, renewals.columns["method"], strict=True)
+        ],
+        orders=renewals.numbers,
+        lines=renewals.lines,
+        projects=renewals.columns["project_code"],
+        tags=renewals.columns["tags"],
+    )
 
 
-__all__ = ["is_plain", "renew_many"]
+__all__ = ["is_plain", "renew_many", "renewals_received"]

@@ -80,7 +80,7 @@ def test_a_bill_is_repaid_from_the_balance_and_its_credit_is_free(deal: Deal) ->
 def test_the_line_of_bills_names_the_milestone_and_explains_its_share(deal: Deal) -> None:
     money.fund(deal.buyer.account, 300)
     payment = repay(deal)
-    charge = Charge.objects.get(order_number=deal.order.number)
+    charge = queries.explained(Charge.objects.all()).get(order_number=deal.order.number)
     assert charge.number == payment.number
     assert charge.description.endswith(" · 1/3 Part 1")
     assert charge.explanation == Milestone.objects.get(position=1).explanation

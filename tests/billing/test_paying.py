@@ -44,7 +44,7 @@ def test_paying_from_the_balance_moves_the_money_to_held():
     assert queries.order_money(subject.order_number) == queries.OrderMoney(
         paid=usd(100), held=usd(100), earned=usd(0), settled=usd(0), refunded=usd(0)
     )
-    charge = Charge.objects.get()
+    charge = queries.explained(Charge.objects.all()).get()
     assert (charge.number, charge.money, charge.account) == (payment.number, usd(100), account)
     assert (charge.project_code, charge.tags, charge.explanation) == ("p1", {"team": "a"}, {"rule": "flat"})
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib
 import runpy
+import stat
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -122,3 +126,19 @@ def test_a_command_beside_a_running_site_links_to_its_port(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(state, "addresses", lambda data: {**state.NOT_RUNNING, "site_port": 8140})
     assert runpy.run_module("koogallery.settings.local")["SITE_ADDRESS"] == f"http://127.0.0.1:{port}"
+
+
+def test_processes_that_start_at_once_agree_on_the_keys(tmp_path: Path) -> None:
+    for number in range(40):
+        data = tmp_path / str(number)
+        barrier = threading.Barrier(8)
+
+        def keys(_place: int, data: Path = data, barrier: threading.Barrier = barrier) -> dict[str, str]:
+            barrier.wait()
+            return state.local_keys(data)
+
+        with ThreadPoolExecutor(8) as pool:
+            first, *others = pool.map(keys, range(8))
+        assert all(other == first for other in others)
+        assert [each.name for each in data.iterdir()] == ["keys.json"]
+        assert stat.S_IMODE((data / "keys.json").stat().st_mode) == 0o600

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from audit.models import Trace
 from billing.models import Charge, CreditStatement, Payment, Posting
@@ -27,7 +28,7 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications import rendering
 from koogallery.notifications.models import Message
 from orders.models import AutoRenewal, Order, ResourceTerm
-from orders.operations import auto_renewing, resources
+from orders.operations import auto_renewing, deciding_renewals, resources
 from orders.rules import life as rules
 from orders.states import CancelReason, ExpirationPolicy, OrderState, ResourceStatus
 from tests.factories import billing, catalog
@@ -367,6 +368,40 @@ def warnings(owned: Owned) -> list[Trace]:
         trace_name="renewAutomatically", trace_rating="warning", resource_id=owned.resource.number
     )
     return list(rows.order_by("time", "id"))
+
+
+def test_a_seller_is_told_of_a_days_automatic_renewals_once() -> None:
+    def heard() -> list[str]:
+        rows = Message.objects.filter(account_id=first.resource.seller.account_id, kind="renewals_received")
+        return list(rows.order_by("created_at").values_list("link", flat=True))
+
+    first = subscribed(term="1-month", at="2026-01-10")
+    second = subscribed(term="1-month", at="2026-01-10", product=first.resource.product)
+    by_card = subscribed(term="1-month", at="2026-01-10", product=first.resource.product)
+    card = billing.card(by_card.resource.account)
+    first.automate(days_before=7)
+    second.automate(days_before=7)
+    by_card.automate(days_before=7, method=f"card:{card.code}")
+    first.at("2026-02-03T12:00:00+08:00")
+    for owned in (second, by_card):
+        owned.resource.refresh_from_db()
+    assert [each.expires for each in (first, second, by_card)] == ["2026-03-10"] * 3
+    assert heard() == ["/seller/orders/?type=RENEW&placed_from=2026-02-03&placed_to=2026-02-03"]
+    assert not Message.objects.filter(kind="order_received", created_at__gte=moment("2026-02-03")).exists()
+    first.at("2026-03-03T12:00:00+08:00")
+    assert len(heard()) == 2
+
+
+def test_as_many_plans_are_read_for_ten_products_as_for_one(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    buyer = make_buyer()
+    several = [subscribed(term="1-month", at="2026-01-10", buyer=buyer) for _each in range(10)]
+    autos = [owned.automate(days_before=7).pk for owned in several]
+    found = deciding_renewals.by_id(autos)
+    with django_assert_max_num_queries(9):
+        decisions = deciding_renewals.decide(found, when=lambda _each: several[0].now, locked=False)
+    assert len({id(decision.priced) for decision in decisions}) == 10
 
 
 def test_a_card_that_was_removed_or_is_expired_fails() -> None:

@@ -12,7 +12,7 @@ from billing.models import Charge, Payment, Refund, SandboxCharge
 from billing.operations import paying as billing_paying
 from billing.operations import settling_cards
 from billing.operations.checking import check_ledger
-from billing.queries import balance, order_money
+from billing.queries import balance, explained, order_money
 from koogallery.kernel import pages
 from koogallery.kernel.calls import system_call
 from koogallery.kernel.reasons import Missing, Refused
@@ -58,7 +58,7 @@ def test_payment_from_balance_holds_the_money_and_starts_delivery(rich: Persona,
     assert str(money.paid) == str(money.held) == "USD 70.00"
     assert str(balance(rich.account.pk)) == "USD 9,930.00"
     assert orders.steps(order) == ["placed", "paid", "delivery_started"]
-    charge = Charge.objects.get()
+    charge = explained(Charge.objects.all()).get()
     assert (charge.amount, charge.explanation) == (Decimal("70.0000"), order.lines.get().explanation)
     told = Message.objects.get(kind="order_paid")
     assert told.account_id == rich.account.pk and "USD 70.00" in told.body
