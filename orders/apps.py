@@ -51,15 +51,15 @@ class OrdersConfig(AppConfig):
         sweeps.register(sweeps.Periodic(name="failing-interfaces", work=debugging.suspend_failing, daily_at=time(0, 5)))
         sweeps.register(sweeps.Periodic(name="popularity", work=popularity.publish, every=timedelta(hours=1)))
         sweeps.register(sweeps.Periodic(name="used-nonces", work=nonces.forget, daily_at=time(4, 35)))
+        due, chunk = sweeps.RowSweep, auto_renewing.CHUNK
         for sweep in (
-            ("renewal-changes", "orders_renewalchange", "effective_due_at", taking_effect.bring_changes_into_effect),
-            ("auto-renewals", "orders_autorenewal", "next_attempt_at", auto_renewing.attempt_due),
-            ("resource-life", "orders_resource", "life_due_at", life.advance_due),
-            ("expiry-notices", "orders_resource", "notice_due_at", life.notify_due),
-            ("auto-renewal-preflights", "orders_autorenewal", "preflight_due_at", auto_renewing.preflight_due),
+            due("renewal-changes", "orders_renewalchange", "effective_due_at", taking_effect.bring_changes_into_effect),
+            due("auto-renewals", "orders_autorenewal", "next_attempt_at", auto_renewing.attempt_due, chunk=chunk),
+            due("resource-life", "orders_resource", "life_due_at", life.advance_due),
+            due("expiry-notices", "orders_resource", "notice_due_at", life.notify_due),
+            due("auto-renewal-preflights", "orders_autorenewal", "preflight_due_at", auto_renewing.preflight_due),
         ):
-            name, table, column, act = sweep
-            sweeps.register(sweeps.RowSweep(name=name, table=table, due_column=column, act=act))
+            sweeps.register(sweep)
         events.subscribe(ResourceRenewed, auto_renewing.on_renewed)
         events.subscribe(OrderPaymentFailed, auto_renewing.on_payment_failed)
         events.subscribe(OrderCanceled, auto_renewing.on_canceled)

@@ -49,6 +49,8 @@ from orders.states import AUTO_RENEWAL_PERIODS, CancelReason, ExpirationPolicy, 
 _PAGE = Address("orders:resource")
 SOON = timedelta(minutes=1)
 BUSY = timedelta(hours=1)
+CHUNK = 2000
+"""How many are attempted at once: what is read and priced for a chunk costs as much as a tenth of its rows."""
 BY_RESOURCE = "a.resource_id = %s"
 _FAILED = """
 UPDATE orders_autorenewal a SET failed_at = %s, failure = g.code, failure_params = g.params,
