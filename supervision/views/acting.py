@@ -11,9 +11,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
-from django.utils.datastructures import MultiValueDict
 
-from koogallery.kernel import operations, pages
+from koogallery.kernel import files, operations, pages
 from koogallery.kernel.reasons import Refused
 from supervision.models import Flow
 from supervision.states import Actor
@@ -54,12 +53,6 @@ def _known_refusal(request: HttpRequest, operation: str, why_not: Callable[[], R
     return why_not()
 
 
-def _without_files(form: forms.Form, refused: Refused) -> None:
-    """Say in a form why it is refused, without looking at the files sent with it."""
-    form.files = MultiValueDict()
-    form.add_error(None, forms.ValidationError(refused.sentence, code=refused.code))
-
-
 def named(flow: Flow) -> dict[str, str]:
     """What the sentence of an act names."""
     return {"product": flow.order.product.label, "order": flow.order_number}
@@ -84,10 +77,10 @@ def answer(
     """
     refused, asking = None, False
     if request.method == "POST" and too_many is not None:
-        _without_files(form, too_many)
+        files.refuse_form(form, too_many)
     elif request.method == "POST" and request.FILES and (known := _known_refusal(request, operation, why_not)):
         operations.refuse(request.call, operation, known, target=flow)  # type: ignore[attr-defined]
-        _without_files(form, known)
+        files.refuse_form(form, known)
     elif request.method == "POST":
         is_valid = form.is_valid()
         asking = act.asks and is_valid and SURE not in request.POST and form.is_complete  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from koogallery.identity.models import Account
 from koogallery.identity.states import AccountKind
 from koogallery.kernel import guard, pages, rates
 from koogallery.kernel.files import storing
+from koogallery.kernel.reasons import Refused
 from koogallery.tickets.models import Ticket, TicketFile, TicketMessage
 from koogallery.tickets.states import TicketState
 from koogallery.tickets.views import tickets as views
@@ -179,7 +180,9 @@ def test_what_one_user_sends_is_limited_per_minute(buyer: Persona, monkeypatch: 
     )
     address = reverse("tickets:reply", args=[case.ticket.number])
     assert buyer.client.post(address, {"text": "One"}).status_code == 302
-    assert buyer.client.post(NEW, FORM).status_code == 429
+    monkeypatch.setattr(storing, "put", lambda *args, **more: pytest.fail("a file was stored"))
+    kept = text_of(buyer.client.post(NEW, FORM | {"files": pdf()}), 429)
+    assert Refused("messages_too_many").sentence in kept and FORM["description"] in kept
     assert asked == [("tickets", str(buyer.user.pk), views.SENT_A_MINUTE)] * 2
     assert Ticket.objects.count() == 1
 

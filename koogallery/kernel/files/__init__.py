@@ -12,7 +12,7 @@ them `StoredFile` rows with `record`, so that a refused operation leaves no row.
 """
 
 from koogallery.kernel.files.formats import ACCEPT, FORMATS, MAX_SIZE
-from koogallery.kernel.files.forms import HINT, FilesField, FilesForm, FilesInput
+from koogallery.kernel.files.forms import HINT, FilesField, FilesForm, FilesInput, refuse_form
 from koogallery.kernel.files.receiving import MAX_FILES, keep_token, kept, receive
 from koogallery.kernel.files.recording import Upload, record
 from koogallery.kernel.files.serving import response
@@ -20,5 +20,5 @@ from koogallery.kernel.files.storing import read
 
 __all__ = [
     "ACCEPT", "FORMATS", "HINT", "MAX_FILES", "MAX_SIZE", "FilesField", "FilesForm", "FilesInput", "Upload",
-    "keep_token", "kept", "read", "receive", "record", "response",
+    "keep_token", "kept", "read", "receive", "record", "refuse_form", "response",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
+from django.utils.datastructures import MultiValueDict
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -159,3 +160,9 @@ class FilesForm(forms.Form):
         for each in self.fields.values():
             if isinstance(each, FilesField):
                 each.owner, each.key = call.account_id, call.idempotency_key
+
+
+def refuse_form(form: forms.Form, refused: Refused) -> None:
+    """Say in a form why it is refused whatever it holds; files sent with it are not looked at."""
+    form.files = MultiValueDict()
+    form.add_error(None, ValidationError(refused.sentence, code=refused.code))

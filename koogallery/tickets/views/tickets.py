@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django import forms
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +13,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
-from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -31,6 +29,7 @@ from koogallery.tickets.states import CHOOSABLE, QUEUED, Act, Side, TicketKind, 
 
 SENT_A_MINUTE = 10
 """Tickets and replies of one user."""
+TOO_MANY = Refused("messages_too_many")
 NEWEST = 50
 """How many messages a page shows unless all are asked for."""
 
@@ -130,7 +129,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "refused": refused,
         "back": reverse("tickets:list"),
     }
-    return _uncached(render(request, "tickets/ticket_new.html", context, status=422 if form.errors else 200))
+    return _uncached(render(request, "tickets/ticket_new.html", context, status=_status(form)))
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
@@ -236,7 +235,7 @@ def _details(request: HttpRequest, ticket: Ticket, form: ReplyForm) -> HttpRespo
         "may_reply": operations.may(call, "replyTicket", ticket),
         "may_close": operations.may(call, "closeTicket", ticket),
     }
-    return _uncached(render(request, "tickets/ticket_detail.html", context, status=422 if form.errors else 200))
+    return _uncached(render(request, "tickets/ticket_detail.html", context, status=_status(form)))
 
 
 def _filled(request: HttpRequest, kind: type[AnyForm], **more: Any) -> AnyForm:
@@ -257,21 +256,24 @@ def _may_go_on(
     *,
     ticket: Ticket | None = None,
 ) -> bool:
-    """Whether a form was sent and is valid; of one that is refused anyway no file is stored.
-
-    Raises `Refused("messages_too_many")`.
-    """
+    """Whether a form was sent and is valid; of one that is refused anyway, or sent too often, no file is stored."""
     call = request.call
     if request.method != "POST":
         return False
     if not rates.is_within(what="tickets", who=str(call.user_id), per_minute=SENT_A_MINUTE):
-        raise Refused("messages_too_many")
+        files.refuse_form(form, TOO_MANY)
+        return False
     if request.FILES and refused is not None and not operations.is_replay(call, operation):
         operations.refuse(call, operation, refused, target=ticket)
-        form.files = MultiValueDict()
-        form.add_error(None, forms.ValidationError(refused.sentence, code=refused.code))
+        files.refuse_form(form, refused)
         return False
     return form.is_valid()
+
+
+def _status(form: files.FilesForm) -> int:
+    """The HTTP status of a page with a form: as it was filled in."""
+    is_too_many = any(error.code == TOO_MANY.code for error in form.non_field_errors().as_data())
+    return TOO_MANY.reason.status if is_too_many else 422 if form.errors else 200
 
 
 def _parent() -> tuple[str, str]:
