@@ -123,7 +123,7 @@ def unsubscribe_entry(resource: Resource, call: Any, status: ResourceStatus) -> 
     if status is ResourceStatus.CLOSED:
         return None
     order = resource.line.order
-    order.line = resource.line
+    order.line, order.completes_at = resource.line, resource.completes_at
     return entry_of(call, order, open_request=open_request_of(resource))
 
 

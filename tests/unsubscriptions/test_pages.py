@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from billing.states import GatewayOutcome
 from koogallery import clock
 from koogallery.kernel import guard
 from koogallery.kernel.sweeps import sweeps
+from orders.models import Resource
 from orders.states import OrderState
 from tests.factories.identity import UserFactory, deny
 from tests.factories.returns import agree, ask, paid_by, reject, specially, withdraw
@@ -50,8 +51,9 @@ def post(deal: Deal, **data: str) -> Any:
     return deal.buyer.client.post(form_of(deal), data)
 
 
-def read(deal: Deal, address: str) -> str:
-    return deal.buyer.client.get(address).content.decode()
+def read(deal: Deal, address: str, *, at: datetime | None = None) -> str:
+    with clock.at(at or clock.now()):
+        return deal.buyer.client.get(address).content.decode()
 
 
 # The list
@@ -418,6 +420,26 @@ def test_rows_of_orders_and_apps_lead_to_the_form_the_request_or_nowhere_as_deta
     assert entries(buyer, address, "View request") == [asked.get_absolute_url()]
 
 
+@pytest.mark.parametrize("by_agreement", [False, True])
+def test_what_is_due_to_complete_is_given_back_by_its_agreement_alone_before_the_sweep(by_agreement: bool) -> None:
+    deal = supervised("license", at=clock.now() - timedelta(hours=5))
+    deal.deliver()
+    deal.accept()
+    resource = Resource.objects.get(line__order=deal.order)
+    details = (deal.order.get_absolute_url(), resource.get_absolute_url())
+    assert all(f'href="{form_of(deal)}"' in read(deal, page, at=deal.at) for page in details)
+    if by_agreement:
+        specially(deal.flow.number, at=deal.at)
+    deal.wait(hours=3)
+    assert deal.order.state == OrderState.PROCESSING
+    for page in details:
+        assert (f'href="{form_of(deal)}"' in read(deal, page, at=deal.at)) is by_agreement, page
+    with clock.at(deal.at):
+        for rows in ("/console/orders/", "/console/apps/"):
+            assert resource.product.name in deal.buyer.client.get(rows).content.decode()
+            assert entries(deal.buyer, rows, "Unsubscribe") == [form_of(deal)] * by_agreement, rows
+
+
 @pytest.mark.parametrize("address", ["/console/orders/", "/console/apps/"])
 def test_the_row_of_an_image_leads_to_its_row_in_the_tab_of_images(address: str) -> None:
     owned = image(at="2024-01-01")
@@ -513,6 +535,22 @@ def test_a_request_that_was_over_with_its_order_does_not_say_that_the_order_goes
     html = read(deal, asked.get_absolute_url())
     assert "its transaction guarantee period is over" in html and "goes on" not in html and "Ask again" not in html
     html = deal.seller.client.get(asked.get_seller_url()).content.decode()
+    assert "the order is completed." in html and "order goes on" not in html
+
+
+@pytest.mark.parametrize("answer", [reject, withdraw])
+def test_nobody_may_ask_again_once_the_completion_is_due_though_the_sweep_has_not_run(answer: Any) -> None:
+    deal = supervised("license", at=clock.now() - timedelta(hours=5))
+    asked = answer(deal, ask(deal))
+    deal.deliver()
+    deal.accept()
+    assert "Ask again" in read(deal, asked.get_absolute_url(), at=deal.at)
+    deal.wait(hours=3)
+    html = read(deal, asked.get_absolute_url(), at=deal.at)
+    assert deal.order.state == OrderState.PROCESSING
+    assert "its transaction guarantee period is over" in html and "goes on" not in html and "Ask again" not in html
+    with clock.at(deal.at):
+        html = deal.seller.client.get(asked.get_seller_url()).content.decode()
     assert "the order is completed." in html and "order goes on" not in html
 
 

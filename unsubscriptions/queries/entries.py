@@ -31,24 +31,26 @@ def _images() -> str:
     return f"{reverse('unsubscriptions:list')}?tab=images"
 
 
-def entry_of(call: Call, order: Any) -> Entry | None:
+def entry_of(call: Call, order: Any, *, state: OrderState | None = None) -> Entry | None:
     """**Unsubscribe** for an order whose line is given back by the matrix, or by its special agreement, if it has one.
 
     What is negotiated leads to its form, an image to its row in the tab **Images**. By the matrix, an order is
-    negotiated while it is under way and an image given back once it is Completed.
+    negotiated while it is under way and an image given back once it is Completed. `state` is where it stands now (R19),
+    for an order that was read without its completion.
     """
+    state = state or order.shown_state(call.at)
     line = order.line
     line.order = order
     runs = order.type == OrderType.NEW and order.unsubscribed_at is None and line.total
-    if not runs or order.state not in (OrderState.PROCESSING, OrderState.COMPLETED):
+    if not runs or state not in (OrderState.PROCESSING, OrderState.COMPLETED):
         return None
     agreed = agreed_way_of(line)
     way = agreed or way_of(line)
     frozen = Refused("account_frozen") if call.account is not None and call.account.is_frozen else None
-    if way is Way.IMAGE and order.state == OrderState.COMPLETED:
+    if way is Way.IMAGE and state is OrderState.COMPLETED:
         url = f"{_images()}&q={order.number}"
         return Entry(_("Unsubscribe"), url, frozen or operations.may(call, OF_IMAGES, line))
-    if way is Way.NEGOTIATED and (agreed is not None or order.state == OrderState.PROCESSING):
+    if way is Way.NEGOTIATED and (agreed is not None or state is OrderState.PROCESSING):
         return Entry(_("Unsubscribe"), _FORM(line.number), frozen or operations.may(call, OPERATION, line))
     return None
 

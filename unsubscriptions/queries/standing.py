@@ -65,7 +65,7 @@ def standings_of(
             supervised=line.supervised,
             billing_mode=line.billing_mode,
             order_type=OrderType(order.type),
-            order_state=_order_state(order, flow, at),
+            order_state=order_state(order, flow, at),
             is_unsubscribed=order.unsubscribed_at is not None or line.pk in given,
             is_account_frozen=bool(account is not None and account.is_frozen),
             is_flow_frozen=flow is not None and flow.stopped_at(at) is not None,
@@ -106,7 +106,7 @@ def money_of(line: Any) -> Returnable:
     return returnables({line.number: line.currency})[line.number]
 
 
-def _order_state(order: Any, flow: Any, at: datetime) -> OrderState:
+def order_state(order: Any, flow: Any, at: datetime) -> OrderState:
     """Where an order stands at a moment; a passed completion binds before the sweep has run (R19)."""
     if flow is not None and order.state == OrderState.PROCESSING:
         return order_after(flow.shown_step(at))

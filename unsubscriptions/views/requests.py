@@ -18,13 +18,14 @@ from koogallery.kernel import operations, pages
 from koogallery.kernel.pages import page
 from koogallery.kernel.reasons import Refused
 from orders.queries.refund_timeline import given_back_by, place_of, timeline
+from orders.states import OrderState
 from unsubscriptions.forms import BuyerForm
 from unsubscriptions.models import Request
 from unsubscriptions.operations import reading, requesting
 from unsubscriptions.queries.details import renewals_of
 from unsubscriptions.queries.entries import OPERATION, entry_of, returned
 from unsubscriptions.queries.requests import flow_of, own_line
-from unsubscriptions.queries.standing import standing_of
+from unsubscriptions.queries.standing import order_state, standing_of
 from unsubscriptions.rules.waiting import recommends_appeal
 from unsubscriptions.states import PayoutState, RequestState
 
@@ -124,12 +125,14 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
     flow = flow_of(asked.line)
     stands = asked.is_open and flow is not None and flow.stopped_at(call.at) is not None
     asked.order.line = asked.line
-    again = None if asked.is_open or payout is not None else entry_of(call, asked.order)
+    state = order_state(asked.order, flow, call.at)
+    again = None if asked.is_open or payout is not None else entry_of(call, asked.order, state=state)
     policies = asked.order.policies
     context = {
         "page": page_of(asked.order.product.label),
         "asked": asked,
         "order": asked.order,
+        "is_completed": state is OrderState.COMPLETED,
         "product": asked.order.product,
         "flow": flow,
         "stands": stands,

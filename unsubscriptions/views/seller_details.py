@@ -19,6 +19,7 @@ from supervision.states import Actor
 from unsubscriptions.models import Payout, Request
 from unsubscriptions.queries.details import Details
 from unsubscriptions.queries.requests import flow_of
+from unsubscriptions.queries.standing import order_state
 from unsubscriptions.states import Kind, PayoutState, RequestState, Status
 
 
@@ -131,7 +132,7 @@ def banner(details: Details, *, at: datetime) -> Banner:
     asked, payout = details.request, details.payout
     if asked.is_open:
         return _open_banner(details, at=at)
-    is_completed = asked.order.state == OrderState.COMPLETED
+    is_completed = order_state(asked.order, flow_of(asked.line), at) is OrderState.COMPLETED
     if asked.state == RequestState.WITHDRAWN:
         if is_completed:
             text = _("The customer took the request back; the order is completed.")
