@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, JSONObject
 from django.utils.translation import gettext as _
 
 from koogallery import clock
+from koogallery.kernel import operations
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.calls import Call
 from koogallery.kernel.money import Money
@@ -54,6 +55,7 @@ class Returned:
     is_negotiated: bool
 
 
+VIEWS = "queryUnsubscriptionDetail"
 _REQUEST = Address("unsubscriptions:detail")
 _LINE = ("number", "product_code", "delivery_method", "supervised", "billing_mode", "agreed_way")
 _LINE_OF_RESOURCE = OuterRef("line")
@@ -80,7 +82,7 @@ def entry_of(call: Call, order: Order, *, open_request: str | None = None) -> En
     against it says the page that the entry leads to.
     """
     if open_request:
-        return Entry(_("View request"), _REQUEST(open_request))
+        return Entry(_("View request"), _REQUEST(open_request), operations.may(call, VIEWS, order.line))
     return _entries[0](call, order) if _entries else None
 
 

@@ -29,6 +29,7 @@ from tests.factories.supervision import Deal, supervised, upload
 from tests.personas import Persona, make_buyer
 from tests.queries import own_queries
 from unsubscriptions.models import Payout, Request
+from unsubscriptions.operations.reading import VIEW
 from unsubscriptions.operations.requesting import ACTION
 from unsubscriptions.states import PayoutState, RequestState
 
@@ -459,6 +460,20 @@ def test_whoever_is_denied_to_unsubscribe_reads_why_in_the_rows(address: str) ->
     assert entries(clerk, address, "Unsubscribe") == []
     rows = clerk.client.get(address).content.decode().partition("<tbody")[2]
     assert ">Unsubscribe</button>" in rows and "no-unsubscription" in rows
+
+
+@pytest.mark.parametrize("address", [*ROWS, "resource"])
+def test_whoever_is_denied_to_view_requests_reads_why_instead_of_being_led_to_one(address: str) -> None:
+    deal = now_deal()
+    asked = ask(deal)
+    resource = Resource.objects.get(line__order=deal.order)
+    address = {"resource": resource.get_absolute_url()}.get(address, address)
+    assert re.search(rf'<a [^>]*href="{asked.get_absolute_url()}"[^>]*>View request</a>', read(deal, address))
+    clerk = Persona(UserFactory(account=deal.buyer.account, is_root=False, username="clerk"), deal.buyer.role)
+    deny(clerk.user, VIEW, name="no-requests")
+    html = clerk.client.get(address).content.decode()
+    assert ">View request</button>" in html and "no-requests" in html
+    assert not re.search(r"<a [^>]*>View request</a>", html)
 
 
 @pytest.mark.parametrize("address", ROWS)
