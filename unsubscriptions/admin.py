@@ -147,7 +147,7 @@ class RequestAdmin(Case, GuardedModelAdmin):
         shown_money("amount", gettext_lazy("Refund")),
         "shown_status",
         shown_moment("requested_at", pgettext_lazy("time", "Requested")),
-        shown_moment("ended_at", gettext_lazy("Answered")),
+        shown_moment("ended_at", gettext_lazy("Ended")),
     )
     list_filter = (StatusFilter, "kind", "delivery_method", "reason", ("requested_at", admin.DateFieldListFilter))
     search_fields = ("=number", "=order_number", "=account__name", "=seller__name")

@@ -3,6 +3,12 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+# Going back, lines of Bills get again what their payments and refunds keep.
+COPIED = """
+UPDATE billing_charge c SET explanation = p.explanation FROM billing_payment p WHERE p.number = c.number;
+UPDATE billing_charge c SET explanation = r.explanation FROM billing_refund r WHERE r.number = c.number;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -11,6 +17,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(migrations.RunSQL.noop, COPIED),
         migrations.RemoveField(
             model_name="charge",
             name="explanation",

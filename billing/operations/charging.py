@@ -5,7 +5,6 @@ What `paying.pay` does for one payment, with a few statements for a thousand.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -181,12 +180,8 @@ def pay_and_earn(payments: Payments, *, at: datetime) -> None:
 
 
 def new_numbers(prefix: str, *, at: datetime, count: int, length: int) -> list[str]:
-    """So many different numbers of one moment, as `ids.numbered` makes them one by one.
-
-    The first of the random characters is the process's own, so that workers that draw thousands at once rarely meet.
-    """
-    stem = ids.numbered(prefix, at=at, length=0) + ids.ALPHABET[os.getpid() % len(ids.ALPHABET)]
-    length -= 1
+    """So many different numbers of one moment, as `ids.numbered` makes them one by one."""
+    stem = ids.numbered(prefix, at=at, length=0)
     drawn: dict[str, None] = {}
     while len(drawn) < count:
         usable = [byte % 36 for byte in secrets.token_bytes((count - len(drawn)) * (length + 1)) if byte < 252]

@@ -291,13 +291,14 @@ def _kept_discount(*, basis: Fraction, share: Decimal) -> list[Step]:
 class RenewalPrice:
     """What a renewal costs and the term it buys.
 
-    `term_price` is the full price of the length before discount and without `extra_days`, unrounded.
+    Before discount and unrounded, `term_price` is the full price of the length, `list_price` that with `extra_days`.
     """
 
     amount: Money
     term: Term
     extra_days: int
     term_price: Money
+    list_price: Money
     explanation: Explanation
 
 
@@ -369,5 +370,6 @@ def _renewal(inputs: _Renewal) -> RenewalPrice:
         term=term,
         extra_days=extra_days,
         term_price=Money(to_decimal(price), inputs.plan.currency),
+        list_price=Money(to_decimal(basis), inputs.plan.currency),
         explanation=explanation,
     )

@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,9 +40,14 @@ def _draft(path: Path, text: str) -> Path:
 def _write_first(path: Path, text: str) -> None:
     """Write such a file unless there is one; of several processes at once the first has written it, whole."""
     draft = _draft(path, text)
-    with suppress(FileExistsError):
+    try:
         path.hardlink_to(draft)
-    draft.unlink()
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def acquire(data: Path) -> IO[str] | None:

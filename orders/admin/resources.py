@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from koogallery.kernel.admin import GuardedInline, GuardedModelAdmin, shown_moment
 from koogallery.kernel.display import date_text
 from orders.models import Resource, ResourceTerm, UsageRecord
+from orders.queries.renewing import changed_price
 
 
 class TermInline(GuardedInline):
@@ -27,9 +31,15 @@ class TermInline(GuardedInline):
     def last_day(self, term: ResourceTerm) -> str:
         return date_text(term.end)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ResourceTerm]:
+        """The terms with the lines that they were bought with."""
+        return super().get_queryset(request).select_related("line")
+
     @admin.display(description=_("Full price"))
     def full_price_shown(self, term: ResourceTerm) -> str:
-        return str(term.full_price)
+        changed = changed_price(term)
+        bought = str(term.list_price)
+        return f"{bought}, {_now('%(amount)s as it was changed') % {'amount': changed}}" if changed else bought
 
     @admin.display(description=_("Share that is paid"))
     def share_shown(self, term: ResourceTerm) -> str:

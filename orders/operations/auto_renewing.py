@@ -28,7 +28,7 @@ from koogallery.kernel.reasons import Refused
 from koogallery.notifications.operations import Notice, notify_many
 from orders.events import OrderCanceled, OrderPaymentFailed, ResourceRenewed
 from orders.models import AutoRenewal, Order, Resource
-from orders.operations import cancelling, card_paying, paying, placing, renewing, taking_effect
+from orders.operations import cancelling, card_paying, follow_ups, paying, placing, renewing, taking_effect
 from orders.operations.deciding_renewals import (
     CARD,
     Candidate,
@@ -237,16 +237,30 @@ def attempt_due(auto_ids: Sequence[int], upto: datetime) -> None:
     for decision in decisions:
         (plain if is_plain(decision) else apart).append(decision)
     renew_many(plain, at=upto)
+    held = _held_elsewhere(apart)
+    _postpone({decision.candidate.pk for decision in held}, until=upto + SOON)
     for decision in apart:
         if decision.later:
             _leave(decision, at=upto)
-        elif decision.priced is not None:
+        elif decision.priced is not None and decision not in held:
             candidate = decision.candidate
             try:
                 renew_automatically(system_call(at=upto, on_behalf_of=candidate.enabled_by), resource=candidate.number)
             except Refused as error:
                 _fail([(decision, error)], at=upto, traced=True)
     _fail(refused, at=upto)
+
+
+def _held_elsewhere(decisions: Sequence[Decision]) -> list[Decision]:
+    """Those whose unpaid renewal somebody holds, perhaps to pay it; the other unpaid ones are locked now, unwaited for.
+
+    Elsewhere an order is locked before its resource, which the sweep has claimed already.
+    """
+    giving_way = [decision for decision in decisions if decision.priced is not None and decision.unpaid]
+    if not giving_way:
+        return []
+    _concerned, busy = follow_ups.lock_at_once(decision.candidate.resource_id for decision in giving_way)
+    return [decision for decision in giving_way if decision.candidate.resource_id in busy]
 
 
 def _postpone(auto_ids: Collection[int], *, until: datetime) -> None:

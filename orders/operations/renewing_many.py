@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
-from urllib.parse import urlencode
 
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from audit.recording import system_traces
@@ -33,6 +33,7 @@ _PAID_BY = {
     PayMethod.RESELLER.value: PaidBy.RESELLER.value,
 }
 _PAGE = Address("orders:resource")
+TRIES = 3
 _TAKEN: Prepared[str] = Prepared(
     lambda: Order.objects.filter(number__in=GivenEach("numbers", "text")).values_list("number", flat=True)
 )
@@ -117,8 +118,7 @@ def renew_many(decisions: Sequence[Decision], *, at: datetime) -> None:
     """
     if not decisions:
         return
-    renewals = _Renewals(decisions, _free_numbers(at, len(decisions)))
-    made = _write(renewals, policies.in_force(at), at=at)
+    renewals, made = _written(decisions, at=at)
     notify_many(_told(renewals, at=at))
     notify_many(_told_sellers(renewals, at=at))
     _trace(renewals, at=at)
@@ -139,6 +139,20 @@ class _Renewals:
         self.prices = list({id(priced): priced for priced in self.priced}.values())
         places = {id(priced): place for place, priced in enumerate(self.prices, 1)}
         self.places = [places[id(priced)] for priced in self.priced]
+
+
+def _written(decisions: Sequence[Decision], *, at: datetime) -> tuple[_Renewals, dict[int, tuple[int, int]]]:
+    """Write the rows under new numbers, and under others when a worker that has not committed has drawn one, too."""
+    in_force = policies.in_force(at)
+    for tries_left in reversed(range(TRIES)):
+        renewals = _Renewals(decisions, _free_numbers(at, len(decisions)))
+        try:
+            with transaction.atomic():
+                return renewals, _write(renewals, in_force, at=at)
+        except IntegrityError as error:
+            if not tries_left or "orders_order_number_key" not in str(error):
+                raise
+    raise AssertionError("unreachable")
 
 
 def _free_numbers(at: datetime, count: int) -> list[str]:
@@ -209,7 +223,7 @@ def _variants(found: Sequence[Priced], *, at: datetime) -> dict[str, Any]:
         "specs_zh": array(priced.spec_text_zh for priced in found),
         "contacts": array(eligibility.contact_kind(priced.product.contact_data) for priced in found),
         "amounts": array(price.amount.amount for price in prices),
-        "listed": array(max(price.term_price.rounded(), price.amount).amount for price in prices),
+        "listed": array(price.list_price.rounded().amount for price in prices),
         "currencies": array(price.amount.currency for price in prices),
         "forms": array(priced.form for priced in found),
         "specifications": array(configuration.specification_code for configuration in configurations),
@@ -262,16 +276,18 @@ def _told_sellers(renewals: _Renewals, *, at: datetime) -> list[Notice]:
 
 
 def renewals_received(seller_account_id: int, *, at: datetime) -> Notice:
-    """The one notice of a platform day's automatic renewals to a seller; the first renewal of the day brings it."""
+    """The one notice of a platform day's automatic renewals to a seller; the first renewal of the day brings it.
+
+    It leads to the seller's renewals, newest first: filters by day go by the days of the reader's zone.
+    """
     day = clock.platform_date(at)
-    days = urlencode({"type": OrderType.RENEW.value, "placed_from": day.isoformat(), "placed_to": day.isoformat()})
     return Notice(
         account_id=seller_account_id,
         kind="renewals_received",
         key=f"renewals-received:{day.isoformat()}",
         at=at,
         params={"on": day},
-        link=f"{reverse('orders:seller_list')}?{days}",
+        link=f"{reverse('orders:seller_list')}?type={OrderType.RENEW.value}",
     )
 
 

@@ -226,10 +226,13 @@ def _full_price(resource: Resource, term: ResourceTerm) -> Decimal:
 
 
 def changed_price(term: ResourceTerm) -> Money | None:
-    """The full price that a change gave a term afterwards; None while it is as it was bought."""
+    """The full price that a change gave a term afterwards, extra days included; None while it is as it was bought."""
     line = term.line
     bought = full_price(line.configured, length_of(term)) if term.extra_days else line.list_amount or Decimal(0)
-    return None if Money(bought, term.currency).rounded() == term.full_price else term.full_price
+    if Money(bought, term.currency).rounded() == term.full_price:
+        return None
+    days = (term.end - term.start).days
+    return Money(term.price * days / (days - term.extra_days), term.currency).rounded()
 
 
 def full_price(configuration: Configuration, length: TermLength) -> Decimal:
@@ -367,7 +370,7 @@ def renewal_quote(
         OrderType.RENEW,
         configuration=priced.configuration,
         amount=priced.price.amount,
-        listed=priced.price.term_price.rounded(),
+        listed=priced.price.list_price.rounded(),
         share=priced.share,
         explanation=priced.price.explanation.to_json(),
         form={**kept, "until": priced.price.term.end.isoformat(), "changes": "1" if target is not None else ""},
@@ -387,7 +390,7 @@ def automatic_quote(resource: Resource, *, length: TermLength, at: datetime) -> 
         OrderType.RENEW,
         configuration=priced.configuration,
         amount=priced.price.amount,
-        listed=priced.price.term_price.rounded(),
+        listed=priced.price.list_price.rounded(),
         share=priced.share,
         explanation=priced.price.explanation.to_json(),
         form={
@@ -562,7 +565,7 @@ def _quote(
         form={name: value for name, value in form.items() if value} | {"from": configured_now(resource)},
         configuration=configuration.to_json(),
         amount=amount,
-        list_amount=max(listed, amount),
+        list_amount=listed,
         discount_share=share,
         discount_source=resource.line.discount_source if share != 1 else "",
         discount_reference=resource.line.discount_reference if share != 1 else "",

@@ -21,7 +21,7 @@ from orders.states import OrderState, OrderType
 from tests.browsing import Opener, check_page
 from tests.factories import billing, catalog, identity
 from tests.factories.changes import address, by_seat, change_on_page, fee_on, hidden, page, posted, two_levels
-from tests.factories.subscriptions import Owned, period_product, subscribed
+from tests.factories.subscriptions import Owned, moment, period_product, subscribed
 from tests.personas import Persona, make_buyer
 from tests.queries import own_queries
 
@@ -67,8 +67,27 @@ def test_the_price_of_a_term_to_a_unified_date_counts_its_extra_days() -> None:
     owned = subscribed(term="1-month", at="2026-01-10")
     owned.renew("1-month", unified="20")
     line = Order.objects.get(type=OrderType.RENEW).line
-    assert line.amount > 10
-    assert terms_shown(owned)[2:] == [f"USD {line.list_amount:.2f}", f"USD {line.amount:.2f}"]
+    # 28 days from 10 February to 10 March for 10.00, and 10 more until the 20th: 10 + 10 ÷ 28 × 10 = 13.57.
+    assert (line.list_amount, line.amount) == (Decimal("13.57"), Decimal("13.57"))
+    assert terms_shown(owned)[2:] == ["USD 13.57", "USD 13.57"]
+
+
+def test_the_full_price_of_a_term_to_a_unified_date_is_before_the_discount() -> None:
+    buyer, product = make_buyer(), period_product()
+    with clock.at(moment("2026-01-01")):
+        catalog.standing_discount(buyer.account, product, "0.50")
+    owned = subscribed(term="1-month", at="2026-01-10", buyer=buyer, product=product)
+    owned.renew("1-month", unified="20")
+    assert terms_shown(owned) == ["USD 10.00", "USD 5.00", "USD 13.57", "USD 6.79"]
+
+
+def test_a_changed_price_counts_the_extra_days_of_its_term_too() -> None:
+    owned = subscribed(term="1-year", at="2026-01-10", product=yearly())
+    owned.renew("1-year", unified="20")
+    owned.at("2027-02-01")
+    owned.change(kind="upgrade", target=sku_of(owned, "pro"))
+    # 600.00 and 1,500.00 for 365 days, each with 10 days more.
+    assert terms_shown(owned)[2] == "USD 616.44 USD 1,541.10 as it was changed"
 
 
 def terms_shown(owned: Owned) -> list[str]:

@@ -23,7 +23,7 @@ from koogallery.kernel.models import SweepFailure
 from koogallery.kernel.reasons import Refused
 from koogallery.notifications.models import Message
 from orders.models import AutoRenewal, Order, RenewalChange, Resource, ResourceTerm
-from orders.operations import auto_renewing, resources
+from orders.operations import auto_renewing, renewing_many, resources
 from orders.queries.orders import order_locked
 from orders.states import OrderState, ResourceStatus
 from tests.factories import billing, catalog
@@ -185,6 +185,39 @@ def test_a_release_waits_for_nobody_who_pays_for_the_resource() -> None:
     owned.at("2026-03-13")
     assert owned.resource.status == ResourceStatus.GRACE
     assert not SweepFailure.objects.exists()
+
+
+def test_an_automatic_renewal_waits_for_nobody_who_pays_by_hand() -> None:
+    owned = subscribed(term="1-month", at="2026-01-10")
+    owned.automate(days_before=0)
+    owned.at("2026-02-10T02:00:00+08:00")
+    order = owned.place("1-month")
+    due = moment("2026-02-10T03:00:00+08:00")
+    beside_its_holder(
+        "auto-renewals",
+        at=due,
+        hold=lambda: order_locked(owned.buyer.call(at=due), order.number),
+        act=lambda: owned._pay(order, "balance"),
+    )
+    owned.at("2026-02-10T04:00:00+08:00")
+    assert owned.expires == "2026-03-10"
+    assert [each.number for each in Order.objects.filter(type="RENEW", state="completed")] == [order.number]
+    assert not SweepFailure.objects.exists()
+
+
+def test_a_number_that_another_worker_draws_at_the_same_moment_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = owned_many(3)
+    drawn, real = [], renewing_many._free_numbers
+
+    def free_numbers(at: datetime, count: int) -> list[str]:
+        drawn.append(count)
+        taken = Order.objects.values_list("number", flat=True)[:1]
+        return [*taken, *real(at, count - 1)] if len(drawn) == 1 else real(at, count)
+
+    monkeypatch.setattr(renewing_many, "_free_numbers", free_numbers)
+    run("auto-renewals")
+    assert drawn == [3, 3]
+    assert_renewed_once(found)
 
 
 def test_a_change_that_takes_effect_waits_for_nobody_who_gives_it_up() -> None:

@@ -138,6 +138,9 @@ def test_a_resellers_customer_reads_who_has_the_money_and_the_reseller_is_told()
     call = customer.call(at=owned.now, key=pages.new_key())
     asked = requesting.request(call, line=line, amount=usd(10), reason="by_mistake")
     seller = seller_of(owned.resource.product)
+    with clock.at(owned.now):
+        review = seller.client.get(f"/seller/unsubscriptions/{asked.number}/").content.decode()
+    assert "USD 10.00 is credited to the reseller of customer." in review
     reviewing.agree(seller.call(at=owned.now, key=pages.new_key()), request=asked.number)
     name = reseller.account.name
     assert f"USD 10.00 is credited to your reseller, {name}, who settles it with you." in told("unsubscription_agreed")

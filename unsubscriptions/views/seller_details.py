@@ -90,6 +90,8 @@ def agreeing(details: Details) -> str:
         )
     elif lowered:
         money = _("%(lowered)s is taken off milestone bills that %(customer)s has not paid yet; nothing is paid back.")
+    elif asked.order.reseller_id is not None:
+        money = _("%(amount)s is credited to the reseller of %(customer)s.")
     else:
         money = _("%(customer)s gets %(amount)s back.")
     if asked.order.state == OrderState.COMPLETED:
