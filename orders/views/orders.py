@@ -181,6 +181,8 @@ def order_detail(request: HttpRequest, number: str) -> HttpResponse:
     tab = request.GET.get("tab", "")
     tab = tab if tab in ("payments", "agreements", "traces") else ""
     state = order.shown_state(call.at)
+    requests = returns.returned_of(order.number)
+    open_request = next((each.number for each in requests if each.is_open), None)
     context: dict[str, Any] = {
         "page": {
             "title": order.product.label,
@@ -196,7 +198,7 @@ def order_detail(request: HttpRequest, number: str) -> HttpResponse:
         "shows_resources": operations.may(call, "queryResourceList") is None,
         "may_cancel": operations.may(call, "cancelOrder", order),
         "refund_hours": order.policies["refund.sla_hours"],
-        "unsubscribe": returns.entry_of(call, order),
+        "unsubscribe": returns.entry_of(call, order, open_request=open_request),
         "same_again": same_again_url(order) if state == OrderState.CANCELED and order.form else "",
     }
     if tab == "payments":
@@ -209,12 +211,10 @@ def order_detail(request: HttpRequest, number: str) -> HttpResponse:
         context["traces"] = audit.for_resource(call.account_id, "Order", order.number, limit=TRACES_SHOWN)
     else:
         money = billing.order_money(order.number, currency=order.currency)
-        requests = returns.returned_of(order.number)
         context |= {
             "timeline": timeline_of(order),
             "money": money,
             "money_back": money_back(order.number, requests=requests, at=call.at, refunded=bool(money.refunded)),
-            "open_request": next((each for each in requests if each.is_open), None),
             "milestones": billing.milestones_of(order.number) if order.line.milestones else [],
         }
     return pages.render(request, "orders/order_detail.html", context)

@@ -266,6 +266,17 @@ def test_an_iam_user_without_the_right_sees_who_can_help(clerk: Persona) -> None
 # The request
 
 
+@pytest.mark.parametrize("tab", ["", "payments", "agreements", "traces"])
+def test_every_tab_of_an_order_leads_to_its_open_request(tab: str) -> None:
+    deal = now_deal()
+    address = f"{deal.order.get_absolute_url()}?tab={tab}"
+    assert f'href="{form_of(deal)}"' in read(deal, address)
+    asked = ask(deal)
+    html = read(deal, address)
+    assert re.search(rf'<a [^>]*href="{asked.get_absolute_url()}"[^>]*>View request</a>', html)
+    assert form_of(deal) not in html
+
+
 def test_the_request_shows_what_was_asked_and_who_has_to_answer() -> None:
     deal = now_deal()
     asked = ask(deal, "400.00", reason="other", text="The project\nended.", contact=True)
@@ -462,12 +473,12 @@ def test_whoever_is_denied_to_unsubscribe_reads_why_in_the_rows(address: str) ->
     assert ">Unsubscribe</button>" in rows and "no-unsubscription" in rows
 
 
-@pytest.mark.parametrize("address", [*ROWS, "resource"])
+@pytest.mark.parametrize("address", [*ROWS, "order", "resource"])
 def test_whoever_is_denied_to_view_requests_reads_why_instead_of_being_led_to_one(address: str) -> None:
     deal = now_deal()
     asked = ask(deal)
     resource = Resource.objects.get(line__order=deal.order)
-    address = {"resource": resource.get_absolute_url()}.get(address, address)
+    address = {"order": deal.order.get_absolute_url(), "resource": resource.get_absolute_url()}.get(address, address)
     assert re.search(rf'<a [^>]*href="{asked.get_absolute_url()}"[^>]*>View request</a>', read(deal, address))
     clerk = Persona(UserFactory(account=deal.buyer.account, is_root=False, username="clerk"), deal.buyer.role)
     deny(clerk.user, VIEW, name="no-requests")
