@@ -179,9 +179,12 @@ def pay_and_earn(payments: Payments, *, at: datetime) -> None:
     )
 
 
-def new_numbers(prefix: str, *, at: datetime, count: int, length: int) -> list[str]:
-    """So many different numbers of one moment, as `ids.numbered` makes them one by one."""
-    stem = ids.numbered(prefix, at=at, length=0)
+def new_numbers(prefix: str, *, at: datetime, count: int, length: int, letter: str = "") -> list[str]:
+    """So many different numbers of one moment, as `ids.numbered` makes them one by one.
+
+    A `letter` that was drawn for all of them is the first of the `length` random characters.
+    """
+    stem, length = ids.numbered(prefix, at=at, length=0) + letter, length - len(letter)
     drawn: dict[str, None] = {}
     while len(drawn) < count:
         usable = [byte % 36 for byte in secrets.token_bytes((count - len(drawn)) * (length + 1)) if byte < 252]

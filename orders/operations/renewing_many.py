@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, time
+from random import SystemRandom
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -13,7 +14,7 @@ from audit.recording import system_traces
 from billing.operations import charging
 from billing.states import PayMethod
 from koogallery import clock
-from koogallery.kernel import jsontext, policies, prepared
+from koogallery.kernel import ids, jsontext, policies, prepared
 from koogallery.kernel.addresses import Address
 from koogallery.kernel.arrays import array
 from koogallery.kernel.policies import PolicySet
@@ -34,6 +35,10 @@ _PAID_BY = {
 }
 _PAGE = Address("orders:resource")
 TRIES = 3
+_LETTER = """
+SELECT letter FROM unnest(%s::text[]) letter
+WHERE pg_try_advisory_xact_lock(hashtext('order-numbers'), ascii(letter)) LIMIT 1
+"""
 _TAKEN: Prepared[str] = Prepared(
     lambda: Order.objects.filter(number__in=GivenEach("numbers", "text")).values_list("number", flat=True)
 )
@@ -158,12 +163,22 @@ def _written(decisions: Sequence[Decision], *, at: datetime) -> tuple[_Renewals,
 def _free_numbers(at: datetime, count: int) -> list[str]:
     """New order numbers that nobody has; thousands of one minute often meet."""
     found: list[str] = []
+    letter = _letter()
     while len(found) < count:
-        drawn = charging.new_numbers("CS", at=at, count=count - len(found), length=5)
+        drawn = charging.new_numbers("CS", at=at, count=count - len(found), length=5, letter=letter)
         taken = set(_TAKEN.all(numbers=array(drawn)))
         found += [number for number in drawn if number not in taken]
         found = list(dict.fromkeys(found))
     return found
+
+
+def _letter() -> str:
+    """The first random character of a chunk's numbers, one that no other running transaction draws thousands under."""
+    shuffled = SystemRandom().sample(ids.ALPHABET, len(ids.ALPHABET))
+    with prepared.cursor() as cursor:
+        cursor.execute(_LETTER, [array(shuffled)])
+        found = cursor.fetchone()
+    return str(found[0]) if found else shuffled[0]
 
 
 def _write(renewals: _Renewals, in_force: PolicySet, *, at: datetime) -> dict[int, tuple[int, int]]:

@@ -205,6 +205,21 @@ def test_an_automatic_renewal_waits_for_nobody_who_pays_by_hand() -> None:
     assert not SweepFailure.objects.exists()
 
 
+def test_chunks_that_are_renewed_at_once_draw_their_numbers_under_different_letters() -> None:
+    together = threading.Barrier(6)
+
+    def numbers() -> list[str]:
+        with transaction.atomic():
+            drawn = renewing_many._free_numbers(DUE, 300)
+            together.wait(20)
+            return drawn
+
+    chunks = [list(chunk) for chunk in at_once(lambda _number: numbers(), count=6)]  # type: ignore[call-overload]
+    assert [len(set(chunk)) for chunk in chunks] == [300] * 6
+    assert len({number[12] for chunk in chunks for number in chunk}) == 6
+    assert {len(number) for number in chunks[0]} == {17}
+
+
 def test_a_number_that_another_worker_draws_at_the_same_moment_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     found = owned_many(3)
     drawn, real = [], renewing_many._free_numbers
