@@ -148,11 +148,10 @@ def for_buyer(request: HttpRequest, flow: Flow) -> dict[str, Any]:
 
 def _unsubscribe(call: Call, flow: Flow, *, open_request: str) -> returns.Entry | None:
     """**Unsubscribe**, or where the open request stands."""
-    if open_request:
-        return returns.Entry(_("View request"), reverse("unsubscriptions:detail", args=[open_request]))
     flow.order.line = flow.line
-    entry = returns.entry_of(call, flow.order)
-    return replace(entry, refused=Refused("flow_frozen")) if entry and is_frozen(flow, call.at) else entry
+    entry = returns.entry_of(call, flow.order, open_request=open_request)
+    is_stopped = entry is not None and not open_request and is_frozen(flow, call.at)
+    return replace(entry, refused=Refused("flow_frozen")) if entry is not None and is_stopped else entry
 
 
 def _may_accept(call: Call, flow: Flow, milestones: Sequence[billing.MilestoneMoney]) -> Refused | None:

@@ -473,12 +473,17 @@ def test_whoever_is_denied_to_unsubscribe_reads_why_in_the_rows(address: str) ->
     assert ">Unsubscribe</button>" in rows and "no-unsubscription" in rows
 
 
-@pytest.mark.parametrize("address", [*ROWS, "order", "resource"])
+@pytest.mark.parametrize("address", [*ROWS, "order", "resource", "flow"])
 def test_whoever_is_denied_to_view_requests_reads_why_instead_of_being_led_to_one(address: str) -> None:
     deal = now_deal()
     asked = ask(deal)
     resource = Resource.objects.get(line__order=deal.order)
-    address = {"order": deal.order.get_absolute_url(), "resource": resource.get_absolute_url()}.get(address, address)
+    pages_of = {
+        "order": deal.order.get_absolute_url(),
+        "resource": resource.get_absolute_url(),
+        "flow": f"/console/supervision/{deal.flow.number}/",
+    }
+    address = pages_of.get(address, address)
     assert re.search(rf'<a [^>]*href="{asked.get_absolute_url()}"[^>]*>View request</a>', read(deal, address))
     clerk = Persona(UserFactory(account=deal.buyer.account, is_root=False, username="clerk"), deal.buyer.role)
     deny(clerk.user, VIEW, name="no-requests")
