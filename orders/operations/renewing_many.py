@@ -34,7 +34,6 @@ _PAID_BY = {
     PayMethod.RESELLER.value: PaidBy.RESELLER.value,
 }
 _PAGE = Address("orders:resource")
-TRIES = 3
 _LETTER = """
 SELECT letter FROM unnest(%s::text[]) letter
 WHERE pg_try_advisory_xact_lock(hashtext('order-numbers'), ascii(letter)) LIMIT 1
@@ -147,17 +146,18 @@ class _Renewals:
 
 
 def _written(decisions: Sequence[Decision], *, at: datetime) -> tuple[_Renewals, dict[int, tuple[int, int]]]:
-    """Write the rows under new numbers, and under others when a worker that has not committed has drawn one, too."""
+    """Write the rows under new numbers, and under others when somebody who has not committed has drawn one, too."""
     in_force = policies.in_force(at)
-    for tries_left in reversed(range(TRIES)):
+
+    def written() -> tuple[_Renewals, dict[int, tuple[int, int]]]:
         renewals = _Renewals(decisions, _free_numbers(at, len(decisions)))
-        try:
-            with transaction.atomic():
-                return renewals, _write(renewals, in_force, at=at)
-        except IntegrityError as error:
-            if not tries_left or "orders_order_number_key" not in str(error):
-                raise
-    raise AssertionError("unreachable")
+        return renewals, _write(renewals, in_force, at=at)
+
+    try:
+        with transaction.atomic():
+            return written()
+    except IntegrityError:
+        return written()
 
 
 def _free_numbers(at: datetime, count: int) -> list[str]:
@@ -329,7 +329,8 @@ def _refresh(renewals: _Renewals, made: dict[int, tuple[int, int]], *, at: datet
     if not any(priced.product.has_interface for priced in renewals.prices):
         return
     calls = []
-    for candidate, priced, number in zip(renewals.candidates, renewals.priced, renewals.numbers, strict=True):
+    rows = zip(renewals.candidates, renewals.priced, renewals.numbers, renewals.lines, strict=True)
+    for candidate, priced, number, line_number in rows:
         if not candidate.instance_id or not priced.product.has_interface:
             continue
         product = priced.product
@@ -340,12 +341,12 @@ def _refresh(renewals: _Renewals, made: dict[int, tuple[int, int]], *, at: datet
                 parameters={
                     "scene": Scene.RENEWAL.value,
                     "orderId": number,
-                    "orderLineId": f"{number}-000001",
+                    "orderLineId": line_number,
                     "instanceId": candidate.instance_id,
                     "productId": product.code,
                     "expireTime": expire_time(priced.term.expires_at),
                 },
-                key=f"{Activity.REFRESH_INSTANCE}:{number}-000001",
+                key=f"{Activity.REFRESH_INSTANCE}:{line_number}",
                 version=product.interface_version,
                 seller_id=product.seller_id,
                 product_id=product.pk,
