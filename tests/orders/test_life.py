@@ -249,6 +249,17 @@ def activities() -> list[tuple[str, str]]:
     return [(call.activity, call.parameters.get("status", "")) for call in calls]
 
 
+def test_the_sellers_server_hears_the_new_expiry_of_an_automatic_renewal(served: Owned) -> None:
+    served.automate(days_before=7)
+    served.at("2026-02-03T12:00:00+08:00")
+    assert served.expires == "2026-03-10"
+    call = InterfaceCall.objects.get(activity="refreshInstance")
+    line = Order.objects.get(type="RENEW").line
+    assert (call.line, call.key) == (line, f"refreshInstance:{line.number}")
+    assert call.parameters["orderLineId"] == line.number
+    assert call.parameters["instanceId"] == served.resource.instance_id
+
+
 def test_the_sellers_server_hears_of_freezing_unfreezing_and_release(served: Owned, server: ExampleSeller) -> None:
     served.at("2026-02-26T00:00:00+08:00")
     assert activities() == [("updateInstanceStatus", "FREEZE")]
